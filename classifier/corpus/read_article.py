@@ -1,0 +1,147 @@
+"""From a row's fields to an article, or to the reason why it cannot be one."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterable, Mapping
+
+from classifier.article import Article, Labels
+from classifier.corpus.labels import is_blank, parse_label_columns, parse_labels
+from classifier.corpus.read_options import ReadOptions
+from classifier.corpus.read_row import BadRowError
+from classifier.errors import BadInputError
+
+__all__ = ["article_from"]
+
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d(?=[T ])")
+_CONFIDENCE_WORDS = frozenset({"", "clear", "borderline"})
+_MAX_NAMED = 12
+
+
+def article_from(values: Mapping[str, object], options: ReadOptions) -> Article:
+    """Return the article in a row.
+
+    Parameters
+    ----------
+    values : mapping of str to object
+        The row's fields.
+    options : ReadOptions
+        Which field is what. Fields it does not name go to `Article.extra`.
+
+    Raises
+    ------
+    BadRowError
+        If the text is missing or empty, a field has the wrong type, or the labels make no sense.
+    """
+    return Article(
+        text=_text(values, options),
+        title=_word(values, options.title_field),
+        id=_word(values, options.id_field),
+        source=_word(values, options.source_field),
+        date=_day(values, options.date_field),
+        labels=_labels(values, options),
+        extra=_extra(values, options),
+    )
+
+
+def _text(values: Mapping[str, object], options: ReadOptions) -> str:
+    name = options.text_field
+    if name not in values:
+        raise BadRowError("no text field", _missing_text(values, name))
+    text = values[name]
+    if not isinstance(text, str):
+        raise BadRowError(
+            "bad text", f"field '{name}' is {_kind(text)}, not a string. Write the text there."
+        )
+    if not text.strip():
+        raise BadRowError("empty text", f"empty text in field '{name}'. Fill it, or drop the row.")
+    return text
+
+
+def _missing_text(values: Mapping[str, object], name: str) -> str:
+    strings = {field: value for field, value in values.items() if isinstance(value, str) and value}
+    # The body is nearly always the longest field.
+    body = max(strings, key=lambda field: len(strings[field]), default="NAME")
+    return f"no '{name}' field (found: {_named(values)}). Rename it, or pass --text-field {body}."
+
+
+def _word(values: Mapping[str, object], field: str) -> str:
+    value = values.get(field)
+    if is_blank(value):
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    raise BadRowError(
+        "bad field", f"field '{field}' is {_kind(value)}. Write a string or a number there."
+    )
+
+
+def _day(values: Mapping[str, object], field: str) -> str:
+    value = values.get(field)
+    if isinstance(value, datetime.date):
+        return value.isoformat()[:10]
+    word = _word(values, field)
+    stamp = _TIMESTAMP.match(word)
+    return stamp[0] if stamp else word
+
+
+def _labels(values: Mapping[str, object], options: ReadOptions) -> Labels | None:
+    known = options.known_labels
+    borderline = _confidence(values, options) == "borderline"
+    try:
+        if options.label_columns:
+            cells = _label_cells(values, options.label_columns)
+            return parse_label_columns(cells, borderline=borderline, known=known)
+        return parse_labels(
+            values.get(options.labels_field),
+            values.get(options.negative_field),
+            separator=options.separator,
+            borderline=borderline,
+            known=known,
+        )
+    except BadInputError as error:
+        raise BadRowError("bad labels", str(error)) from None
+
+
+def _label_cells(values: Mapping[str, object], columns: Iterable[str]) -> dict[str, object]:
+    missing = [column for column in columns if column not in values]
+    if missing:
+        raise BadInputError(
+            f"no label column '{missing[0]}' (found: {_named(values)}). "
+            "Add it, or leave it out of --label-columns."
+        )
+    return {column: values[column] for column in columns}
+
+
+def _confidence(values: Mapping[str, object], options: ReadOptions) -> str | None:
+    """Return the labeller's word, or ``None`` when the field holds something else."""
+    value = values.get(options.confidence_field, "")
+    word = "" if is_blank(value) else str(value).strip().lower()
+    return word if word in _CONFIDENCE_WORDS else None
+
+
+def _extra(values: Mapping[str, object], options: ReadOptions) -> dict[str, object]:
+    named = [options.text_field, options.title_field, options.id_field]
+    named += [options.source_field, options.date_field]
+    named += options.label_columns or (options.labels_field, options.negative_field)
+    if _confidence(values, options) is not None:
+        named.append(options.confidence_field)
+    return {field: value for field, value in values.items() if field not in named}
+
+
+def _named(values: Mapping[str, object]) -> str:
+    names = [f"{name:.40}" for name in values]
+    more = ", …" if len(names) > _MAX_NAMED else ""
+    return ", ".join(names[:_MAX_NAMED]) + more if names else "nothing"
+
+
+def _kind(value: object) -> str:
+    if is_blank(value):
+        return "null" if value is None else "NaN"
+    names = {bool: "true or false", list: "a list", dict: "an object", bytes: "raw bytes"}
+    return names.get(
+        type(value), "a number" if isinstance(value, int | float) else "something else"
+    )

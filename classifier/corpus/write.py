@@ -1,0 +1,249 @@
+"""Predictions as JSONL, CSV, Parquet or lines to look at, and articles back to JSONL."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TextIO
+
+from classifier.article import Article, Labels
+from classifier.corpus.open_parquet import open_parquet_writer
+from classifier.errors import BadInputError
+
+__all__ = [
+    "Tagged",
+    "write_articles_jsonl",
+    "write_csv",
+    "write_jsonl",
+    "write_parquet",
+    "write_table",
+]
+
+_SCORE_DECIMALS = 6
+_COVERAGE_DECIMALS = 4
+_BATCH_ROWS = 1024
+_ID_WIDTH = 24
+
+
+class Tagged(Protocol):
+    """What every prediction has, whoever made it."""
+
+    @property
+    def id(self) -> str:
+        """The article's id."""
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The labels given."""
+
+    @property
+    def scores(self) -> Mapping[str, float]:
+        """Every label's probability, 0 to 1."""
+
+    @property
+    def coverage(self) -> float:
+        """Share of the article's terms that the model knows, 0 to 1."""
+
+    @property
+    def note(self) -> str:
+        """What the reader should know, or empty."""
+
+    @property
+    def model(self) -> str:
+        """Which model it was."""
+
+
+def write_jsonl(predictions: Iterable[Tagged], stream: TextIO) -> int:
+    """Write one JSON object a line and return how many.
+
+    The keys are, in order, ``id``, ``tags``, ``scores`` (6 decimals), ``coverage`` (4 decimals),
+    ``model``, and ``note`` only when there is one. Nothing is escaped that JSON does not ask for,
+    so `stream` should be UTF-8.
+
+    Raises
+    ------
+    BadInputError
+        If a score or coverage is not a finite number.
+    """
+    return _write_lines((_json_line(_as_object(each), each.id) for each in predictions), stream)
+
+
+def write_csv(predictions: Iterable[Tagged], stream: TextIO, *, labels: Sequence[str] = ()) -> int:
+    """Write a header and one record per prediction, and return how many predictions.
+
+    Parameters
+    ----------
+    predictions : iterable of Tagged
+    stream : text stream opened with ``newline=""``
+    labels : sequence of str, optional
+        The score columns; those of the first prediction when not given.
+
+    Notes
+    -----
+    The columns are ``id``, ``tags`` (joined by ``|``), one ``score_<label>`` per label,
+    ``coverage``, ``model``, ``note``. Cells are quoted where CSV asks for it and never altered: a
+    cell that begins with ``=``, ``+``, ``-`` or ``@`` is data; import it as text.
+
+    Raises
+    ------
+    BadInputError
+        If a prediction scores other labels than the header names.
+    """
+    names, predictions = _score_labels(predictions, labels)
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(_columns(names))
+    count = 0
+    for count, prediction in enumerate(predictions, 1):
+        row = {**_as_row(prediction, names), "tags": "|".join(prediction.tags)}
+        writer.writerow(row.values())
+    return count
+
+
+def write_parquet(predictions: Iterable[Tagged], path: Path, *, labels: Sequence[str] = ()) -> int:
+    """Write a Parquet file and return how many predictions.
+
+    The columns are those of `write_csv`, with ``tags`` a list of strings and numbers float64. An
+    older file at `path` is replaced only when all went well.
+
+    Raises
+    ------
+    BadInputError
+        If pyarrow is missing, `path` cannot be written, or the scores are not of one set of labels.
+    """
+    names, predictions = _score_labels(predictions, labels)
+    kinds = [str, list, *[float] * len(names), float, str, str]
+    columns = dict(zip(_columns(names), kinds, strict=True))
+    count = 0
+    with open_parquet_writer(path, columns) as write_rows:
+        for rows in _batches(_as_row(prediction, names) for prediction in predictions):
+            write_rows(rows)
+            count += len(rows)
+    return count
+
+
+def write_table(predictions: Iterable[Tagged], stream: TextIO) -> int:
+    """Write one line per prediction for people to read, and return how many.
+
+    A line holds the id, cut to 24 characters, the tags with their scores, and the note. Control
+    characters, which a terminal would obey, are replaced.
+    """
+    return _write_lines(map(_table_line, predictions), stream)
+
+
+def write_articles_jsonl(articles: Iterable[Article], stream: TextIO) -> int:
+    """Write articles so that `read_articles` gives equal ones, and return how many.
+
+    Empty fields are left out. Equal means so under the default `ReadOptions`, for labels that
+    are neither blank nor padded and hold no ``|``.
+
+    Raises
+    ------
+    BadInputError
+        If an extra field has the name of one of the article's own, or cannot be written as JSON.
+    """
+    return _write_lines((_json_line(_article_object(each), each.id) for each in articles), stream)
+
+
+def _write_lines(lines: Iterable[str], stream: TextIO) -> int:
+    count = 0
+    for count, line in enumerate(lines, 1):
+        stream.write(f"{line}\n")
+    return count
+
+
+def _as_object(prediction: Tagged) -> dict[str, object]:
+    scores = prediction.scores.items()
+    return {
+        "id": prediction.id,
+        "tags": list(prediction.tags),
+        "scores": {name: round(float(score), _SCORE_DECIMALS) for name, score in scores},
+        "coverage": round(float(prediction.coverage), _COVERAGE_DECIMALS),
+        "model": prediction.model,
+        **({"note": prediction.note} if prediction.note else {}),
+    }
+
+
+def _json_line(value: Mapping[str, object], id: str) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
+    except (ValueError, RecursionError) as error:
+        raise BadInputError(
+            f"article '{id:.60}': cannot be written as JSON ({error}). Mend its values."
+        ) from None
+
+
+def _score_labels(
+    predictions: Iterable[Tagged], labels: Sequence[str]
+) -> tuple[tuple[str, ...], Iterator[Tagged]]:
+    """Return the labels to write scores for, and all of `predictions` still to be taken."""
+    rest = iter(predictions)
+    first = list(itertools.islice(rest, 1))
+    names = tuple(labels) or (tuple(first[0].scores) if first else ())
+    return names, itertools.chain(first, rest)
+
+
+def _as_row(prediction: Tagged, names: Sequence[str]) -> dict[str, Any]:
+    """Return the cells of one prediction under the names of `_columns`."""
+    scores = prediction.scores
+    if set(scores) != set(names):
+        raise BadInputError(
+            f"article '{prediction.id:.60}': has scores for {', '.join(scores)}, "
+            f"but the columns are {', '.join(names)}. Write one model's predictions a file."
+        )
+    cells = [
+        prediction.id,
+        list(prediction.tags),
+        *(round(float(scores[name]), _SCORE_DECIMALS) for name in names),
+        round(float(prediction.coverage), _COVERAGE_DECIMALS),
+        prediction.model,
+        prediction.note,
+    ]
+    return dict(zip(_columns(names), cells, strict=True))
+
+
+def _columns(names: Sequence[str]) -> list[str]:
+    return ["id", "tags", *(f"score_{name}" for name in names), "coverage", "model", "note"]
+
+
+def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    rows = iter(rows)
+    while batch := list(itertools.islice(rows, _BATCH_ROWS)):
+        yield batch
+
+
+def _table_line(prediction: Tagged) -> str:
+    tags = ", ".join(f"{tag} {prediction.scores[tag]:.2f}" for tag in prediction.tags)
+    note = f"  ({prediction.note})" if prediction.note else ""
+    id = _printable(prediction.id)
+    shown = id if len(id) <= _ID_WIDTH else id[: _ID_WIDTH - 1] + "…"
+    return f"{shown:<{_ID_WIDTH}}  {_printable(tags or '–')}{_printable(note)}".rstrip()
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else "�" for char in text)
+
+
+def _article_object(article: Article) -> dict[str, object]:
+    words = {name: getattr(article, name) for name in ("id", "title", "text", "source", "date")}
+    fields = {name: value for name, value in words.items() if value} | _label_fields(article.labels)
+    taken = sorted(set(article.extra) & {*words, "labels", "negative", *fields})
+    if taken:
+        raise BadInputError(
+            f"article '{article.id:.60}': extra field '{taken[0]}' has the name of one of the "
+            "article's own. Rename it in the input."
+        )
+    return {**fields, **article.extra}
+
+
+def _label_fields(labels: Labels | None) -> dict[str, object]:
+    if labels is None:
+        return {}
+    fields: dict[str, object] = {"labels": sorted(labels.present)}
+    if labels.absent is not None:
+        fields["negative"] = sorted(labels.absent)
+    if labels.borderline:
+        fields["confidence"] = "borderline"
+    return fields

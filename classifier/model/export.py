@@ -1,0 +1,261 @@
+"""To a scikit-learn pipeline in a joblib file, and back; for people who live there.
+
+A joblib file is a pickle: **loading one runs whatever code it holds**. A model folder never does;
+keep and pass on the folder, and load joblib files only from people you would run programs of.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import astuple, fields
+from functools import partial
+from operator import methodcaller
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.errors import ModelError
+from classifier.model.calibration import PiecewiseLinear, Softmax, calibration_from_json
+from classifier.model.golden import golden_texts
+from classifier.model.model import Model, on_grid
+from classifier.model.tokenize import TOKEN_PATTERN, Analyzer, fold_table
+from classifier.resources import replacing
+from classifier.text import TEXT_RULES_VERSION
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+__all__ = ["export_joblib", "import_joblib", "sklearn_pipeline"]
+
+# The first tokens of a text; possessive, so that no text makes it go back and try again.
+_LEAD = r"\A(?:\W*+(?:\w\W++)*+\w\w++){{0,{lead_words}}}+"
+
+# A probability cannot tell two margins on a level part of a calibration line apart, so the line
+# gets a step of this height at the cut; the scores move by less than twice of it.
+STEP_HEIGHT = 1e-9
+STEP_WIDTH = 2.0**-40
+
+
+def export_joblib(model: Model, path: Path) -> None:
+    """Write `sklearn_pipeline(model)` to `path`, a file that runs code when it is loaded.
+
+    Raises
+    ------
+    ClassifierError
+        When the model has no scikit-learn form, or the file cannot be written.
+    """
+    import joblib
+
+    pipeline = sklearn_pipeline(model)
+    with replacing(path) as stream:
+        joblib.dump(pipeline, stream, compress=3)
+
+
+def import_joblib(path: Path) -> Model:
+    """Return the model in a file of `export_joblib`; **this runs whatever code the file holds**.
+
+    Raises
+    ------
+    ModelError
+        When the file does not load, holds something else, was made under other text rules, or
+        was fitted again since.
+    """
+    import joblib
+
+    try:
+        pipeline = joblib.load(path)
+    except Exception as error:  # a pickle may raise anything
+        raise ModelError(
+            f"{path} does not load as a joblib file: {error}. Mind that such files run code when "
+            "loaded; ask for the model folder instead."
+        ) from error
+    description = getattr(pipeline, "classifier_model_", None)
+    if not isinstance(description, dict):
+        raise ModelError(
+            f"{path} holds {type(pipeline).__name__} that 'classifier export' did not write. "
+            "Mind that loading it has run the code in it."
+        )
+    model = _model(description, path)
+    if not _scores_alike(model, pipeline):
+        raise ModelError(
+            f"{path} was fitted again since 'classifier export' wrote it, and holds another model "
+            "now. Export it once more from its model folder."
+        )
+    return model
+
+
+def sklearn_pipeline(model: Model) -> Pipeline:
+    """Return a fitted pipeline of scikit-learn's own classes with the model's scores and tags.
+
+    It takes a list of texts as `classifier.text.article_text` prepares them, never one string.
+    The last step, and the pipeline, name the labels in ``labels_``.
+
+    For any number of labels ``predict`` gives a matrix of 0 and 1, shape (n_texts, n_labels), and
+    ``predict_proba`` a list of one array of shape (n_texts, 2) a label, as
+    `sklearn.multioutput.MultiOutputClassifier` does. For exactly one label they give a label and
+    a row of probabilities, columns in the order of ``classes_``.
+
+    A `Model` does not judge texts of which it knows too few words; a pipeline judges any.
+
+    Raises
+    ------
+    ModelError
+        When the model has no scikit-learn form.
+    """
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    fold = FunctionTransformer(partial(map, methodcaller("translate", fold_table())))
+    tags = _one_label(model) if model.mode == "one" else _several_labels(model)
+    tags.labels_ = np.array(model.labels)
+    steps = [("fold", fold), *_lead_steps(model.analyzer), ("tfidf", _vectorizer(model))]
+    pipeline = Pipeline([*steps, ("tags", tags)])
+    pipeline.labels_ = tags.labels_
+    pipeline.classifier_model_ = _description(model)
+    return pipeline
+
+
+def _lead_steps(analyzer: Analyzer) -> list[tuple[str, Any]]:
+    from sklearn.preprocessing import FunctionTransformer
+
+    if not (analyzer.lead_words and analyzer.lead_repeats):
+        return []
+    pattern = re.compile(_LEAD.format(lead_words=analyzer.lead_words))
+    repeated = r"\g<0> " * analyzer.lead_repeats + r"\g<0>"
+    return [("lead", FunctionTransformer(partial(map, partial(pattern.sub, repeated))))]
+
+
+def _vectorizer(model: Model) -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectorizer = TfidfVectorizer(
+        lowercase=False,
+        token_pattern=TOKEN_PATTERN,
+        ngram_range=(1, 2 if model.analyzer.bigrams else 1),
+        sublinear_tf=True,
+    )
+    vectorizer.vocabulary_ = {term: i for i, term in enumerate(model.vocabulary)}
+    vectorizer.idf_ = model.idf.astype(np.float64)
+    return vectorizer
+
+
+def _one_label(model: Model) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    if not isinstance(model.calibration, Softmax) or len(model.labels) < 2:
+        raise ModelError(
+            f"model '{model.name}' gives exactly one label; exporting it takes two labels or more "
+            "and a softmax calibration"
+        )
+    coef = model.calibration.scale * model.weights.T.astype(np.float64)
+    intercept = model.calibration.scale * on_grid(model.bias)
+    if len(model.labels) == 2:
+        coef, intercept = coef[1:] - coef[:1], intercept[1:] - intercept[:1]
+    return _fitted(LogisticRegression(), coef, intercept, classes=np.array(model.labels))
+
+
+def _several_labels(model: Model) -> Any:
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.model_selection import FixedThresholdClassifier
+    from sklearn.multioutput import MultiOutputClassifier
+    from sklearn.svm import LinearSVC
+
+    if not isinstance(model.calibration, PiecewiseLinear):
+        raise ModelError(
+            f"model '{model.name}' gives any number of labels; exporting it takes a "
+            "piecewise linear calibration"
+        )
+    untrained = CalibratedClassifierCV(LinearSVC(), method="isotonic")
+    several = MultiOutputClassifier(FixedThresholdClassifier(untrained))
+    several.estimators_ = [
+        _label_classifier(model, model.calibration, k) for k in range(len(model.labels))
+    ]
+    several.classes_ = [estimator.classes_ for estimator in several.estimators_]
+    several.n_features_in_ = len(model.vocabulary)
+    return several
+
+
+def _label_classifier(model: Model, calibration: PiecewiseLinear, k: int) -> Any:
+    from sklearn.calibration import CalibratedClassifierCV, _CalibratedClassifier
+    from sklearn.isotonic import IsotonicRegression
+    from sklearn.model_selection import FixedThresholdClassifier
+    from sklearn.svm import LinearSVC
+
+    classes = np.array([0, 1])
+    coef = model.weights[:, [k]].T.astype(np.float64)
+    linear = _fitted(LinearSVC(), coef, on_grid(model.bias)[[k]], classes=classes)
+    margins, probabilities, threshold = _line_with_step(
+        np.array(calibration.margins[k]), np.array(calibration.probabilities[k]), model.cuts[k]
+    )
+    line = IsotonicRegression(out_of_bounds="clip").fit(margins, probabilities)
+    calibrated = CalibratedClassifierCV(LinearSVC(), method="isotonic")
+    calibrated.classes_ = classes
+    calibrated.calibrated_classifiers_ = [
+        _CalibratedClassifier(linear, [line], classes=classes, method="isotonic")
+    ]
+    calibrated.n_features_in_ = len(model.vocabulary)
+    tagger = FixedThresholdClassifier(
+        calibrated, threshold=threshold, pos_label=1, response_method="predict_proba"
+    )
+    tagger.estimator_ = calibrated
+    tagger.n_features_in_ = len(model.vocabulary)
+    return tagger
+
+
+def _fitted(
+    linear: Any, coef: NDArray[np.float64], intercept: NDArray[np.float64], *, classes: Any
+) -> Any:
+    linear.coef_, linear.intercept_, linear.classes_ = coef, intercept, classes
+    linear.n_features_in_ = coef.shape[1]
+    linear.n_iter_ = np.zeros(1, dtype=np.int32)
+    return linear
+
+
+def _line_with_step(
+    margins: NDArray[np.float64], probabilities: NDArray[np.float64], cut: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Return knots that rise by a hair at the cut, and the probability amid that rise."""
+    if cut == np.inf:
+        return margins, probabilities, np.inf
+    below = cut - max(STEP_WIDTH, 4 * float(np.spacing(abs(cut))))
+    outside = margins[(margins < below) | (margins > cut)]
+    x = np.sort(np.append(outside, [below, cut]))
+    shrunk = np.interp(x, margins, probabilities) * (1 - 2 * STEP_HEIGHT)
+    at_cut = float(np.interp(cut, margins, probabilities)) * (1 - 2 * STEP_HEIGHT)
+    return x, shrunk + STEP_HEIGHT * (x >= cut), at_cut + STEP_HEIGHT / 2
+
+
+def _description(model: Model) -> dict[str, object]:
+    """Return what a pipeline cannot say of a model, in plain values and NumPy arrays."""
+    values = {field.name: getattr(model, field.name) for field in fields(model)}
+    return values | {
+        "text_rules_version": TEXT_RULES_VERSION,
+        "vocabulary": tuple(model.vocabulary),
+        "calibration": model.calibration.to_json(),
+        "analyzer": astuple(model.analyzer),
+        "info": dict(model.info),
+    }
+
+
+def _model(description: dict[str, Any], path: Path) -> Model:
+    values = dict(description)
+    version = values.pop("text_rules_version", None)
+    if version != TEXT_RULES_VERSION:
+        raise ModelError(
+            f"{path} was made under text rules {version}, this classifier knows "
+            f"{TEXT_RULES_VERSION}. Use the classifier that made it, or train the model again."
+        )
+    values["calibration"] = calibration_from_json(values["calibration"])
+    values["analyzer"] = Analyzer(*values["analyzer"])
+    return Model(**values)
+
+
+def _scores_alike(model: Model, pipeline: Pipeline) -> bool:
+    texts = golden_texts(model)
+    found = pipeline.predict_proba(texts)
+    if model.mode == "several":
+        found = np.column_stack([rows[:, 1] for rows in found])
+    scores = model.calibration(model.margins(texts))
+    return found.shape == scores.shape and bool(np.allclose(found, scores, rtol=0, atol=1e-5))

@@ -1,0 +1,242 @@
+"""manifest.json: what a model folder says of itself, written and read with every check."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+
+from classifier.errors import ModelError
+from classifier.model.calibration import Calibration, PiecewiseLinear, calibration_from_json
+from classifier.model.fields import Fields
+from classifier.model.model import Model
+from classifier.model.tokenize import Analyzer
+from classifier.text import TEXT_RULES_VERSION
+
+__all__ = [
+    "FORMAT_VERSION",
+    "SUFFIXES",
+    "GoldenArticle",
+    "Manifest",
+    "StoredFile",
+    "encode_manifest",
+    "manifest_json",
+    "parse_manifest",
+]
+
+FORMAT_VERSION = 1
+MAX_LEAD_WORDS, MAX_LEAD_REPEATS = 1_000_000, 100
+# The model's hash is that of its manifest without this line, files and all being in there by hash.
+_HASH_LINE = re.compile(rb'^ "hash": "[0-9a-f]{64}",\n', re.MULTILINE)
+SUFFIXES = {"vocabulary": ".txt", "idf": ".npy", "weights": ".npy"}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file of the folder; its name carries the start of its SHA-256."""
+
+    name: str
+    sha256: str
+    n_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenArticle:
+    """A text with what the model said of it when it was saved, in the order of the labels."""
+
+    text: str
+    margins: tuple[float, ...]
+    scores: tuple[float, ...]
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A manifest that passed its checks; `outline` is the model without vocabulary and arrays."""
+
+    outline: Model
+    n_terms: int
+    files: Mapping[str, StoredFile]
+    golden: tuple[GoldenArticle, ...]
+
+
+def manifest_json(
+    model: Model, files: Mapping[str, StoredFile], golden: Sequence[GoldenArticle]
+) -> dict[str, object]:
+    """Return what `manifest.json` holds, but the model's hash."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "text_rules_version": TEXT_RULES_VERSION,
+        "name": model.name,
+        "labels": list(model.labels),
+        "mode": model.mode,
+        "analyzer": asdict(model.analyzer),
+        "bias": model.bias.tolist(),
+        # JSON has no infinity, which as a cut means that the label is never given
+        "cuts": [None if cut == math.inf else cut for cut in model.cuts.tolist()],
+        "base_rates": model.base_rates.tolist(),
+        "calibration": model.calibration.to_json(),
+        "min_words": model.min_words,
+        "min_coverage": model.min_coverage,
+        "shapes": {"n_terms": len(model.vocabulary), "n_labels": len(model.labels)},
+        "files": {
+            role: {"name": file.name, "sha256": file.sha256, "bytes": file.n_bytes}
+            for role, file in files.items()
+        },
+        "golden": [
+            {
+                "text": article.text,
+                "margins": list(article.margins),
+                "scores": list(article.scores),
+                "tags": list(article.tags),
+            }
+            for article in golden
+        ],
+        "info": {key: value for key, value in model.info.items() if key != "hash"},
+    }
+
+
+def encode_manifest(described: dict[str, object]) -> bytes:
+    """Return the bytes of `manifest.json` with the model's hash; same content, same bytes.
+
+    Raises
+    ------
+    ModelError
+        When the model holds something that JSON cannot.
+    """
+    try:
+        return _encode(described | {"hash": hashlib.sha256(_encode(described)).hexdigest()})
+    except (TypeError, ValueError) as error:
+        raise ModelError(
+            f"model '{described['name']}' holds something that JSON cannot: {error}"
+        ) from error
+
+
+def _encode(described: Mapping[str, object]) -> bytes:
+    shown = json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return f"{shown}\n".encode()
+
+
+def parse_manifest(raw: bytes, path: Path) -> Manifest:
+    """Return the manifest that the bytes of `path` hold.
+
+    Raises
+    ------
+    ModelError
+        When it is no manifest, of another version, incomplete, absurd, or changed by hand.
+    """
+    top = Fields(_json_object(raw, path), str(path))
+    _check_versions(top)
+    labels = top.texts("labels")
+    if not labels or len(set(labels)) < len(labels):
+        raise top.refusal("labels", "a list of different labels, at least one")
+    shapes = top.inner("shapes")
+    if shapes.whole("n_labels") != len(labels):
+        raise shapes.refusal("n_labels", f"{len(labels)}, the number of labels")
+    manifest = Manifest(
+        outline=_outline(top, labels),
+        n_terms=shapes.whole("n_terms"),
+        files={role: _stored_file(top.inner("files"), role) for role in SUFFIXES},
+        golden=tuple(_golden_article(row, labels) for row in top.rows("golden")),
+    )
+    if top.text("hash") != hashlib.sha256(_HASH_LINE.sub(b"", raw, count=1)).hexdigest():
+        raise ModelError(
+            f"{path} was changed after the model was saved (its hash does not fit its content). "
+            "Fetch or train the model again."
+        )
+    return manifest
+
+
+def _json_object(raw: bytes, path: Path) -> dict[str, object]:
+    try:
+        value = json.loads(raw.decode(), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is not readable as JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ModelError(f"{path} must hold a JSON object, not {type(value).__name__}")
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number that JSON knows")
+
+
+def _check_versions(top: Fields) -> None:
+    for key, known in (
+        ("format_version", FORMAT_VERSION),
+        ("text_rules_version", TEXT_RULES_VERSION),
+    ):
+        found = top.whole(key)
+        if found == known:
+            continue
+        advice = (
+            "Upgrade classifier."
+            if found > known
+            else "Train the model again, or install the classifier that made it."
+        )
+        raise ModelError(f"{top.where}: {key} is {found}, this classifier knows {known}. {advice}")
+
+
+def _outline(top: Fields, labels: tuple[str, ...]) -> Model:
+    n_labels = len(labels)
+    if top.text("mode") not in ("several", "one"):
+        raise top.refusal("mode", "'several' or 'one'")
+    analyzer = top.inner("analyzer")
+    return Model(
+        labels=labels,
+        vocabulary=(),
+        idf=np.empty(0, np.float32),
+        weights=np.empty((0, n_labels), np.float32),
+        bias=np.array(top.numbers("bias", n_labels)),
+        cuts=np.array(top.numbers("cuts", n_labels, null=math.inf)),
+        base_rates=np.array(top.numbers("base_rates", n_labels, low=0, high=1)),
+        calibration=_calibration(top, n_labels),
+        analyzer=Analyzer(
+            lead_words=analyzer.whole("lead_words", most=MAX_LEAD_WORDS),
+            lead_repeats=analyzer.whole("lead_repeats", most=MAX_LEAD_REPEATS),
+            bigrams=analyzer.flag("bigrams"),
+        ),
+        mode=top.text("mode"),
+        min_words=top.whole("min_words"),
+        min_coverage=top.number("min_coverage", low=0, high=1),
+        name=top.text("name"),
+        info={**top.inner("info").values, "hash": top.text("hash")},
+    )
+
+
+def _calibration(top: Fields, n_labels: int) -> Calibration:
+    try:
+        calibration = calibration_from_json(top.inner("calibration").values)
+    except (ModelError, ArithmeticError) as error:
+        raise ModelError(f"{top.where}: {error}") from error
+    if isinstance(calibration, PiecewiseLinear) and len(calibration.margins) != n_labels:
+        raise top.refusal("calibration", f"a line for each of the {n_labels} labels")
+    return calibration
+
+
+def _stored_file(files: Fields, role: str) -> StoredFile:
+    entry = files.inner(role)
+    stored = StoredFile(entry.text("name"), entry.text("sha256"), entry.whole("bytes"))
+    # the one name a file can have; no path leads out of the folder by way of a manifest
+    expected = f"{role}-{stored.sha256[:8]}{SUFFIXES[role]}"
+    if stored.name != expected or len(stored.sha256) != 64 or not stored.sha256.isalnum():
+        raise entry.refusal("name", f"{role}-<start of its sha256>{SUFFIXES[role]}")
+    return stored
+
+
+def _golden_article(row: Fields, labels: tuple[str, ...]) -> GoldenArticle:
+    if not set(row.texts("tags")) <= set(labels):
+        raise row.refusal("tags", "some of the labels")
+    return GoldenArticle(
+        text=row.text("text"),
+        margins=row.numbers("margins", len(labels)),
+        scores=row.numbers("scores", len(labels), low=0, high=1),
+        tags=row.texts("tags"),
+    )

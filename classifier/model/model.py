@@ -1,0 +1,270 @@
+"""The model: text → margins → probabilities → tags, on NumPy alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from itertools import chain, islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.article import Article, as_articles
+from classifier.errors import ModelError
+from classifier.model.calibration import Calibration
+from classifier.model.prediction import Contribution, Explanation, Prediction
+from classifier.model.tokenize import Analyzer
+from classifier.text import article_text
+
+__all__ = ["Model", "Reading", "tfidf_values"]
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+
+BATCH = 256
+UNKNOWN = -1
+
+# Contributions are whole multiples of 2^-32. Sums of them below 2^20 are exact in float64 in
+# whatever order they are added, so an explanation adds up to its margin to the last bit and an
+# article has the same margin alone as in a batch.
+GRID = 2.0**32
+
+
+def on_grid(values: Matrix) -> Matrix:
+    """Return `values` rounded to the grid on which sums are exact."""
+    return np.asarray(np.rint(values * GRID) / GRID)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A batch of texts as the model reads it: known terms, sorted by article and term.
+
+    Parameters
+    ----------
+    starts : ndarray of int64 of shape (n_articles + 1,)
+        Where each article's terms begin in the other arrays.
+    terms, counts : ndarray of int64 of shape (n_terms_in_batch,)
+        Term ids and how often each was counted.
+    n_words, n_known : ndarray of int64 of shape (n_articles,)
+        Words of each article, and those of them in the vocabulary.
+    """
+
+    starts: NDArray[np.int64]
+    terms: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    n_words: NDArray[np.int64]
+    n_known: NDArray[np.int64]
+
+
+def tfidf_values(reading: Reading, idf: NDArray[np.float32]) -> Vector:
+    """Return sublinear tf-idf, each article scaled to unit length; shape (n_terms_in_batch,)."""
+    values = (1.0 + np.log(reading.counts)) * idf[reading.terms]
+    lengths = np.diff(reading.starts)
+    rows = np.repeat(np.arange(len(lengths)), lengths)
+    # bincount adds in order, so an article's norm does not depend on its neighbours
+    norms = np.sqrt(np.bincount(rows, weights=values * values, minlength=len(lengths)))
+    return np.asarray(values / norms[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A fitted tagger.
+
+    Parameters
+    ----------
+    labels : tuple of str
+    vocabulary : sequence of str, length n_terms
+        Terms in code point order.
+    idf : ndarray of float32 of shape (n_terms,)
+    weights : ndarray of float32 of shape (n_terms, n_labels)
+    bias, cuts, base_rates : ndarray of float64 of shape (n_labels,)
+        `cuts` are margins: a label is given from its cut on.
+    calibration : Calibration
+    analyzer : Analyzer
+    mode : {"several", "one"}
+        Any number of labels an article, or exactly one.
+    min_words : int
+        Articles with fewer known words are not judged.
+    min_coverage : float
+        Articles with a smaller share of known words are not judged.
+    name : str
+    info : mapping
+        What the manifest tells of the training: settings, corpus, counts, figures, versions.
+    """
+
+    labels: tuple[str, ...]
+    vocabulary: Sequence[str]
+    idf: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    bias: Vector
+    cuts: Vector
+    base_rates: Vector
+    calibration: Calibration
+    analyzer: Analyzer
+    mode: str = "several"
+    min_words: int = 5
+    min_coverage: float = 0.5
+    name: str = "model"
+    info: Mapping[str, object] = field(default_factory=dict)
+
+    @cached_property
+    def term_ids(self) -> dict[str, int]:
+        """Term → row of `weights`."""
+        return {term: i for i, term in enumerate(self.vocabulary)}
+
+    def read(self, texts: Iterable[str]) -> Reading:
+        """Return `texts` (prepared by `article_text`) as known terms with counts."""
+        words, ids = [], []
+        for text in texts:
+            tokens = self.analyzer.tokens(text)
+            words.append(list(map(self._term_id, tokens)))
+            pairs = map(self._term_id, self.analyzer.pairs(tokens))
+            ids.append([*self.analyzer.weigh_lead(words[-1]), *pairs])
+        flat = np.fromiter(chain.from_iterable(ids), dtype=np.int64)
+        rows = np.repeat(np.arange(len(ids)), [len(row) for row in ids])
+        flat, rows = flat[flat != UNKNOWN], rows[flat != UNKNOWN]
+        n_terms = max(len(self.vocabulary), 1)
+        keys, counts = np.unique(rows * n_terms + flat, return_counts=True)
+        return Reading(
+            starts=np.searchsorted(keys, np.arange(len(ids) + 1) * n_terms),
+            terms=keys % n_terms,
+            counts=counts,
+            n_words=np.array([len(row) for row in words], dtype=np.int64),
+            n_known=np.array([len(row) - row.count(UNKNOWN) for row in words], dtype=np.int64),
+        )
+
+    def _term_id(self, term: str) -> int:
+        return self.term_ids.get(term, UNKNOWN)
+
+    def contributions(self, reading: Reading) -> Matrix:
+        """Return what each term adds to each margin; shape (n_terms_in_batch, n_labels)."""
+        values = tfidf_values(reading, self.idf)
+        return on_grid(values[:, None] * self.weights[reading.terms])
+
+    def margins(self, texts: Sequence[str]) -> Matrix:
+        """Return the margins of prepared texts; shape (n_articles, n_labels)."""
+        return self._margins(self.read(texts))
+
+    def _margins(self, reading: Reading) -> Matrix:
+        margins = np.tile(on_grid(self.bias), (len(reading.n_words), 1))
+        filled = np.flatnonzero(np.diff(reading.starts))
+        if len(filled):
+            starts = reading.starts[filled]
+            margins[filled] += np.add.reduceat(self.contributions(reading), starts, axis=0)
+        return margins
+
+    def predict(
+        self,
+        articles: Iterable[Article | str],
+        *,
+        thresholds: Mapping[str, float] | None = None,
+    ) -> list[Prediction]:
+        """Return one `Prediction` an article, in order.
+
+        Parameters
+        ----------
+        articles : iterable of Article or str
+        thresholds : mapping of str to float, optional
+            Probabilities from which labels are given, instead of the model's own cuts.
+
+        Raises
+        ------
+        ModelError
+            When a threshold names no label of the model or is no probability.
+        """
+        return list(self.predict_stream(articles, thresholds=thresholds))
+
+    def predict_stream(
+        self,
+        articles: Iterable[Article | str],
+        *,
+        thresholds: Mapping[str, float] | None = None,
+    ) -> Iterator[Prediction]:
+        """Yield one `Prediction` an article, holding no more than a batch of them."""
+        floors = self._floors(thresholds or {})
+        remaining = iter(articles)
+        while batch := as_articles(islice(remaining, BATCH)):
+            yield from self._predict_batch(batch, floors)
+
+    def _floors(self, thresholds: Mapping[str, float]) -> Vector:
+        floors = np.full(len(self.labels), np.nan)
+        for label, floor in thresholds.items():
+            if label not in self.labels:
+                known = ", ".join(self.labels)
+                raise ModelError(f"threshold for '{label}': the model's labels are {known}")
+            if self.mode == "one":
+                raise ModelError("a model that gives exactly one label takes no thresholds")
+            if not 0 <= floor <= 1:
+                raise ModelError(f"threshold for '{label}' must lie between 0 and 1, not {floor}")
+            floors[self.labels.index(label)] = floor
+        return floors
+
+    def _predict_batch(self, articles: list[Article], floors: Vector) -> Iterator[Prediction]:
+        texts = [article_text(article) for article in articles]
+        reading = self.read(texts)
+        margins = self._margins(reading)
+        scores = self.calibration(margins)
+        given = self._given(margins, scores, floors)
+        coverage = reading.n_known / np.maximum(reading.n_words, 1)
+        for i, article in enumerate(articles):
+            note = self._note(int(reading.n_words[i]), int(reading.n_known[i]))
+            row = self.base_rates if note else scores[i]
+            ranked = [] if note else self._ranked(given[i], scores[i], margins[i])
+            yield Prediction(
+                id=article.id,
+                tags=tuple(self.labels[k] for k in ranked),
+                scores=dict(zip(self.labels, row.tolist(), strict=True)),
+                coverage=float(coverage[i]),
+                model=self.signature,
+                note=note,
+                _explain=partial(self.explain, texts[i]),
+            )
+
+    def _given(self, margins: Matrix, scores: Matrix, floors: Vector) -> NDArray[np.bool_]:
+        if self.mode == "one":
+            return np.asarray(np.arange(len(self.labels)) == margins.argmax(axis=1)[:, None])
+        return np.where(np.isnan(floors), margins >= self.cuts, scores >= floors)
+
+    def _ranked(self, given: NDArray[np.bool_], scores: Vector, margins: Vector) -> list[int]:
+        order = np.lexsort((-margins, -scores))
+        return [int(k) for k in order if given[k]]
+
+    def _note(self, n_words: int, n_known: int) -> str:
+        if n_words == 0:
+            return "no words to judge by"
+        if n_known < n_words * self.min_coverage:
+            return f"the model knows {n_known} of {n_words} words: another language or subject?"
+        if n_known < self.min_words:
+            return f"too short to judge: {n_known} known words, at least {self.min_words} needed"
+        return ""
+
+    def explain(self, text: str) -> dict[str, Explanation]:
+        """Return, per label, every known term of a prepared text with its contribution."""
+        reading = self.read([text])
+        contributions = self.contributions(reading)
+        margins = self._margins(reading)[0]
+        terms = [self.vocabulary[t] for t in reading.terms]
+        return {
+            label: Explanation(
+                label=label,
+                margin=float(margins[k]),
+                bias=float(on_grid(self.bias)[k]),
+                cut=float(self.cuts[k]),
+                contributions=_weightiest(terms, reading.counts, contributions[:, k]),
+            )
+            for k, label in enumerate(self.labels)
+        }
+
+    @property
+    def signature(self) -> str:
+        """Name and short hash, as every prediction carries it."""
+        version = str(self.info.get("hash", ""))[:8]
+        return f"{self.name}@{version}" if version else self.name
+
+
+def _weightiest(
+    terms: list[str], counts: NDArray[np.int64], values: Vector
+) -> tuple[Contribution, ...]:
+    order = np.argsort(-np.abs(values), kind="stable")
+    return tuple(Contribution(terms[i], int(counts[i]), float(values[i])) for i in order)

@@ -1,0 +1,128 @@
+"""Out-of-fold margins → the map from margins to probabilities."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize, minimize_scalar
+from scipy.special import expit, log_expit, logsumexp
+from sklearn.isotonic import isotonic_regression
+
+from classifier.model.calibration import PiecewiseLinear, Softmax
+
+__all__ = ["fit_calibration", "fit_softmax"]
+
+Matrix = NDArray[np.float64]
+Vector = NDArray[np.float64]
+
+# Weight of the pooled curve in a label's own: as much as this many of its articles.
+PRIOR_ARTICLES = 20.0
+SIGMOID_KNOTS = 65
+
+
+def fit_calibration(
+    margins: Matrix, truth: Matrix, *, method: str = "auto", isotonic_positives: int = 50
+) -> PiecewiseLinear:
+    """Return a rising line per label that turns margins into probabilities.
+
+    Parameters
+    ----------
+    margins : ndarray of shape (n_articles, n_labels)
+        Out-of-fold margins, never training margins.
+    truth : ndarray of shape (n_articles, n_labels)
+        1 present, 0 absent, NaN unknown; unknown cells are left out.
+    method : {"auto", "isotonic", "platt"}
+        Centred isotonic regression (Oron and Flournoy, 2017), which unlike the step function
+        keeps the order of margins; or a sigmoid (Platt, 1999) drawn towards the one of all
+        labels pooled. "auto" takes the first from `isotonic_positives` positives on.
+    """
+    pooled = _fit_sigmoid(margins.ravel(), truth.ravel(), prior=None)
+    lines = [
+        _fit_line(margins[:, k], truth[:, k], pooled, method, isotonic_positives)
+        for k in range(margins.shape[1])
+    ]
+    return PiecewiseLinear([x.tolist() for x, _ in lines], [y.tolist() for _, y in lines])
+
+
+def _fit_line(
+    margins: Vector, truth: Vector, pooled: Vector, method: str, isotonic_positives: int
+) -> tuple[Vector, Vector]:
+    known = ~np.isnan(truth) & ~np.isnan(margins)
+    m, t = margins[known], truth[known]
+    enough = min(t.sum(), (1 - t).sum()) >= isotonic_positives
+    if len(m) and (method == "isotonic" or (method == "auto" and enough)):
+        return centred_isotonic(m, t)
+    return _sigmoid_line(_fit_sigmoid(m, t, prior=pooled), m)
+
+
+def centred_isotonic(margins: Vector, truth: Vector) -> tuple[Vector, Vector]:
+    """Return knots (margins, probabilities) of a strictly rising line through isotonic blocks.
+
+    Each block of the isotonic fit becomes one knot at its mean margin. Its probability is
+    ``(k + 1/2) / (n + 1)``, so that no finite sample claims 0 or 1.
+    """
+    order = np.argsort(margins, kind="stable")
+    m, t = margins[order], truth[order]
+    x, y, n = _blocks(m, isotonic_regression(t), np.ones(len(t)))
+    x, y, n = _blocks(x, isotonic_regression((y * n + 0.5) / (n + 1), sample_weight=n), n)
+    return _with_tails(x, y)
+
+
+def _blocks(x: Vector, y: Vector, n: Vector) -> tuple[Vector, Vector, Vector]:
+    """Merge runs of equal `y` and of equal `x`; return mean x, mean y and weight of each."""
+    starts = np.flatnonzero(np.concatenate([[True], (np.diff(y) > 1e-12) & (np.diff(x) > 0)]))
+    weight = np.add.reduceat(n, starts)
+    mean_x = np.add.reduceat(x * n, starts) / weight
+    mean_y = np.add.reduceat(y * n, starts) / weight
+    return mean_x, mean_y, weight
+
+
+def _with_tails(x: Vector, y: Vector) -> tuple[Vector, Vector]:
+    """Add far knots so that margins beyond the sample still rank, towards 0 and 1."""
+    reach = max(x[-1] - x[0], 1.0)
+    return (
+        np.concatenate([[x[0] - reach], x, [x[-1] + reach]]),
+        np.concatenate([[y[0] / 2], y, [(1 + y[-1]) / 2]]),
+    )
+
+
+def _fit_sigmoid(margins: Vector, truth: Vector, prior: Vector | None) -> Vector:
+    """Return (log slope, intercept) of a sigmoid by maximum a posteriori.
+
+    The slope is fitted as its logarithm, so it stays above zero and order is kept.
+    """
+    known = ~np.isnan(truth) & ~np.isnan(margins)
+    m, t = margins[known], truth[known]
+    centre = np.array([np.log(2.0), 0.0]) if prior is None else prior
+    strength = 1e-3 if prior is None else PRIOR_ARTICLES / 4  # a cell informs by at most 1/4
+
+    def loss(ab: Vector) -> float:
+        z = np.exp(ab[0]) * m + ab[1]
+        fit = -(t * log_expit(z) + (1 - t) * log_expit(-z)).sum()
+        return float(fit + strength * ((ab - centre) ** 2).sum() / 2)
+
+    return np.asarray(minimize(loss, centre, method="L-BFGS-B", bounds=[(-5, 5), (-50, 50)]).x)
+
+
+def _sigmoid_line(ab: Vector, margins: Vector) -> tuple[Vector, Vector]:
+    """Return a sigmoid as knots, dense enough to be within 0.001 of it."""
+    slope, intercept = np.exp(ab[0]), ab[1]
+    z = np.linspace(-9.0, 9.0, SIGMOID_KNOTS)
+    return (z - intercept) / slope, np.asarray(expit(z))
+
+
+def fit_softmax(margins: Matrix, truth: Matrix) -> Softmax:
+    """Return the temperature that makes out-of-fold margins most likely (Guo et al., 2017).
+
+    Parameters
+    ----------
+    margins, truth : ndarray of shape (n_articles, n_labels)
+        `truth` has exactly one 1 a row.
+    """
+
+    def loss(log_scale: float) -> float:
+        z = np.exp(log_scale) * margins
+        return float((logsumexp(z, axis=1) - (z * truth).sum(axis=1)).mean())
+
+    best = minimize_scalar(loss, bounds=(-4.0, 6.0), method="bounded")
+    return Softmax(float(np.exp(best.x)))

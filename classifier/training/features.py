@@ -1,0 +1,242 @@
+"""articles → counts → tf-idf: terms are counted once, folds reuse the counts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from classifier.article import Article, Labels
+from classifier.corpus.corpus import Corpus
+from classifier.corpus.near_duplicates import near_duplicate_groups
+from classifier.model.tokenize import Analyzer
+from classifier.text import article_text
+
+__all__ = ["CountedCorpus", "TermCounter", "count_corpora", "document_frequencies", "tfidf"]
+
+
+@dataclass(frozen=True)
+class CountedCorpus:
+    """All that training keeps of its articles; the texts are gone.
+
+    Parameters
+    ----------
+    body, lead : csr_matrix of float64 of shape (n_articles, n_terms)
+        How often each term occurs in the whole text, and within its lead.
+    vocabulary : list of str
+        Terms in code point order.
+    n_words : ndarray of int64 of shape (n_articles,)
+    groups : ndarray of int64 of shape (n_articles,)
+        Near-duplicates share a number.
+    labels, known : list, length n_articles
+        What is known of each article, and the labels that its corpus knows.
+    natural, borderline : ndarray of bool of shape (n_articles,)
+    sources, dates, ids : list of str
+    n_unlabelled : int
+        Articles that were read and left out because nothing is known of their labels.
+    sha256 : str
+        Over the ids, prepared texts and labels, in order.
+    """
+
+    body: sp.csr_matrix
+    lead: sp.csr_matrix
+    vocabulary: list[str]
+    n_words: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    labels: list[Labels]
+    known: list[frozenset[str]]
+    natural: NDArray[np.bool_]
+    borderline: NDArray[np.bool_]
+    sources: list[str]
+    dates: list[str]
+    ids: list[str]
+    n_unlabelled: int
+    sha256: str
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def select(self, rows: NDArray[np.int64]) -> CountedCorpus:
+        """Return the corpus with only these articles."""
+        lists = ("labels", "known", "sources", "dates", "ids")
+        arrays = ("body", "lead", "n_words", "groups", "natural", "borderline")
+        picked = {name: [getattr(self, name)[i] for i in rows] for name in lists}
+        return replace(self, **picked, **{name: getattr(self, name)[rows] for name in arrays})
+
+    @property
+    def is_pair(self) -> NDArray[np.bool_]:
+        """Which terms are pairs of tokens; shape (n_terms,)."""
+        return np.array([" " in term for term in self.vocabulary], dtype=bool)
+
+    def counts(self, lead_repeats: int) -> sp.csr_matrix:
+        """Return counts with the lead counted `lead_repeats` more times."""
+        if lead_repeats == 0:
+            return self.body
+        return (self.body + lead_repeats * self.lead).tocsr()
+
+    def coverage(self, rows: NDArray[np.int64], kept: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return the share of each row's words that are among the `kept` terms."""
+        words = kept & ~self.is_pair
+        return np.asarray(self.body[rows] @ words.astype(float)) / np.maximum(self.n_words[rows], 1)
+
+
+@dataclass
+class TermCounter:
+    """Counts terms of texts that come one by one; keeps rows of term ids, never the texts."""
+
+    analyzer: Analyzer
+    ids: dict[str, int] = field(default_factory=dict)
+    rows: list[tuple[NDArray[np.int32], NDArray[np.int32]]] = field(default_factory=list)
+    lead_rows: list[tuple[NDArray[np.int32], NDArray[np.int32]]] = field(default_factory=list)
+    n_words: list[int] = field(default_factory=list)
+
+    def add(self, text: str) -> None:
+        """Count the terms of one prepared text, in all of it and in its lead."""
+        tokens = self.analyzer.tokens(text)
+        lead = tokens[: self.analyzer.lead_words]
+        self.n_words.append(len(tokens))
+        self.rows.append(self._row(tokens, tokens))
+        # A repeated lead is followed by the first token again, which makes one more pair.
+        self.lead_rows.append(self._row(lead, lead + tokens[:1]))
+
+    def _row(
+        self, tokens: list[str], paired: list[str]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        terms = tokens + Analyzer(bigrams=self.analyzer.bigrams).pairs(paired)
+        ids = self.ids
+        flat = np.array([ids.setdefault(term, len(ids)) for term in terms], dtype=np.int32)
+        found, counts = np.unique(flat, return_counts=True)
+        return found, counts.astype(np.int32)
+
+    def matrices(self, min_df: int) -> tuple[sp.csr_matrix, sp.csr_matrix, list[str]]:
+        """Return counts in the whole texts and in their leads, and the terms kept.
+
+        Terms in fewer than `min_df` articles go; the rest stand in code point order.
+        """
+        body, lead = (_stack(rows, len(self.ids)) for rows in (self.rows, self.lead_rows))
+        frequent = document_frequencies(body) >= min_df
+        terms = [term for term, keep in zip(self.ids, frequent, strict=True) if keep]
+        order = sorted(range(len(terms)), key=terms.__getitem__)
+        columns = np.flatnonzero(frequent)[order]
+        return body[:, columns], lead[:, columns], [terms[i] for i in order]
+
+
+def _stack(rows: list[tuple[NDArray[np.int32], NDArray[np.int32]]], width: int) -> sp.csr_matrix:
+    starts = np.concatenate([[0], np.cumsum([len(ids) for ids, _ in rows])])
+    empty = [np.zeros(0, dtype=np.int32)]
+    indices = np.concatenate(empty + [ids for ids, _ in rows])
+    counts = np.concatenate(empty + [counts for _, counts in rows])
+    return sp.csr_matrix((counts.astype(np.float64), indices, starts), shape=(len(rows), width))
+
+
+def count_corpora(
+    corpora: Iterable[Corpus],
+    analyzer: Analyzer,
+    *,
+    min_df: int,
+    progress: Callable[[str, int, int], None],
+) -> CountedCorpus:
+    """Read every labelled article once and return the counts of its terms.
+
+    Texts are read as a stream: each is dropped as soon as it is counted and compared.
+    """
+    counter = TermCounter(analyzer)
+    kept = _Kept()
+
+    def texts() -> Iterator[str]:
+        for text in kept.texts(corpora):
+            counter.add(text)
+            progress("reading articles", len(kept.ids), 0)
+            yield text
+
+    groups = near_duplicate_groups(texts())
+    body, lead, vocabulary = counter.matrices(min_df)
+    return CountedCorpus(
+        body=body,
+        lead=lead,
+        vocabulary=vocabulary,
+        n_words=np.array(counter.n_words, dtype=np.int64),
+        groups=groups,
+        labels=kept.labels,
+        known=[kept.known[name] for name in kept.corpus],
+        natural=np.array(kept.natural, dtype=bool),
+        borderline=np.array([labels.borderline for labels in kept.labels], dtype=bool),
+        sources=kept.sources,
+        dates=kept.dates,
+        ids=kept.ids,
+        n_unlabelled=kept.n_unlabelled,
+        sha256=kept.digest.hexdigest(),
+    )
+
+
+@dataclass
+class _Kept:
+    """What is noted of each article while its text streams by."""
+
+    labels: list[Labels] = field(default_factory=list)
+    corpus: list[int] = field(default_factory=list)
+    natural: list[bool] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
+    dates: list[str] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    known: dict[int, frozenset[str]] = field(default_factory=dict)
+    n_unlabelled: int = 0
+    digest: Any = field(default_factory=hashlib.sha256)
+
+    def texts(self, corpora: Iterable[Corpus]) -> Iterator[str]:
+        """Yield the prepared text of every labelled article."""
+        for number, corpus in enumerate(corpora):
+            known: set[str] = set()
+            for article in corpus.articles:
+                if article.labels is None:
+                    self.n_unlabelled += 1
+                    continue
+                self._note(article, article.labels, number, natural=corpus.natural)
+                known |= article.labels.present | (article.labels.absent or frozenset())
+                text = article_text(article)
+                self._digest(article.id, text, article.labels)
+                yield text
+            self.known[number] = frozenset(known)
+
+    def _digest(self, id: str, text: str, labels: Labels) -> None:
+        present, absent = sorted(labels.present), labels.absent and sorted(labels.absent)
+        row = json.dumps([id, text, present, absent, labels.borderline])
+        self.digest.update(row.encode() + b"\n")
+
+    def _note(self, article: Article, labels: Labels, number: int, *, natural: bool) -> None:
+        self.labels.append(labels)
+        self.corpus.append(number)
+        self.natural.append(natural)
+        self.sources.append(article.source)
+        self.dates.append(article.date)
+        self.ids.append(article.id)
+
+
+def document_frequencies(counts: sp.csr_matrix) -> NDArray[np.int64]:
+    """Return in how many articles each term occurs; shape (n_terms,)."""
+    return np.bincount(counts.indices, minlength=counts.shape[1])
+
+
+def inverse_document_frequencies(counts: sp.csr_matrix, min_df: int) -> NDArray[np.float64]:
+    """Return smoothed idf, ``ln((1 + n) / (1 + df)) + 1``; 0 for terms below `min_df`.
+
+    The form is scikit-learn's ``TfidfTransformer(smooth_idf=True)``.
+    """
+    df = document_frequencies(counts)
+    idf = np.log((1 + counts.shape[0]) / (1 + df)) + 1
+    return np.where(df >= min_df, idf, 0.0)
+
+
+def tfidf(counts: sp.csr_matrix, idf: NDArray[np.float64]) -> sp.csr_matrix:
+    """Return sublinear tf-idf rows of unit length; shape and terms of `counts`."""
+    values = (1.0 + np.log(counts.data)) * idf[counts.indices]
+    rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
+    norms = np.sqrt(np.bincount(rows, weights=values * values, minlength=counts.shape[0]))
+    norms[norms == 0] = 1.0
+    return sp.csr_matrix((values / norms[rows], counts.indices, counts.indptr), counts.shape)

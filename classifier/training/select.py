@@ -1,0 +1,173 @@
+"""Cross-validation chooses among candidates, one setting after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.evaluation.metrics import micro_f1
+from classifier.training.features import CountedCorpus
+from classifier.training.linear import Candidate, HeldOut, out_of_fold
+from classifier.training.settings import Settings
+from classifier.training.thresholds import choose_thresholds, held_out_tags
+
+__all__ = ["Choice", "choose_candidate", "held_out_score", "tags_out_of_fold"]
+
+Matrix = NDArray[np.float64]
+
+# C last: what the best penalty is depends on the features and weights.
+AXES = ("bigrams", "lead_repeats", "auxiliary_weight", "borderline_weight", "C")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What cross-validation chose.
+
+    Parameters
+    ----------
+    candidate : Candidate
+    C : tuple of float, length n_labels
+    held_out : HeldOut
+        Of the chosen candidate, for cuts and calibration.
+    trials : dict of Candidate to float
+        Every candidate tried, with its held-out score.
+    """
+
+    candidate: Candidate
+    C: tuple[float, ...]
+    held_out: HeldOut
+    trials: dict[Candidate, float]
+
+
+def tags_out_of_fold(
+    margins: Matrix, Y: Matrix, folds: NDArray[np.int64], settings: Settings
+) -> NDArray[np.bool_]:
+    """Return tags of held-out articles, cuts chosen without them; shape of `margins`."""
+    if settings.labels == "one":
+        return np.asarray(np.arange(Y.shape[1]) == margins.argmax(axis=1)[:, None])
+    return held_out_tags(
+        margins, Y, folds, rule=settings.thresholds, rare_positives=settings.rare_positives
+    )
+
+
+def held_out_score(
+    margins: Matrix, Y: Matrix, folds: NDArray[np.int64], settings: Settings
+) -> float:
+    """Return the micro-F1 of held-out articles (with exactly one label: the accuracy)."""
+    held = folds >= 0
+    given = tags_out_of_fold(margins[held], Y[held], folds[held], settings)
+    return micro_f1(Y[held], given)
+
+
+@dataclass
+class _Trials:
+    """Runs candidates, each once, and remembers how they did."""
+
+    counted: CountedCorpus
+    Y: Matrix
+    folds: NDArray[np.int64]
+    settings: Settings
+    jobs: int
+    tick: Callable[[], None]
+    scores: dict[Candidate, float] = field(default_factory=dict)
+    results: dict[Candidate, HeldOut] = field(default_factory=dict)
+
+    def run(self, candidates: Sequence[Candidate]) -> None:
+        new = [c for c in dict.fromkeys(candidates) if c not in self.scores]
+        for batch in _sharing_a_matrix(new):
+            held_out = out_of_fold(
+                self.counted,
+                self.Y,
+                self.folds,
+                batch,
+                min_df=self.settings.min_df,
+                jobs=self.jobs,
+                tick=self.tick,
+            )
+            for candidate, result in zip(batch, held_out, strict=True):
+                self.results[candidate] = result
+                self.scores[candidate] = held_out_score(
+                    result.margins, self.Y, self.folds, self.settings
+                )
+
+    def best(self, candidates: Sequence[Candidate]) -> Candidate:
+        self.run(candidates)
+        return max(candidates, key=lambda c: self.scores[c])
+
+
+def _sharing_a_matrix(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
+    batches: dict[tuple[int, bool], list[Candidate]] = {}
+    for candidate in candidates:
+        batches.setdefault((candidate.lead_repeats, candidate.bigrams), []).append(candidate)
+    return list(batches.values())
+
+
+def n_candidates(counted: CountedCorpus, settings: Settings) -> int:
+    """Return how many candidates `choose_candidate` will try."""
+    return 1 + sum(len(values) - 1 for values in _alternatives(counted, settings).values())
+
+
+def _alternatives(counted: CountedCorpus, settings: Settings) -> dict[str, tuple[object, ...]]:
+    """Return the values to choose among, per setting; those that cannot matter are cut short."""
+    alternatives = {axis: getattr(settings, axis) for axis in AXES}
+    matters = {
+        "auxiliary_weight": not counted.natural.all(),
+        "borderline_weight": counted.borderline.any(),
+        "lead_repeats": settings.lead_words > 0,
+    }
+    for axis, does in matters.items():
+        if not does:
+            alternatives[axis] = alternatives[axis][:1]
+    return alternatives
+
+
+def choose_candidate(
+    counted: CountedCorpus,
+    Y: Matrix,
+    folds: NDArray[np.int64],
+    settings: Settings,
+    *,
+    jobs: int = 1,
+    tick: Callable[[], None] = lambda: None,
+) -> Choice:
+    """Choose every setting that has several candidates by the score on held-out articles.
+
+    One setting is varied at a time, the others at their best so far. Folds, counts and (for
+    most candidates) matrices are shared. Ties go to the value that stands first.
+    """
+    alternatives = _alternatives(counted, settings)
+    middle = settings.C[len(settings.C) // 2]
+    best = Candidate(**{axis: values[0] for axis, values in alternatives.items()} | {"C": middle})  # type: ignore[arg-type]
+    trials = _Trials(counted, Y, folds, settings, jobs, tick)
+    for axis, values in alternatives.items():
+        best = trials.best([replace(best, **{axis: value}) for value in values])  # type: ignore[arg-type]
+    C, held_out = (best.C,) * Y.shape[1], trials.results[best]
+    if settings.C_per_label:
+        C, held_out = _choose_per_label(trials, best)
+    return Choice(best, C, held_out, trials.scores)
+
+
+def _choose_per_label(trials: _Trials, best: Candidate) -> tuple[tuple[float, ...], HeldOut]:
+    candidates = [replace(best, C=C) for C in trials.settings.C]
+    trials.run(candidates)
+    margins = best_margins = trials.results[best].margins.copy()
+    chosen = [best.C] * margins.shape[1]
+    for k in range(margins.shape[1]):
+        scores = [_label_score(trials, c, k) for c in [best, *candidates]]
+        winner = [best, *candidates][int(np.argmax(scores))]
+        chosen[k] = winner.C
+        margins[:, k] = trials.results[winner].margins[:, k]
+    return tuple(chosen), replace(trials.results[best], margins=best_margins)
+
+
+def _label_score(trials: _Trials, candidate: Candidate, k: int) -> float:
+    """Return the best smoothed F1 of one label at any cut, on its held-out margins."""
+    held = trials.folds >= 0
+    m, y = trials.results[candidate].margins[held][:, [k]], trials.Y[held][:, [k]]
+    given = m >= choose_thresholds(m, y, rare_positives=0)
+    known = ~np.isnan(y)
+    tp = (given & (y > 0)).sum()
+    return float((2 * tp + 1) / (given[known].sum() + (y[known] > 0).sum() + 2))

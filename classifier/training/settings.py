@@ -1,0 +1,156 @@
+"""Everything that can be chosen about a training, as one frozen value."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from classifier.errors import SettingsError
+
+__all__ = ["Settings", "read_settings"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a model is trained. Where several values are given, cross-validation chooses one.
+
+    Parameters
+    ----------
+    labels : {"several", "one"}
+        Any number of labels an article, none included; or exactly one.
+    C : tuple of float
+        Candidates for the inverse strength of the penalty.
+    C_per_label : bool
+        Choose C for each label by itself rather than one for all.
+    min_df : int
+        Terms in fewer training articles are left out.
+    lead_words : int
+        How many tokens at the start (headline included) may count more often.
+    lead_repeats : tuple of int
+        Candidates for how many extra times the lead counts; 0 treats all text alike.
+    bigrams : tuple of bool
+        Candidates for whether pairs of neighbouring tokens are terms.
+    borderline_weight : tuple of float
+        Candidates for the weight of articles whose labeller hesitated.
+    auxiliary_weight : tuple of float
+        Candidates for the weight of articles from corpora that are no natural sample.
+    thresholds : {"smoothed-f1", "micro-macro"}
+        How cuts are chosen on out-of-fold scores.
+    calibration : {"auto", "isotonic", "platt"}
+        How margins become probabilities; "auto" takes isotonic from `isotonic_positives` on.
+    isotonic_positives : int
+    rare_positives : int
+        Labels with fewer positive articles get a safe cut instead of one of their own.
+    n_folds : int
+    min_words : int
+        Articles with fewer known words are not judged.
+    min_coverage : float or None
+        Articles with a smaller share of known words are not judged; ``None`` takes 0.7 times
+        the median share among held-out articles.
+    seed : int
+    """
+
+    labels: str = "several"
+    C: tuple[float, ...] = (0.3, 1.0, 3.0)
+    C_per_label: bool = False
+    min_df: int = 2
+    lead_words: int = 100
+    lead_repeats: tuple[int, ...] = (2, 0)
+    bigrams: tuple[bool, ...] = (False,)
+    borderline_weight: tuple[float, ...] = (1.0, 0.5)
+    auxiliary_weight: tuple[float, ...] = (0.3, 1.0)
+    thresholds: str = "smoothed-f1"
+    calibration: str = "auto"
+    isotonic_positives: int = 50
+    rare_positives: int = 10
+    n_folds: int = 5
+    min_words: int = 5
+    min_coverage: float | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check_choice("labels", self.labels, ("several", "one"))
+        _check_choice("thresholds", self.thresholds, ("smoothed-f1", "micro-macro"))
+        _check_choice("calibration", self.calibration, ("auto", "isotonic", "platt"))
+        for name in ("C", "borderline_weight", "auxiliary_weight"):
+            _check_all(name, getattr(self, name), lambda v: v > 0, "above zero")
+        _check_all("lead_repeats", self.lead_repeats, lambda v: 0 <= v <= 100, "from 0 to 100")
+        _check_all("bigrams", self.bigrams, lambda v: isinstance(v, bool), "true or false")
+        for name, least in _LEAST.items():
+            _check_all(name, (getattr(self, name),), lambda v, n=least: v >= n, f"at least {least}")
+        if self.min_coverage is not None:
+            _check_all("min_coverage", (self.min_coverage,), lambda v: 0 <= v <= 1, "from 0 to 1")
+
+    def to_json(self) -> dict[str, object]:
+        """Return the settings as JSON types, for the manifest."""
+        return dataclasses.asdict(self)
+
+
+_LEAST = {
+    "min_df": 1,
+    "lead_words": 0,
+    "isotonic_positives": 1,
+    "rare_positives": 0,
+    "n_folds": 2,
+    "min_words": 0,
+    "seed": 0,
+}
+
+
+def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise SettingsError(f"{name} = {value!r}: must be one of {', '.join(choices)}")
+
+
+def _check_all(name: str, values: tuple[object, ...], holds, wanted: str) -> None:  # type: ignore[no-untyped-def]
+    if not values:
+        raise SettingsError(f"{name} = []: at least one value is needed")
+    for value in values:
+        try:
+            valid = bool(holds(value))
+        except TypeError:
+            valid = False
+        if not valid:
+            raise SettingsError(f"{name} = {value!r}: must be {wanted}")
+
+
+def read_settings(path: Path | str) -> Settings:
+    """Return the settings in a TOML file; a single value stands for a list of one.
+
+    Raises
+    ------
+    SettingsError
+        When the file is not there or not TOML, or names a setting that does not exist.
+    """
+    try:
+        with Path(path).open("rb") as stream:
+            values = tomllib.load(stream)
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not valid TOML: {error}") from error
+    try:
+        return settings_from(values)
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from None
+
+
+def settings_from(values: Mapping[str, object]) -> Settings:
+    """Return `Settings` with `values` in place of the defaults."""
+    fields = {f.name: f for f in dataclasses.fields(Settings)}
+    for name in values:
+        if name not in fields:
+            close = difflib.get_close_matches(name, fields, n=1)
+            hint = f" Did you mean '{close[0]}'?" if close else f" Known: {', '.join(fields)}."
+            raise SettingsError(f"there is no setting '{name}'.{hint}")
+    return Settings(**{n: _in_form(fields[n].default, v) for n, v in values.items()})  # type: ignore[arg-type]
+
+
+def _in_form(default: object, value: object) -> object:
+    if isinstance(default, tuple):
+        return tuple(value) if isinstance(value, list | tuple) else (value,)
+    return value

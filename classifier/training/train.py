@@ -1,0 +1,249 @@
+"""train(corpus, settings) → Model."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import version
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.article import Article
+from classifier.corpus.corpus import Corpus
+from classifier.corpus.labels import truth_matrix
+from classifier.corpus.split import stratified_folds
+from classifier.errors import CorpusError
+from classifier.model.calibration import Calibration
+from classifier.model.model import Model
+from classifier.model.tokenize import Analyzer
+from classifier.training.calibrate import fit_calibration, fit_softmax
+from classifier.training.features import CountedCorpus, count_corpora, tfidf
+from classifier.training.figures import quality_figures
+from classifier.training.linear import article_weights, fit_linear, fold_idf
+from classifier.training.select import Choice, choose_candidate, n_candidates
+from classifier.training.settings import Settings
+from classifier.training.thresholds import choose_thresholds
+
+__all__ = ["count_articles", "fit_model", "train"]
+
+Matrix = NDArray[np.float64]
+Progress = Callable[[str, int, int], None]
+
+# Held-out articles know nine words in ten; below this part of the median share the text is
+# likely in another language.
+COVERAGE_SHARE = 0.7
+
+
+def no_progress(step: str, done: int, total: int) -> None:
+    """Report nothing."""
+
+
+def train(
+    corpus: Iterable[Article] | Corpus | Sequence[Corpus],
+    settings: Settings | None = None,
+    *,
+    name: str = "model",
+    jobs: int = 1,
+    progress: Progress = no_progress,
+) -> Model:
+    """Train a model.
+
+    Parameters
+    ----------
+    corpus : iterable of Article, Corpus, or sequence of Corpus
+        Read once, as a stream. Articles without labels are counted and left out; a corpus
+        knows the labels that occur in it, others are unknown in its articles.
+    settings : Settings, optional
+    name : str
+        What the model is called in its manifest and in predictions.
+    jobs : int
+        How many labels are fitted at once; the result does not depend on it.
+    progress : callable
+        Called with the step, how much of it is done, and of how much (0 when not known).
+
+    Raises
+    ------
+    CorpusError
+        When there is nothing to learn from: no labels, or fewer articles than folds.
+    """
+    settings = settings or Settings()
+    counted = count_articles(as_corpora(corpus), settings, progress=progress)
+    return fit_model(counted, settings, name=name, jobs=jobs, progress=progress)
+
+
+def as_corpora(corpus: Iterable[Article] | Corpus | Sequence[Corpus]) -> Sequence[Corpus]:
+    """Return any of the forms that `train` takes as a sequence of `Corpus`."""
+    if isinstance(corpus, Corpus):
+        return [corpus]
+    if isinstance(corpus, Sequence) and corpus and isinstance(corpus[0], Corpus):
+        return corpus  # type: ignore[return-value]
+    return [Corpus("corpus", corpus)]  # type: ignore[arg-type]
+
+
+def count_articles(
+    corpora: Sequence[Corpus], settings: Settings, *, progress: Progress = no_progress
+) -> CountedCorpus:
+    """Read the corpora and return their counts, without auxiliary copies of natural articles."""
+    analyzer = Analyzer(settings.lead_words, max(settings.lead_repeats), any(settings.bigrams))
+    counted = count_corpora(corpora, analyzer, min_df=settings.min_df, progress=progress)
+    natural_groups = counted.groups[counted.natural]
+    copies = ~counted.natural & np.isin(counted.groups, natural_groups)
+    return counted.select(np.flatnonzero(~copies)) if copies.any() else counted
+
+
+def fit_model(
+    counted: CountedCorpus,
+    settings: Settings,
+    *,
+    name: str = "model",
+    jobs: int = 1,
+    progress: Progress = no_progress,
+) -> Model:
+    """Choose, fit, cut and calibrate on counted articles."""
+    labels = _label_names(counted)
+    Y = truth_matrix(counted.labels, labels, [k or frozenset(labels) for k in counted.known])
+    _check(counted, Y, labels, settings)
+    folds = natural_folds(counted, Y, settings)
+    tick = _ticker(progress, (n_candidates(counted, settings)) * settings.n_folds + 1)
+    choice = choose_candidate(counted, Y, folds, settings, jobs=jobs, tick=tick)
+    held = folds >= 0
+    margins, truth = choice.held_out.margins[held], Y[held]
+    model = _final_fit(counted, Y, choice, settings, jobs=jobs)
+    tick()
+    figures = quality_figures(margins, truth, folds[held], counted.groups[held], labels, settings)
+    return Model(
+        labels=labels,
+        **model,
+        cuts=_cuts(margins, truth, settings),
+        base_rates=np.nan_to_num(np.nanmean(truth, axis=0)),
+        calibration=calibrate(margins, truth, settings),
+        analyzer=Analyzer(
+            settings.lead_words, choice.candidate.lead_repeats, choice.candidate.bigrams
+        ),
+        mode=settings.labels,
+        min_words=settings.min_words,
+        min_coverage=_min_coverage(choice, held, settings),
+        name=name,
+        info=_info(counted, Y, choice, settings, labels) | {"figures": figures},
+    )
+
+
+def _label_names(counted: CountedCorpus) -> tuple[str, ...]:
+    return tuple(sorted({label for known in counted.known for label in known}))
+
+
+def natural_folds(counted: CountedCorpus, Y: Matrix, settings: Settings) -> NDArray[np.int64]:
+    """Return the fold of each article, -1 for those that are no natural sample."""
+    folds = np.full(len(counted), -1, dtype=np.int64)
+    natural = counted.natural
+    folds[natural] = stratified_folds(
+        Y[natural], counted.groups[natural], n_folds=settings.n_folds, seed=settings.seed
+    )
+    return folds
+
+
+def _check(counted: CountedCorpus, Y: Matrix, labels: tuple[str, ...], settings: Settings) -> None:
+    natural = counted.natural
+    if not len(counted):
+        raise CorpusError(
+            f"nothing to train on: {counted.n_unlabelled} articles were read and none is labelled. "
+            "Labels are read from the field 'labels', or the one named by --labels-field"
+        )
+    if not labels:
+        raise CorpusError("nothing to train on: every article is labelled as none of any label")
+    if len(np.unique(counted.groups[natural])) < settings.n_folds:
+        raise CorpusError(
+            f"{natural.sum()} labelled articles are too few for {settings.n_folds} folds"
+        )
+    if settings.labels == "one":
+        _check_exactly_one(counted, Y)
+
+
+def _check_exactly_one(counted: CountedCorpus, Y: Matrix) -> None:
+    wrong = np.flatnonzero((np.nansum(Y, axis=1) != 1) | np.isnan(Y).any(axis=1))
+    if len(wrong):
+        i = wrong[0]
+        found = ", ".join(sorted(counted.labels[i].present)) or "none"
+        raise CorpusError(
+            f"article '{counted.ids[i]}' has the labels: {found}; with labels = \"one\" each "
+            f"article needs exactly one ({len(wrong)} articles differ)"
+        )
+
+
+def _ticker(progress: Progress, total: int) -> Callable[[], None]:
+    done = iter(range(1, total + 1))
+    return lambda: progress("fitting", next(done, total), total)
+
+
+def _final_fit(
+    counted: CountedCorpus, Y: Matrix, choice: Choice, settings: Settings, *, jobs: int
+) -> dict[str, object]:
+    counts = counted.counts(choice.candidate.lead_repeats)
+    idf = fold_idf(counts, counted, choice.candidate, settings.min_df)
+    weights = article_weights(counted, choice.candidate)
+    linear = fit_linear(tfidf(counts, idf), Y, choice.C, weights, jobs=jobs)
+    kept = np.flatnonzero(idf > 0)
+    return {
+        "vocabulary": [counted.vocabulary[i] for i in kept],
+        "idf": idf[kept].astype(np.float32),
+        "weights": linear.coef[kept].astype(np.float32),
+        "bias": linear.bias,
+    }
+
+
+def _cuts(margins: Matrix, truth: Matrix, settings: Settings) -> NDArray[np.float64]:
+    if settings.labels == "one":
+        return np.zeros(truth.shape[1])
+    return choose_thresholds(
+        margins, truth, rule=settings.thresholds, rare_positives=settings.rare_positives
+    )
+
+
+def calibrate(margins: Matrix, truth: Matrix, settings: Settings) -> Calibration:
+    """Fit the calibration that the settings ask for on out-of-fold margins."""
+    if settings.labels == "one":
+        return fit_softmax(margins, truth)
+    return fit_calibration(
+        margins,
+        truth,
+        method=settings.calibration,
+        isotonic_positives=settings.isotonic_positives,
+    )
+
+
+def _min_coverage(choice: Choice, held: NDArray[np.bool_], settings: Settings) -> float:
+    if settings.min_coverage is not None:
+        return settings.min_coverage
+    return float(COVERAGE_SHARE * np.median(choice.held_out.coverage[held]))
+
+
+def _info(
+    counted: CountedCorpus, Y: Matrix, choice: Choice, settings: Settings, labels: tuple[str, ...]
+) -> dict[str, object]:
+    return {
+        "settings": settings.to_json(),
+        "chosen": {
+            "C": dict(zip(labels, choice.C, strict=True)),
+            "lead_repeats": choice.candidate.lead_repeats,
+            "bigrams": choice.candidate.bigrams,
+            "borderline_weight": choice.candidate.borderline_weight,
+            "auxiliary_weight": choice.candidate.auxiliary_weight,
+        },
+        "trials": [
+            {**vars(candidate), "micro_f1": round(score, 6)}
+            for candidate, score in choice.trials.items()
+        ],
+        "corpus": {
+            "sha256": counted.sha256,
+            "articles": len(counted),
+            "natural": int(counted.natural.sum()),
+            "unlabelled": counted.n_unlabelled,
+            "none": int((np.nansum(Y, axis=1) == 0).sum()),
+            "positives": dict(zip(labels, np.nansum(Y, axis=0).astype(int).tolist(), strict=True)),
+        },
+        "versions": {
+            "python": platform.python_version(),
+            **{p: version(p) for p in ("classifier", "numpy", "scipy", "scikit-learn")},
+        },
+    }

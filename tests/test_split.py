@@ -1,0 +1,322 @@
+"""Every split keeps near-duplicates together and says when it cannot be made."""
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as stn
+
+from classifier.corpus.split import (
+    leave_one_source_out,
+    random_split,
+    stratified_folds,
+    time_split,
+)
+from classifier.errors import CorpusError, SettingsError
+
+CELL = st.sampled_from([0.0, 1.0, np.nan])
+MONTHS = [f"2020-{month:02d}-15" for month in range(1, 11)]
+
+
+@st.composite
+def corpora(draw):
+    """Invent labels, groups, dates and sources of 12 to 40 articles."""
+    n_articles = draw(st.integers(12, 40))
+    truth = draw(stn.arrays(np.float64, (n_articles, draw(st.integers(0, 4))), elements=CELL))
+    groups = draw(stn.arrays(np.int64, n_articles, elements=st.integers(0, 30)))
+    groups[:6] = np.arange(100, 106)
+    dates = draw(st.lists(st.sampled_from([*MONTHS, ""]), min_size=n_articles, max_size=n_articles))
+    return truth, groups, [*MONTHS[:6], *dates[6:]]
+
+
+def split_groups(groups, *sides):
+    """Return the groups that occur in more than one of the sides."""
+    seen = [set(groups[side].tolist()) for side in sides]
+    return {group for place, side in enumerate(seen) for group in side & set().union(*seen[:place])}
+
+
+def test_each_label_is_spread_over_the_folds():
+    """Ten articles of one label and five of another give each of five folds two and one."""
+    truth = np.zeros((40, 2))
+    truth[:10, 0] = 1
+    truth[10:15, 1] = 1
+
+    folds = stratified_folds(truth)
+
+    assert np.bincount(folds).tolist() == [8, 8, 8, 8, 8]
+    assert np.bincount(folds[:10]).tolist() == [2, 2, 2, 2, 2]
+    assert np.bincount(folds[10:15]).tolist() == [1, 1, 1, 1, 1]
+
+
+def test_folds_are_int64_from_zero():
+    """The fold numbers can index an array directly."""
+    folds = stratified_folds(np.zeros((7, 1)), n_folds=3)
+
+    assert folds.dtype == np.int64
+    assert sorted(set(folds.tolist())) == [0, 1, 2]
+
+
+def test_a_rare_label_is_dealt_out_before_a_common_one():
+    """The two articles that have both labels land in different folds."""
+    truth = np.ones((20, 2))
+    truth[2:, 1] = 0
+
+    folds = stratified_folds(truth, n_folds=2)
+
+    assert sorted(folds[:2].tolist()) == [0, 1]
+    assert np.bincount(folds).tolist() == [10, 10]
+
+
+def test_unknown_cells_count_for_nothing():
+    """A cell nobody knows places its article exactly as an absent one does."""
+    truth = np.zeros((30, 2))
+    truth[:6, 0] = 1
+    unknown = np.where(truth == 0, np.nan, truth)
+
+    assert stratified_folds(unknown).tolist() == stratified_folds(truth).tolist()
+
+
+def test_another_seed_gives_other_folds():
+    """The seed really takes part."""
+    truth = np.zeros((50, 1))
+
+    assert stratified_folds(truth, seed=0).tolist() != stratified_folds(truth, seed=1).tolist()
+
+
+def test_a_large_group_is_placed_before_small_ones():
+    """One group of four and six single articles still make two folds of five."""
+    groups = np.array([6, 5, 4, 3, 2, 1, 0, 0, 0, 0])
+
+    assert np.bincount(stratified_folds(np.zeros((10, 1)), groups, n_folds=2)).tolist() == [5, 5]
+
+
+def test_a_label_is_levelled_before_the_sizes_are():
+    """The second article of a label goes where the label is missing, not where there is room."""
+    truth = np.zeros((10, 2))
+    truth[0, 0] = 1
+    truth[3:5, 1] = 1
+    groups = np.array([0, 0, 0, 3, 4, 5, 6, 7, 8, 9])
+
+    folds = stratified_folds(truth, groups, n_folds=2)
+
+    assert sorted(folds[3:5].tolist()) == [0, 1]
+    assert np.bincount(folds).tolist() == [5, 5]
+
+
+def test_a_full_fold_takes_no_more():
+    """Beside a group of five of eight articles, the other three fill the other fold."""
+    truth = np.zeros((8, 2))
+    truth[0, 0] = 1
+    truth[5:, 1] = 1
+    groups = np.array([0, 0, 0, 0, 0, 5, 6, 7])
+
+    assert sorted(np.bincount(stratified_folds(truth, groups, n_folds=2)).tolist()) == [3, 5]
+
+
+def test_a_single_fold_is_refused():
+    """One fold leaves nothing to test on."""
+    with pytest.raises(SettingsError, match=r"n_folds is 1\. Choose 2 or more"):
+        stratified_folds(np.zeros((9, 1)), n_folds=1)
+
+
+def test_more_folds_than_groups_are_refused():
+    """Three groups cannot fill five folds, however many articles they hold."""
+    with pytest.raises(CorpusError, match=r"3 separate articles or groups .* cannot fill 5 folds"):
+        stratified_folds(np.zeros((6, 1)), np.array([0, 0, 1, 1, 2, 2]))
+
+
+def test_groups_of_another_corpus_are_refused():
+    """The message carries both lengths."""
+    with pytest.raises(CorpusError, match="groups has 2 numbers for 6 articles"):
+        stratified_folds(np.zeros((6, 1)), np.array([0, 1]))
+
+
+def test_many_articles_and_labels_take_seconds():
+    """Twenty thousand articles of a hundred labels stay far from a coffee break."""
+    truth = (np.random.default_rng(0).random((20_000, 100)) < 0.03).astype(float)
+    started = time.perf_counter()
+
+    folds = stratified_folds(truth)
+
+    assert time.perf_counter() - started < 10
+    assert np.bincount(folds).tolist() == [4000, 4000, 4000, 4000, 4000]
+
+
+@settings(max_examples=60, deadline=None)
+@given(corpus=corpora(), n_folds=st.integers(2, 6), seed=st.integers(0, 5))
+def test_folds_keep_groups_whole_and_sizes_within_a_group(corpus, n_folds, seed):
+    """Every article has one fold, no fold is empty, and none is too large by a whole group."""
+    truth, groups, _ = corpus
+
+    folds = stratified_folds(truth, groups, n_folds=n_folds, seed=seed)
+
+    sides = [np.flatnonzero(folds == fold) for fold in range(n_folds)]
+    sizes = np.array([len(side) for side in sides])
+    assert sizes.sum() == len(truth)
+    assert split_groups(groups, *sides) == set()
+    assert sizes.min() >= 1
+    assert sizes.max() < len(truth) / n_folds + np.unique(groups, return_counts=True)[1].max()
+    assert stratified_folds(truth, groups, n_folds=n_folds, seed=seed).tolist() == folds.tolist()
+
+
+@settings(max_examples=60, deadline=None)
+@given(positives=st.integers(0, 30), corpus=corpora(), n_folds=st.integers(2, 6))
+def test_articles_with_and_without_a_label_are_both_level(positives, corpus, n_folds):
+    """Of one label, fold counts differ by one at most, and so do the fold sizes."""
+    truth = np.zeros((len(corpus[0]) + 30, 1))
+    truth[:positives] = 1
+
+    folds = stratified_folds(truth, n_folds=n_folds)
+
+    assert np.ptp(np.bincount(folds, minlength=n_folds)) <= 1
+    assert np.ptp(np.bincount(folds[:positives], minlength=n_folds)) <= 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(corpus=corpora(), share=st.sampled_from([0.1, 0.3, 0.5]), seed=st.integers(0, 5))
+def test_random_and_time_splits_divide_no_group(corpus, share, seed):
+    """No near-duplicate of a test article is trained on."""
+    _, groups, dates = corpus
+
+    by_chance = random_split(len(dates), test_share=share, groups=groups, seed=seed)
+    by_time = time_split(dates, test_share=share, groups=groups)
+
+    assert split_groups(groups, *by_chance) == set()
+    assert split_groups(groups, *by_time) == set()
+    assert sorted(np.concatenate(by_chance).tolist()) == list(range(len(dates)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(corpus=corpora())
+def test_leaving_a_source_out_divides_no_group(corpus):
+    """Whatever the source, its near-duplicates elsewhere are not trained on."""
+    _, groups, dates = corpus
+    sources = [date[5:7] for date in dates]
+
+    splits = list(leave_one_source_out(sources, groups))
+
+    assert [split_groups(groups, train, test) for _, train, test in splits] == [set()] * len(splits)
+    assert [name for name, _, _ in splits] == sorted({source for source in sources if source})
+
+
+def test_a_random_split_takes_the_share_it_was_asked_for():
+    """A quarter of eight articles is two, and the same two for the same seed."""
+    train, test = random_split(8, test_share=0.25, seed=3)
+
+    assert (len(train), len(test)) == (6, 2)
+    assert random_split(8, test_share=0.25, seed=3)[1].tolist() == test.tolist()
+    assert random_split(80, seed=3)[1].tolist() != random_split(80, seed=4)[1].tolist()
+
+
+def test_a_group_too_large_for_the_test_side_is_trained_on():
+    """Eight versions of one story stay together, and two single articles are the test side."""
+    groups = np.array([0] * 8 + [1, 2])
+
+    assert random_split(10, groups=groups)[1].tolist() == [8, 9]
+
+
+def test_a_random_split_of_one_group_is_refused():
+    """What cannot be divided cannot be split."""
+    with pytest.raises(CorpusError, match="random_split: 3 articles to train on and 0 to test on"):
+        random_split(3, groups=np.zeros(3, np.int64))
+
+
+def test_the_latest_articles_are_the_test_side():
+    """A fifth of ten months is the last two, whatever their order in the file."""
+    train, test = time_split(MONTHS[::-1])
+
+    assert test.tolist() == [0, 1]
+    assert train.tolist() == [2, 3, 4, 5, 6, 7, 8, 9]
+
+
+def test_a_day_is_never_divided():
+    """Articles of the first test day are all in the test side, also at another hour."""
+    dates = ["2020-01-01", "2020-01-02", "2020-01-03T09:00", "2020-01-03", "2020-01-03T23:59"]
+
+    train, test = time_split(dates, test_share=0.4)
+
+    assert train.tolist() == [0, 1]
+    assert test.tolist() == [2, 3, 4]
+
+
+def test_undated_articles_are_trained_on():
+    """Without a date nobody can claim an article came later."""
+    train, test = time_split(["", "2020-01-01", "2020-01-02", ""], test_share=0.5)
+
+    assert train.tolist() == [0, 1, 3]
+    assert test.tolist() == [2]
+
+
+def test_the_only_dated_day_is_the_test_side():
+    """Undated articles are enough to train on."""
+    train, test = time_split(["", "2020-01-01", "", "2020-01-01"])
+
+    assert train.tolist() == [0, 2]
+    assert test.tolist() == [1, 3]
+
+
+def test_near_duplicates_of_later_articles_are_on_neither_side():
+    """The early version of a test article, dated or not, leaves the train side."""
+    dates = ["2020-01-01", "2020-01-02", "", "2020-01-03", "2020-01-04"]
+
+    train, test = time_split(dates, test_share=0.25, groups=np.array([7, 1, 7, 2, 7]))
+
+    assert train.tolist() == [1, 3]
+    assert test.tolist() == [4]
+
+
+@pytest.mark.parametrize("date", ["15/01/2020", "January", "2020-1-5"])
+def test_a_date_of_another_form_is_refused(date):
+    """Days that do not sort as text would silently divide the corpus anywhere."""
+    with pytest.raises(CorpusError, match=f"position 1 has the date '{date}'.*YYYY-MM-DD"):
+        time_split(["2020-01-01", date])
+
+
+def test_a_corpus_without_dates_is_refused():
+    """The message names the split that works."""
+    with pytest.raises(CorpusError, match=r"no article has a date\. Use random_split"):
+        time_split(["", ""])
+
+
+def test_a_corpus_of_one_day_is_refused():
+    """Nothing comes before the only day."""
+    with pytest.raises(CorpusError, match="time_split: 0 articles to train on and 2 to test on"):
+        time_split(["2020-01-01", "2020-01-01"])
+
+
+@pytest.mark.parametrize("share", [0, 1, 1.5, -0.1])
+def test_a_share_that_leaves_a_side_empty_is_refused(share):
+    """Both splits by share name the value and themselves."""
+    with pytest.raises(SettingsError, match=f"time_split: test_share is {share}"):
+        time_split(MONTHS, test_share=share)
+    with pytest.raises(SettingsError, match=f"random_split: test_share is {share}"):
+        random_split(10, test_share=share)
+
+
+def test_every_source_is_left_out_once_and_never_an_unknown_one():
+    """Sources come in alphabetical order; articles without one are only trained on."""
+    splits = leave_one_source_out(["Wire", "", "Post", "Wire"])
+
+    assert [(name, train.tolist(), test.tolist()) for name, train, test in splits] == [
+        ("Post", [0, 1, 3], [2]),
+        ("Wire", [1, 2], [0, 3]),
+    ]
+
+
+def test_a_reprint_of_another_source_is_not_trained_on():
+    """The agency text in another paper would give the answer away."""
+    splits = leave_one_source_out(["A", "B", "B", "C"], np.array([5, 5, 1, 2]))
+
+    assert [(name, train.tolist()) for name, train, _ in splits] == [
+        ("A", [2, 3]),
+        ("B", [3]),
+        ("C", [0, 1, 2]),
+    ]
+
+
+def test_a_corpus_of_one_source_is_refused():
+    """There is nothing else to train on."""
+    with pytest.raises(CorpusError, match="leave_one_source_out: 0 articles to train on"):
+        next(leave_one_source_out(["A", "A"]))

@@ -1,0 +1,534 @@
+"""A model folder gives back the model that was saved, or says why it does not."""
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from classifier.errors import ModelError
+from classifier.model import store
+from classifier.model.store import golden_texts, load_model, save_model
+from tests.models import ENERGY_TEXT, MIXED_TEXT, one_label_model, tiny_model
+
+BROKEN = json.loads((Path(__file__).parent / "cases" / "broken_manifests.json").read_bytes())
+KEYS = {
+    *("format_version", "text_rules_version", "name", "labels", "mode", "analyzer", "bias"),
+    *("cuts", "base_rates", "calibration", "min_words", "min_coverage", "shapes", "files"),
+    *("golden", "info", "hash"),
+}
+TERMS = ["ambassador", "and", "concert", "gas", "minister", "museum", "oil", "pipeline"]
+TERMS += ["strasse", "talks", "the", "οδοσ"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Give a folder with the tiny model in it."""
+    save_model(tiny_model(), tmp_path / "model")
+    return tmp_path / "model"
+
+
+def manifest_of(folder):
+    """Read the manifest as plain JSON."""
+    return json.loads((folder / "manifest.json").read_bytes())
+
+
+def reseal(folder, manifest):
+    """Write a manifest with the hash that fits its content."""
+    unsealed = {key: value for key, value in manifest.items() if key != "hash"}
+    sealed = unsealed | {"hash": hashlib.sha256(as_bytes(unsealed)).hexdigest()}
+    (folder / "manifest.json").write_bytes(as_bytes(sealed))
+
+
+def as_bytes(manifest):
+    """Write JSON as the format says: sorted, one space of indent, a newline at the end."""
+    return f"{json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False)}\n".encode()
+
+
+def refill(folder, role, content):
+    """Put other content into the folder, with every hash right."""
+    manifest = manifest_of(folder)
+    sha256 = hashlib.sha256(content).hexdigest()
+    name = f"{role}-{sha256[:8]}{Path(manifest['files'][role]['name']).suffix}"
+    manifest["files"][role] = {"name": name, "sha256": sha256, "bytes": len(content)}
+    (folder / name).write_bytes(content)
+    reseal(folder, manifest)
+
+
+def npy(values, *, version=(1, 0)):
+    """Return the bytes of an .npy file."""
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, values, version=version)
+    return stream.getvalue()
+
+
+def path_of(folder, role):
+    """Return the path of the file of a role."""
+    return folder / manifest_of(folder)["files"][role]["name"]
+
+
+@pytest.mark.parametrize("mmap", [True, False])
+@pytest.mark.parametrize("mode", ["several", "one"])
+def test_a_loaded_model_is_the_saved_one(tmp_path, mode, mmap):
+    """Arrays, numbers, tags and scores come back exactly."""
+    model = tiny_model(mode=mode, lead_words=3, lead_repeats=2, bigrams=True)
+    model = replace(model, cuts=np.array([0.1, np.inf, -0.3]))
+
+    saved = save_model(model, tmp_path)
+    loaded = load_model(tmp_path, mmap=mmap)
+
+    assert loaded.labels == model.labels
+    assert loaded.vocabulary == model.vocabulary
+    assert loaded.analyzer == model.analyzer
+    assert loaded.cuts.tolist() == [0.1, np.inf, -0.3]
+    np.testing.assert_array_equal(loaded.idf, model.idf)
+    np.testing.assert_array_equal(loaded.weights, model.weights)
+    assert loaded.calibration == model.calibration
+    assert {**loaded.info} == {**model.info, "hash": saved.info["hash"]}
+    assert loaded.predict([ENERGY_TEXT, MIXED_TEXT]) == saved.predict([ENERGY_TEXT, MIXED_TEXT])
+
+
+def test_predictions_carry_the_hash_of_the_saved_model(folder):
+    """The short hash in a prediction is the start of the one in the manifest."""
+    prediction = load_model(folder).predict([ENERGY_TEXT])[0]
+
+    assert prediction.model == f"tiny@{manifest_of(folder)['hash'][:8]}"
+    assert prediction.tags == ("energy",)
+
+
+def test_saving_twice_gives_the_same_bytes(tmp_path):
+    """Nothing of time, place or chance is in a model folder."""
+    save_model(tiny_model(), tmp_path / "a", card="# Tiny\n")
+    save_model(load_model(tmp_path / "a"), tmp_path / "b", card="# Tiny\n")
+
+    contents = [
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in "ab"
+    ]
+    assert contents[0] == contents[1]
+    assert len(contents[0]) == 5
+
+
+def test_a_changed_number_changes_the_hash(tmp_path):
+    """Two models that differ in one cut do not share a hash."""
+    other = replace(tiny_model(), cuts=np.array([0.125, 0.0, 0.25]))
+
+    hashes = {save_model(model, tmp_path).info["hash"] for model in (tiny_model(), other)}
+
+    assert len(hashes) == 2
+
+
+def test_weights_stay_on_disk(folder):
+    """Mapped weights cannot be written to and own no memory."""
+    weights = load_model(folder).weights
+
+    assert not weights.flags.writeable
+    assert not weights.flags.owndata
+
+
+def test_the_vocabulary_is_readable_text(folder):
+    """One term a line, in code point order, as UTF-8."""
+    assert path_of(folder, "vocabulary").read_text("utf-8").split("\n") == [*TERMS, ""]
+
+
+def test_loading_needs_numpy_alone(folder):
+    """A process in which the heavy libraries cannot be imported loads and predicts."""
+    script = (
+        "import sys\n"
+        "for name in ('sklearn', 'scipy', 'pandas', 'joblib', 'rich'): sys.modules[name] = None\n"
+        "from pathlib import Path\n"
+        "from classifier.model.store import load_model\n"
+        "print(load_model(Path(sys.argv[1])).predict([sys.argv[2]])[0].tags)\n"
+    )
+
+    run = subprocess.run(
+        [sys.executable, "-c", script, str(folder), ENERGY_TEXT],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[1],
+    )
+
+    assert (run.returncode, run.stdout) == (0, "('energy',)\n"), run.stderr
+
+
+def test_a_card_is_written_and_may_be_edited(folder):
+    """README.md is for people: editing it does not break the model."""
+    save_model(tiny_model(), folder, card="# A card\n")
+    assert (folder / "README.md").read_text() == "# A card\n"
+
+    (folder / "README.md").write_text("# Edited\n")
+
+    assert load_model(folder).labels == ("energy", "diplomacy", "culture")
+
+
+def test_a_model_without_a_card_gets_a_short_one(folder):
+    """The short card names the labels."""
+    assert "- energy\n- diplomacy\n- culture\n" in (folder / "README.md").read_text()
+
+
+def test_saving_over_a_model_leaves_only_the_new_one_and_files_of_others(folder):
+    """Old arrays and leftovers of a killed save go; what is not ours stays."""
+    (folder / "notes.txt").write_text("mine")
+    (folder / "weights-mine.npy").write_text("mine")
+    (folder / ".manifest.json.0123abcd.part").write_text("left over")
+
+    save_model(one_label_model(), folder)
+
+    files = {file["name"] for file in manifest_of(folder)["files"].values()}
+    others = {"notes.txt", "weights-mine.npy", "manifest.json", "README.md"}
+    assert {path.name for path in folder.iterdir()} == files | others
+    assert load_model(folder).labels == ("energy",)
+
+
+KILLED_SAVE = """
+import os, sys
+from pathlib import Path
+from classifier.model.store import save_model
+from tests.models import one_label_model
+
+left = int(sys.argv[2])
+
+def deadly(call):
+    def counted(*args, **options):
+        global left
+        if left == 0:
+            os._exit(9)
+        left -= 1
+        return call(*args, **options)
+    return counted
+
+for name in ("replace", "unlink", "fsync"):
+    setattr(os, name, deadly(getattr(os, name)))
+save_model(one_label_model(), Path(sys.argv[1]))
+"""
+
+
+def kill_save(folder, step):
+    """Save the other model in a process that dies at a step; return its exit code."""
+    command = [sys.executable, "-c", KILLED_SAVE, str(folder), str(step)]
+    return subprocess.run(command, cwd=Path(__file__).parents[1]).returncode
+
+
+def test_a_save_killed_at_any_step_leaves_the_old_or_the_new_model(tmp_path):
+    """After a kill the folder loads, first as the old and then as the new model."""
+    found, codes = [], []
+    for step in count():
+        folder = tmp_path / str(step)
+        save_model(tiny_model(), folder)
+        codes.append(kill_save(folder, step))
+        found.append(load_model(folder).name)
+        if codes[-1] == 0:
+            break
+
+    n_old = found.count("tiny")
+    assert codes == [9] * (len(codes) - 1) + [0]
+    assert found == ["tiny"] * n_old + ["one-label"] * (len(found) - n_old)
+    assert n_old >= 8
+    assert len(found) - n_old >= 5
+
+
+def test_a_save_after_a_killed_one_clears_up(folder):
+    """Files that a killed save left behind are gone after the next."""
+    kill_save(folder, 3)
+
+    save_model(tiny_model(), folder)
+
+    assert len(list(folder.iterdir())) == 5
+
+
+def test_a_model_replaced_while_it_is_read_is_read_again(folder, monkeypatch):
+    """When a save comes between the manifest and its files, the new model is loaded."""
+    pending = {path_of(folder, "weights").name: lambda: save_model(one_label_model(), folder)}
+    opened = Path.open
+
+    def open_late(path, *args, **options):
+        pending.pop(path.name, lambda: None)()
+        return opened(path, *args, **options)
+
+    monkeypatch.setattr(Path, "open", open_late)
+
+    assert load_model(folder).name == "one-label"
+    assert pending == {}
+
+
+@pytest.mark.parametrize("case", BROKEN, ids=lambda case: f"{case['at']}={case['value']}"[:60])
+def test_a_broken_manifest_is_refused_with_the_reason(folder, case):
+    """Each field that is wrong, absurd or too new is named in the error."""
+    manifest = manifest_of(folder)
+    *way, last = case["at"]
+    target = manifest
+    for key in way:
+        target = target[key]
+    target[last] = case["value"]
+    reseal(folder, manifest)
+
+    with pytest.raises(ModelError) as caught:
+        load_model(folder)
+
+    assert case["says"] in str(caught.value)
+    assert str(folder) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", sorted(KEYS))
+def test_a_missing_key_is_named(folder, key):
+    """A manifest without one of its keys is refused by the name of the key."""
+    manifest = manifest_of(folder)
+    del manifest[key]
+    (folder / "manifest.json").write_bytes(as_bytes(manifest))
+
+    with pytest.raises(ModelError, match=rf"'{key}' must be .* but is missing"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "not readable as JSON"),
+        (b"\xff\xfe", "not readable as JSON"),
+        (b"[1]", "must hold a JSON object, not list"),
+        (b"[" * 200_000, "not readable as JSON"),
+        (b'{"format_version": NaN}', "NaN is not a number that JSON knows"),
+        (b'{"format_version": 1e999}', "'format_version' must be a whole number"),
+    ],
+)
+def test_a_manifest_that_is_no_json_object_is_refused(folder, content, says):
+    """What is no JSON, or no object, is refused as that."""
+    (folder / "manifest.json").write_bytes(content)
+
+    with pytest.raises(ModelError, match=says):
+        load_model(folder)
+
+
+def test_a_huge_manifest_is_not_read(folder):
+    """A manifest above 64 MB is refused by its size."""
+    os.truncate(folder / "manifest.json", 65 * 2**20)
+
+    with pytest.raises(ModelError, match="has 68157440 bytes; no manifest is larger than 64 MB"):
+        load_model(folder)
+
+
+def test_a_manifest_edited_by_hand_is_refused(folder):
+    """A plausible edit does not fit the hash."""
+    path = folder / "manifest.json"
+    path.write_text(path.read_text("utf-8").replace('"min_words": 5', '"min_words": 1'), "utf-8")
+
+    with pytest.raises(ModelError, match="was changed after the model was saved"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("role", ["vocabulary", "idf", "weights"])
+def test_a_missing_file_is_named(folder, role):
+    """A file of the manifest that is not there is named."""
+    path_of(folder, role).unlink()
+
+    with pytest.raises(ModelError, match=rf"{role}-[0-9a-f]{{8}}\.\w+ is missing"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("role", ["vocabulary", "idf", "weights"])
+def test_a_truncated_file_is_refused(folder, role):
+    """A file that lost its last byte is refused by its size."""
+    path = path_of(folder, role)
+    os.truncate(path, path.stat().st_size - 1)
+
+    with pytest.raises(ModelError, match=rf"{role}.* has \d+ bytes where the manifest says \d+"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("role", ["vocabulary", "idf", "weights"])
+def test_a_changed_byte_is_refused(folder, role):
+    """A file of the right size and other content has the wrong hash."""
+    path = path_of(folder, role)
+    content = path.read_bytes()
+    path.write_bytes(content[:-2] + bytes([content[-2] ^ 1]) + content[-1:])
+
+    with pytest.raises(ModelError, match=rf"{role}.* does not have the hash"):
+        load_model(folder)
+
+
+def test_a_link_out_of_the_folder_is_refused(folder, tmp_path):
+    """Even with the right content, a file must lie in the folder."""
+    path = path_of(folder, "weights")
+    path.rename(tmp_path / "elsewhere.npy")
+    path.symlink_to(tmp_path / "elsewhere.npy")
+
+    with pytest.raises(ModelError, match=r"weights.* leads out of its folder"):
+        load_model(folder)
+
+
+def test_a_folder_in_place_of_a_file_is_refused(folder):
+    """A folder with the name of a file is no file."""
+    path = path_of(folder, "idf")
+    path.unlink()
+    path.mkdir()
+
+    with pytest.raises(ModelError, match=r"idf.* is no regular file"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("nowhere", "nowhere is not there, or is no folder"),
+        ("empty", "empty/manifest.json is missing"),
+        ("a" * 300, "cannot be read"),
+    ],
+)
+def test_a_folder_without_a_model_is_refused(tmp_path, name, says):
+    """No folder, an empty folder and an impossible name each get their reason."""
+    (tmp_path / "empty").mkdir()
+
+    with pytest.raises(ModelError, match=says):
+        load_model(tmp_path / name)
+
+
+WEIGHTS = np.zeros((12, 3), dtype="<f4")
+HUGE_HEADER = npy(WEIGHTS).replace(b"(12, 3), }" + b" " * 12, b"(1000000000000, 3), }  ", 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (npy(WEIGHTS.astype("<f8")), "of float64 in C order"),
+        (npy(WEIGHTS.astype(object)), "of object in C order"),
+        (npy(np.asfortranarray(WEIGHTS)), "of float32 in Fortran order"),
+        (npy(WEIGHTS[:11]), r"holds shape \(11, 3\)"),
+        (npy(WEIGHTS.reshape(-1)), r"holds shape \(36,\)"),
+        (npy(WEIGHTS, version=(2, 0)), "is no readable .npy file|version 2"),
+        (HUGE_HEADER, r"holds shape \(1000000000000, 3\)"),
+        (npy(WEIGHTS)[:-4], r"shape \(12, 3\) needs \d+"),
+        (npy(WEIGHTS) + b"more", r"shape \(12, 3\) needs \d+"),
+        (b"not an array at all", "is no readable .npy file"),
+        (npy(WEIGHTS + np.float32("nan")), "no numbers or above 10000"),
+        (npy(WEIGHTS - np.float32("inf")), "no numbers or above 10000"),
+        (npy(WEIGHTS + np.float32(20_000)), "no numbers or above 10000"),
+    ],
+)
+def test_an_array_of_another_form_is_refused(folder, content, says):
+    """Right hashes do not make an array of the wrong type, order, shape or range acceptable."""
+    refill(folder, "weights", content)
+
+    with pytest.raises(ModelError, match=rf"weights-[0-9a-f]{{8}}\.npy .*{says}"):
+        load_model(folder)
+
+
+def test_an_idf_of_zero_is_refused(folder):
+    """A term of no weight at all would divide by zero."""
+    refill(folder, "idf", npy(np.zeros(12, dtype="<f4")))
+
+    with pytest.raises(ModelError, match=r"idf.* not above zero"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("\n".join(TERMS).encode(), "holds 11 whole lines where the model has 12 terms"),
+        ("\n".join([*TERMS, "ω", ""]).encode(), "holds 13 whole lines"),
+        ("\n".join(["and", *TERMS[1:], ""]).encode(), "different terms in code point order"),
+        ("\n".join(["", *TERMS[1:], ""]).encode(), "different terms in code point order"),
+        ("\n".join([*TERMS[::-1], ""]).encode(), "different terms in code point order"),
+        ("\n".join([*TERMS, ""]).encode("utf-16"), "is not UTF-8"),
+        (b"", "holds 0 whole lines"),
+    ],
+)
+def test_a_vocabulary_of_another_form_is_refused(folder, content, says):
+    """Terms are counted, different, in order and UTF-8."""
+    refill(folder, "vocabulary", content)
+
+    with pytest.raises(ModelError, match=rf"vocabulary-[0-9a-f]{{8}}\.txt .*{says}"):
+        load_model(folder)
+
+
+def test_changed_weights_are_caught_by_the_golden_articles(folder):
+    """Weights that pass every hash still have to score as they did."""
+    refill(folder, "weights", npy(WEIGHTS))
+
+    with pytest.raises(ModelError, match=r"golden article 1 has a margin of -0.75 for 'energy'"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"weights": np.full((12, 3), np.nan, np.float32)}, "no numbers"),
+        ({"weights": np.zeros((12, 2), np.float32)}, r"holds shape \(12, 2\)"),
+        ({"vocabulary": tuple(TERMS[::-1])}, "code point order"),
+        ({"vocabulary": (*TERMS[:-1], "two\nlines")}, "holds 13 whole lines"),
+        ({"vocabulary": (*TERMS[:-1], "\ud800")}, "model 'tiny': a term is no valid text"),
+        ({"info": {"seen": {1, 2}}}, "model 'tiny' holds something that JSON cannot"),
+        ({"cuts": np.array([0, np.nan, 0])}, "model 'tiny' holds something that JSON cannot"),
+        ({"labels": ("a", "a", "b")}, "'labels' must be a list of different labels"),
+    ],
+)
+def test_a_model_that_could_not_be_loaded_is_not_saved(tmp_path, change, says):
+    """Saving passes the checks of loading before it writes anything."""
+    with pytest.raises(ModelError, match=says):
+        save_model(replace(tiny_model(), **change), tmp_path / "model")
+
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_manifest_too_large_to_load_is_not_saved(tmp_path, monkeypatch):
+    """What loading would refuse for its size is refused when saving."""
+    monkeypatch.setattr(store, "MAX_MANIFEST_BYTES", 100)
+
+    with pytest.raises(ModelError, match="its manifest would exceed 64 MB"):
+        save_model(tiny_model(), tmp_path / "model")
+
+
+def test_a_place_that_cannot_be_written_to_is_named(tmp_path):
+    """A file in place of the folder is named with the system's reason."""
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(ModelError, match=r"file: no model can be written there \(File exists\)"):
+        save_model(tiny_model(), tmp_path / "file")
+
+
+def test_a_model_without_terms_is_saved_and_loaded(tmp_path):
+    """Nothing to know is no reason to fail."""
+    empty = replace(
+        one_label_model(),
+        vocabulary=(),
+        idf=np.empty(0, np.float32),
+        weights=np.empty((0, 1), np.float32),
+    )
+
+    save_model(empty, tmp_path)
+
+    assert load_model(tmp_path).predict(["oil"])[0].scores == {"energy": 0.25}
+
+
+def test_golden_texts_are_the_words_for_and_against_each_label():
+    """Strongest words first, every third with a capital, then a wire story and nothing."""
+    energy, diplomacy, culture, story, nothing = golden_texts(tiny_model(bigrams=True))
+
+    assert energy == (
+        "Oil gas pipeline Strasse minister and Talks the ambassador οδοσ concert museum"
+    )
+    assert diplomacy.startswith("Ambassador talks minister Strasse gas οδοσ")
+    assert culture.startswith("Concert museum strasse οδοσ")
+    assert story.startswith("BAKU, Azerbaijan, March 14.")
+    assert nothing == ""
+
+
+def test_golden_texts_of_large_models_are_few_and_short():
+    """Twelve words for and four against, for no more than eight labels."""
+    model = replace(
+        one_label_model(),
+        labels=tuple("abcdefghi"),
+        vocabulary=tuple(f"w{i:02}" for i in range(30)),
+        weights=np.tile(np.arange(30, 0, -1, dtype=np.float32)[:, None], 9),
+    )
+
+    texts = golden_texts(model)
+
+    assert len(texts) == 10
+    assert texts[0] == "W00 w01 w02 W03 w04 w05 W06 w07 w08 W09 w10 w11 W26 w27 w28 W29"
