@@ -138,8 +138,8 @@ def test_labels_are_named_where_users_look():
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"mode": "one"}, "gives exactly one label; exporting it takes two labels or more"),
-        ({"calibration": Softmax(1.0)}, "takes a piecewise linear calibration"),
+        ({"mode": "one"}, "exporting takes two labels or more and a softmax"),
+        ({"calibration": Softmax(1.0)}, "exporting takes a piecewise linear calibration"),
     ],
 )
 def test_a_model_without_a_scikit_learn_form_is_refused(change, says):

@@ -1,7 +1,5 @@
 """Every figure against numbers worked out by hand, and the fast paths against the plain ones."""
 
-import time
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +10,7 @@ from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from classifier.errors import BadInputError
 from classifier.evaluation import metrics
-from classifier.evaluation.metrics import Interval, LabelFigures, Share
+from classifier.evaluation.metrics import LabelFigures, Share
 
 NAN = np.nan
 # Three labels: one mixed, one never present but predicted, one neither.
@@ -254,117 +252,6 @@ def test_arrays_of_other_shapes_are_refused(shape):
         metrics.confusion(TRUTH, np.ones(shape, bool))
     with pytest.raises(BadInputError, match=r"truth has the shape \(5, 3\)"):
         metrics.brier(TRUTH, np.ones(shape))
-
-
-def test_groups_of_another_length_are_refused():
-    """The message carries both lengths."""
-    with pytest.raises(BadInputError, match="groups has 2 numbers for 5 articles"):
-        metrics.bootstrap_f1(TRUTH, PREDICTED, groups=np.array([0, 1]))
-
-
-def test_no_articles_have_no_interval():
-    """There is nothing to draw from."""
-    with pytest.raises(BadInputError, match="at least one article"):
-        metrics.bootstrap_f1(np.zeros((0, 2)), np.zeros((0, 2), bool))
-
-
-@pytest.mark.parametrize("clusters", [None, 60])
-def test_the_fast_bootstrap_equals_the_plain_one(clusters):
-    """Summed counts and copied rows give the same intervals for the same seed."""
-    truth, predicted = invented(1)
-    groups = clusters and np.arange(len(truth)) * 7 % clusters
-    options = {"groups": groups, "repeats": 50, "seed": 4}
-
-    fast = metrics.bootstrap_f1(truth, predicted, **options)
-    micro = metrics.bootstrap_interval(metrics.micro_f1, truth, predicted, **options)
-    macro = metrics.bootstrap_interval(metrics.macro_f1, truth, predicted, **options)
-
-    assert_allclose([fast["micro"].low, fast["micro"].high], [micro.low, micro.high], rtol=1e-12)
-    assert_allclose([fast["macro"].low, fast["macro"].high], [macro.low, macro.high], rtol=1e-12)
-    assert fast["micro"].estimate == micro.estimate == metrics.micro_f1(truth, predicted)
-    assert fast["macro"].estimate == macro.estimate == metrics.macro_f1(truth, predicted)
-
-
-def test_an_interval_of_many_articles_has_the_width_of_the_normal_law():
-    """The mean of 400 fair coins has a standard error of 0.025, so 95 % span 0.098."""
-    truth = np.tile([[0.0], [1.0]], (200, 1))
-
-    interval = metrics.bootstrap_interval(lambda y, _: float(y.mean()), truth, truth)
-
-    assert interval.estimate == 0.5
-    assert interval.high - interval.low == pytest.approx(0.098, abs=0.01)
-
-
-def test_copies_that_are_drawn_together_widen_the_interval():
-    """Four copies of each article tell as much as one: the interval is twice as wide."""
-    truth, predicted = (np.repeat(array, 4, axis=0) for array in invented(2))
-    groups = np.repeat(np.arange(200), 4)
-
-    alone = metrics.bootstrap_f1(truth, predicted)["micro"]
-    together = metrics.bootstrap_f1(truth, predicted, groups=groups)["micro"]
-
-    ratio = (together.high - together.low) / (alone.high - alone.low)
-    assert ratio == pytest.approx(2, abs=0.25)
-
-
-def test_a_higher_level_gives_a_wider_interval():
-    """99 in 100 resamples lie further apart than 50 in 100."""
-    truth, predicted = invented(3)
-
-    narrow = metrics.bootstrap_f1(truth, predicted, level=0.5)["macro"]
-    wide = metrics.bootstrap_f1(truth, predicted, level=0.99)["macro"]
-
-    assert wide.low < narrow.low < narrow.estimate < narrow.high < wide.high
-
-
-def test_intervals_repeat_for_a_seed():
-    """The same seed draws the same articles, another seed others."""
-    truth, predicted = invented(5)
-
-    first = metrics.bootstrap_f1(truth, predicted, seed=1)
-
-    assert metrics.bootstrap_f1(truth, predicted, seed=1) == first
-    assert metrics.bootstrap_f1(truth, predicted, seed=2) != first
-
-
-def test_an_interval_of_nothing_is_nan():
-    """With no tag and no label, or without resamples, there is no interval."""
-    nothing = metrics.bootstrap_f1(np.zeros((3, 2)), np.zeros((3, 2), bool), repeats=5)["macro"]
-    unrepeated = metrics.bootstrap_f1(TRUTH, PREDICTED, repeats=0)["micro"]
-
-    assert np.isnan([nothing.estimate, nothing.low, nothing.high]).all()
-    assert unrepeated.estimate == pytest.approx(4 / 7)
-    assert np.isnan([unrepeated.low, unrepeated.high]).all()
-
-
-def test_the_paired_difference_is_that_of_the_second_over_the_first():
-    """A perfect tagger beats a worse one by what is missing to 1, on every resample."""
-    truth, worse = invented(6)
-    perfect = truth == 1
-
-    difference = metrics.paired_bootstrap(truth, worse, perfect)
-    worse_alone = metrics.bootstrap_f1(truth, worse)["micro"]
-
-    assert difference.estimate == pytest.approx(1 - worse_alone.estimate)
-    assert difference.low == pytest.approx(1 - worse_alone.high)
-    assert difference.high == pytest.approx(1 - worse_alone.low)
-
-
-def test_a_tagger_does_not_differ_from_itself():
-    """Pairing takes away all of the noise that both share."""
-    truth, predicted = invented(7)
-
-    assert metrics.paired_bootstrap(truth, predicted, predicted) == Interval(0, 0, 0)
-
-
-def test_intervals_of_thousands_of_articles_take_less_than_a_second():
-    """4000 articles, five labels, a thousand resamples."""
-    truth, predicted = invented(8, (4000, 5))
-    started = time.perf_counter()
-
-    metrics.bootstrap_f1(truth, predicted)
-
-    assert time.perf_counter() - started < 1
 
 
 @settings(max_examples=60, deadline=None)

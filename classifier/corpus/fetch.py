@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from classifier.article import Article, Labels
+from classifier.article import Article
 from classifier.corpus.allsides import AllsidesRepository
+from classifier.corpus.label_file import LabelRow, label_rows
 from classifier.corpus.news_articles import NewsArticlesWheel
 from classifier.errors import CorpusError
 from classifier.resources import cache_dir, resource, write_json_lines
@@ -19,17 +17,10 @@ from classifier.resources import cache_dir, resource, write_json_lines
 __all__ = [
     "CORPORA",
     "CorpusSource",
-    "CorpusSummary",
     "build_corpus",
-    "describe_corpus",
     "fetch_corpus",
     "load_corpus",
 ]
-
-LABEL_COLUMNS = ("article_id", "sectors", "confidence", "text_sha256")
-# The table of a summary: columns for a name, and outlets before the rest is summed up.
-NAME_WIDTH = 28
-SOURCES_SHOWN = 15
 
 Origin = NewsArticlesWheel | AllsidesRepository
 
@@ -91,15 +82,6 @@ CORPORA: Mapping[str, CorpusSource] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class LabelRow:
-    """One row of a label file and the line it stands on."""
-
-    labels: Labels
-    text_sha256: str
-    line: int
-
-
 def fetch_corpus(
     name: str | CorpusSource,
     *,
@@ -127,7 +109,7 @@ def fetch_corpus(
         cache stays as it was.
     """
     corpus, target = _located(name, cache)
-    texts = {id: row.text_sha256 for id, row in _label_rows(corpus.labels_path()).items()}
+    texts = {id: row.text_sha256 for id, row in label_rows(corpus.labels_path()).items()}
     if corpus.origin.is_intact(target, texts):
         announce(f"{corpus.name} is already at {target}")
         return target
@@ -155,7 +137,7 @@ def load_corpus(name: str | CorpusSource, *, cache: Path | None = None) -> Itera
         raise CorpusError(
             f"{path} is not there. Run `classifier corpus fetch {corpus.name}` first."
         )
-    return _joined(corpus, path, _label_rows(corpus.labels_path()))
+    return _joined(corpus, path, label_rows(corpus.labels_path()))
 
 
 def build_corpus(name: str | CorpusSource, out: Path, *, cache: Path | None = None) -> int:
@@ -196,33 +178,6 @@ def _check_text(article: Article, row: LabelRow, corpus: CorpusSource) -> None:
         )
 
 
-def _label_rows(path: Path) -> dict[str, LabelRow]:
-    rows: dict[str, LabelRow] = {}
-    with path.open(encoding="utf-8", newline="") as lines:
-        for row in (reader := csv.DictReader(lines)):
-            where = f"{path} line {reader.line_num}"
-            lacking = [column for column in LABEL_COLUMNS if row.get(column) is None]
-            if lacking:
-                raise CorpusError(f"{where}: no {', '.join(lacking)}. Give every row all columns.")
-            id = row["article_id"]
-            if id in rows:
-                raise CorpusError(
-                    f"{where}: article {id} already stands on line {rows[id].line}. Keep one."
-                )
-            rows[id] = _label_row(row, where, reader.line_num)
-    return rows
-
-
-def _label_row(row: Mapping[str, str], where: str, line: int) -> LabelRow:
-    if row["confidence"] not in {"clear", "borderline"}:
-        raise CorpusError(f"{where}: confidence {row['confidence']!r}; use clear or borderline.")
-    if not re.fullmatch("[0-9a-f]{16}", row["text_sha256"]):
-        raise CorpusError(f"{where}: text_sha256 {row['text_sha256']!r} is no 16 hex digits.")
-    present = frozenset(filter(None, row["sectors"].split("|")))
-    labels = Labels(present=present, borderline=row["confidence"] == "borderline")
-    return LabelRow(labels, row["text_sha256"], line)
-
-
 def _as_row(article: Article) -> dict[str, object]:
     row: dict[str, object] = {
         key: getattr(article, key) for key in ("id", "title", "text", "source", "date")
@@ -231,90 +186,3 @@ def _as_row(article: Article) -> dict[str, object]:
         return row
     confidence = "borderline" if article.labels.borderline else "clear"
     return row | {"labels": sorted(article.labels.present), "confidence": confidence}
-
-
-@dataclass(frozen=True, slots=True)
-class CorpusSummary:
-    """What a corpus holds, in counts; ``str()`` is a plain text table.
-
-    Parameters
-    ----------
-    n_articles, n_labelled, n_unlabelled : int
-        All articles, and how they divide.
-    n_none, n_borderline : int
-        Labelled articles without any label, and those where the labeller hesitated.
-    per_label, per_source : mapping of str to int
-        Articles per label and per outlet, the most frequent first.
-    first_date, last_date : str
-        ``YYYY-MM-DD``, empty when no article has a date.
-    """
-
-    n_articles: int
-    n_labelled: int
-    n_unlabelled: int
-    n_none: int
-    n_borderline: int
-    per_label: Mapping[str, int]
-    per_source: Mapping[str, int]
-    first_date: str
-    last_date: str
-
-    def lines(self) -> list[str]:
-        """Return the table line by line; shares are of the labelled or of all articles."""
-        head = {"articles": self.n_articles, "labelled": self.n_labelled}
-        head |= {"  borderline": self.n_borderline, "unlabelled": self.n_unlabelled}
-        labels = {**self.per_label, "none of these": self.n_none}
-        sources = dict(list(self.per_source.items())[:SOURCES_SHOWN])
-        others = len(self.per_source) - len(sources)
-        if others:
-            sources[f"{others} other sources"] = self.n_articles - sum(sources.values())
-        return [
-            *_table(head, total=0),
-            f"{'dates':<{NAME_WIDTH}}  {self.first_date or 'unknown'} to "
-            f"{self.last_date or 'unknown'}",
-            "",
-            *_table(labels, total=self.n_labelled),
-            "",
-            *_table(sources, total=self.n_articles),
-        ]
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines())
-
-
-def describe_corpus(articles: Iterable[Article]) -> CorpusSummary:
-    """Count what a stream of articles holds, in one pass and without keeping the texts."""
-    known: Counter[str] = Counter()
-    per_label: Counter[str] = Counter()
-    per_source: Counter[str] = Counter()
-    dates: set[str] = set()
-    for article in articles:
-        per_source[article.source or "unknown"] += 1
-        dates.add(article.date)
-        if article.labels is not None:
-            per_label.update(article.labels.present)
-            known["labelled"] += 1
-            known["none"] += not article.labels.present
-            known["borderline"] += article.labels.borderline
-    dates.discard("")
-    return CorpusSummary(
-        n_articles=per_source.total(),
-        n_labelled=known["labelled"],
-        n_unlabelled=per_source.total() - known["labelled"],
-        n_none=known["none"],
-        n_borderline=known["borderline"],
-        per_label=_ranked(per_label),
-        per_source=_ranked(per_source),
-        first_date=min(dates, default=""),
-        last_date=max(dates, default=""),
-    )
-
-
-def _ranked(counts: Counter[str]) -> dict[str, int]:
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-
-
-def _table(counts: Mapping[str, int], *, total: int) -> Iterator[str]:
-    for name, n in counts.items():
-        share = f"  {100 * n / total:5.1f} %" if total else ""
-        yield f"{name:<{NAME_WIDTH}}  {n:>6,}{share}"

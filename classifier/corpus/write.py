@@ -15,6 +15,8 @@ from classifier.errors import BadInputError
 
 __all__ = [
     "Tagged",
+    "prediction_row",
+    "table_line",
     "write_articles_jsonl",
     "write_csv",
     "write_jsonl",
@@ -68,7 +70,7 @@ def write_jsonl(predictions: Iterable[Tagged], stream: TextIO) -> int:
     BadInputError
         If a score or coverage is not a finite number.
     """
-    return _write_lines((_json_line(_as_object(each), each.id) for each in predictions), stream)
+    return _write_lines((_json_line(prediction_row(each), each.id) for each in predictions), stream)
 
 
 def write_csv(predictions: Iterable[Tagged], stream: TextIO, *, labels: Sequence[str] = ()) -> int:
@@ -76,7 +78,6 @@ def write_csv(predictions: Iterable[Tagged], stream: TextIO, *, labels: Sequence
 
     Parameters
     ----------
-    predictions : iterable of Tagged
     stream : text stream opened with ``newline=""``
     labels : sequence of str, optional
         The score columns; those of the first prediction when not given.
@@ -96,9 +97,9 @@ def write_csv(predictions: Iterable[Tagged], stream: TextIO, *, labels: Sequence
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(_columns(names))
     count = 0
-    for count, prediction in enumerate(predictions, 1):
-        row = {**_as_row(prediction, names), "tags": "|".join(prediction.tags)}
-        writer.writerow(row.values())
+    for each in predictions:
+        writer.writerow({**_as_row(each, names), "tags": "|".join(each.tags)}.values())
+        count += 1
     return count
 
 
@@ -130,7 +131,7 @@ def write_table(predictions: Iterable[Tagged], stream: TextIO) -> int:
     A line holds the id, cut to 24 characters, the tags with their scores, and the note. Control
     characters, which a terminal would obey, are replaced.
     """
-    return _write_lines(map(_table_line, predictions), stream)
+    return _write_lines(map(table_line, predictions), stream)
 
 
 def write_articles_jsonl(articles: Iterable[Article], stream: TextIO) -> int:
@@ -149,12 +150,14 @@ def write_articles_jsonl(articles: Iterable[Article], stream: TextIO) -> int:
 
 def _write_lines(lines: Iterable[str], stream: TextIO) -> int:
     count = 0
-    for count, line in enumerate(lines, 1):
+    for line in lines:
         stream.write(f"{line}\n")
+        count += 1
     return count
 
 
-def _as_object(prediction: Tagged) -> dict[str, object]:
+def prediction_row(prediction: Tagged) -> dict[str, object]:
+    """Return a prediction as the JSON object that `write_jsonl` writes."""
     scores = prediction.scores.items()
     return {
         "id": prediction.id,
@@ -214,7 +217,8 @@ def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
         yield batch
 
 
-def _table_line(prediction: Tagged) -> str:
+def table_line(prediction: Tagged) -> str:
+    """Return a prediction as the line that `write_table` writes."""
     tags = ", ".join(f"{tag} {prediction.scores[tag]:.2f}" for tag in prediction.tags)
     note = f"  ({prediction.note})" if prediction.note else ""
     id = _printable(prediction.id)

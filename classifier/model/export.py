@@ -7,6 +7,7 @@ keep and pass on the folder, and load joblib files only from people you would ru
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import astuple, fields
 from functools import partial
 from operator import methodcaller
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 __all__ = ["export_joblib", "import_joblib", "sklearn_pipeline"]
+
+Floats = NDArray[np.float64]
 
 # The first tokens of a text; possessive, so that no text makes it go back and try again.
 _LEAD = r"\A(?:\W*+(?:\w\W++)*+\w\w++){{0,{lead_words}}}+"
@@ -80,8 +83,7 @@ def import_joblib(path: Path) -> Model:
     model = _model(description, path)
     if not _scores_alike(model, pipeline):
         raise ModelError(
-            f"{path} was fitted again since 'classifier export' wrote it, and holds another model "
-            "now. Export it once more from its model folder."
+            f"{path} was fitted again since it was exported. Export the model folder once more."
         )
     return model
 
@@ -105,9 +107,8 @@ def sklearn_pipeline(model: Model) -> Pipeline:
         When the model has no scikit-learn form.
     """
     from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import FunctionTransformer
 
-    fold = FunctionTransformer(partial(map, methodcaller("translate", fold_table())))
+    fold = _each(methodcaller("translate", fold_table()))
     tags = _one_label(model) if model.mode == "one" else _several_labels(model)
     tags.labels_ = np.array(model.labels)
     steps = [("fold", fold), *_lead_steps(model.analyzer), ("tfidf", _vectorizer(model))]
@@ -117,14 +118,19 @@ def sklearn_pipeline(model: Model) -> Pipeline:
     return pipeline
 
 
-def _lead_steps(analyzer: Analyzer) -> list[tuple[str, Any]]:
+def _each(change: Callable[[str], str]) -> Any:
     from sklearn.preprocessing import FunctionTransformer
 
+    # no function of ours: the file must load where this package is not
+    return FunctionTransformer(partial(map, change))
+
+
+def _lead_steps(analyzer: Analyzer) -> list[tuple[str, Any]]:
     if not (analyzer.lead_words and analyzer.lead_repeats):
         return []
     pattern = re.compile(_LEAD.format(lead_words=analyzer.lead_words))
     repeated = r"\g<0> " * analyzer.lead_repeats + r"\g<0>"
-    return [("lead", FunctionTransformer(partial(map, partial(pattern.sub, repeated))))]
+    return [("lead", _each(partial(pattern.sub, repeated)))]
 
 
 def _vectorizer(model: Model) -> Any:
@@ -146,8 +152,7 @@ def _one_label(model: Model) -> Any:
 
     if not isinstance(model.calibration, Softmax) or len(model.labels) < 2:
         raise ModelError(
-            f"model '{model.name}' gives exactly one label; exporting it takes two labels or more "
-            "and a softmax calibration"
+            f"model '{model.name}': exporting takes two labels or more and a softmax calibration"
         )
     coef = model.calibration.scale * model.weights.T.astype(np.float64)
     intercept = model.calibration.scale * on_grid(model.bias)
@@ -163,17 +168,12 @@ def _several_labels(model: Model) -> Any:
     from sklearn.svm import LinearSVC
 
     if not isinstance(model.calibration, PiecewiseLinear):
-        raise ModelError(
-            f"model '{model.name}' gives any number of labels; exporting it takes a "
-            "piecewise linear calibration"
-        )
+        raise ModelError(f"model '{model.name}': exporting takes a piecewise linear calibration")
     untrained = CalibratedClassifierCV(LinearSVC(), method="isotonic")
     several = MultiOutputClassifier(FixedThresholdClassifier(untrained))
-    several.estimators_ = [
-        _label_classifier(model, model.calibration, k) for k in range(len(model.labels))
-    ]
+    rows = range(len(model.labels))
+    several.estimators_ = [_label_classifier(model, model.calibration, k) for k in rows]
     several.classes_ = [estimator.classes_ for estimator in several.estimators_]
-    several.n_features_in_ = len(model.vocabulary)
     return several
 
 
@@ -186,36 +186,25 @@ def _label_classifier(model: Model, calibration: PiecewiseLinear, k: int) -> Any
     classes = np.array([0, 1])
     coef = model.weights[:, [k]].T.astype(np.float64)
     linear = _fitted(LinearSVC(), coef, on_grid(model.bias)[[k]], classes=classes)
-    margins, probabilities, threshold = _line_with_step(
+    margins, probabilities, threshold = _stepped(
         np.array(calibration.margins[k]), np.array(calibration.probabilities[k]), model.cuts[k]
     )
     line = IsotonicRegression(out_of_bounds="clip").fit(margins, probabilities)
     calibrated = CalibratedClassifierCV(LinearSVC(), method="isotonic")
-    calibrated.classes_ = classes
-    calibrated.calibrated_classifiers_ = [
-        _CalibratedClassifier(linear, [line], classes=classes, method="isotonic")
-    ]
-    calibrated.n_features_in_ = len(model.vocabulary)
-    tagger = FixedThresholdClassifier(
-        calibrated, threshold=threshold, pos_label=1, response_method="predict_proba"
-    )
+    pair = _CalibratedClassifier(linear, [line], classes=classes, method="isotonic")
+    calibrated.classes_, calibrated.calibrated_classifiers_ = classes, [pair]
+    tagger = FixedThresholdClassifier(calibrated, threshold=threshold, pos_label=1)
     tagger.estimator_ = calibrated
-    tagger.n_features_in_ = len(model.vocabulary)
     return tagger
 
 
-def _fitted(
-    linear: Any, coef: NDArray[np.float64], intercept: NDArray[np.float64], *, classes: Any
-) -> Any:
+def _fitted(linear: Any, coef: Floats, intercept: Floats, *, classes: Any) -> Any:
     linear.coef_, linear.intercept_, linear.classes_ = coef, intercept, classes
     linear.n_features_in_ = coef.shape[1]
-    linear.n_iter_ = np.zeros(1, dtype=np.int32)
     return linear
 
 
-def _line_with_step(
-    margins: NDArray[np.float64], probabilities: NDArray[np.float64], cut: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+def _stepped(margins: Floats, probabilities: Floats, cut: float) -> tuple[Floats, Floats, float]:
     """Return knots that rise by a hair at the cut, and the probability amid that rise."""
     if cut == np.inf:
         return margins, probabilities, np.inf

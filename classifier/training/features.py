@@ -66,8 +66,9 @@ class CountedCorpus:
         """Return the corpus with only these articles."""
         lists = ("labels", "known", "sources", "dates", "ids")
         arrays = ("body", "lead", "n_words", "groups", "natural", "borderline")
-        picked = {name: [getattr(self, name)[i] for i in rows] for name in lists}
-        return replace(self, **picked, **{name: getattr(self, name)[rows] for name in arrays})
+        picked: dict[str, Any] = {name: [getattr(self, name)[i] for i in rows] for name in lists}
+        picked |= {name: getattr(self, name)[rows] for name in arrays}
+        return replace(self, **picked)
 
     @property
     def is_pair(self) -> NDArray[np.bool_]:

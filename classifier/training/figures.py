@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier.evaluation.intervals import bootstrap_f1
 from classifier.evaluation.metrics import (
-    bootstrap_f1,
     expected_calibration_error,
     false_tag_rate,
     per_label,

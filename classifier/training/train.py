@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +78,7 @@ def as_corpora(corpus: Iterable[Article] | Corpus | Sequence[Corpus]) -> Sequenc
     if isinstance(corpus, Corpus):
         return [corpus]
     if isinstance(corpus, Sequence) and corpus and isinstance(corpus[0], Corpus):
-        return corpus  # type: ignore[return-value]
+        return corpus
     return [Corpus("corpus", corpus)]  # type: ignore[arg-type]
 
 
@@ -178,7 +179,7 @@ def _ticker(progress: Progress, total: int) -> Callable[[], None]:
 
 def _final_fit(
     counted: CountedCorpus, Y: Matrix, choice: Choice, settings: Settings, *, jobs: int
-) -> dict[str, object]:
+) -> dict[str, Any]:
     counts = counted.counts(choice.candidate.lead_repeats)
     idf = fold_idf(counts, counted, choice.candidate, settings.min_df)
     weights = article_weights(counted, choice.candidate)

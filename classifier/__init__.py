@@ -1,0 +1,89 @@
+"""Tags news articles with sectors: trained on real news, explained exactly, run offline.
+
+The names below are loaded when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from classifier.article import Article, Labels
+    from classifier.corpus.corpus import Corpus
+    from classifier.corpus.fetch import load_corpus
+    from classifier.corpus.read import read_articles
+    from classifier.corpus.read_options import ReadOptions
+    from classifier.errors import ClassifierError
+    from classifier.model.export import export_joblib
+    from classifier.model.model import Model
+    from classifier.model.prediction import Contribution, Explanation, Prediction
+    from classifier.model.store import save_model
+    from classifier.serving.frame import predict_frame
+    from classifier.serving.score import load, score, tag
+    from classifier.text import article_text
+    from classifier.training.estimator import SectorClassifier
+    from classifier.training.settings import Settings, read_settings
+    from classifier.training.train import train
+
+_HOMES = {
+    "Article": "classifier.article",
+    "ClassifierError": "classifier.errors",
+    "Contribution": "classifier.model.prediction",
+    "Corpus": "classifier.corpus.corpus",
+    "Explanation": "classifier.model.prediction",
+    "Labels": "classifier.article",
+    "Model": "classifier.model.model",
+    "Prediction": "classifier.model.prediction",
+    "ReadOptions": "classifier.corpus.read_options",
+    "SectorClassifier": "classifier.training.estimator",
+    "Settings": "classifier.training.settings",
+    "article_text": "classifier.text",
+    "export_joblib": "classifier.model.export",
+    "load": "classifier.serving.score",
+    "load_corpus": "classifier.corpus.fetch",
+    "predict_frame": "classifier.serving.frame",
+    "read_articles": "classifier.corpus.read",
+    "read_settings": "classifier.training.settings",
+    "save_model": "classifier.model.store",
+    "score": "classifier.serving.score",
+    "tag": "classifier.serving.score",
+    "train": "classifier.training.train",
+}
+
+__all__ = [
+    "Article",
+    "ClassifierError",
+    "Contribution",
+    "Corpus",
+    "Explanation",
+    "Labels",
+    "Model",
+    "Prediction",
+    "ReadOptions",
+    "SectorClassifier",
+    "Settings",
+    "article_text",
+    "export_joblib",
+    "load",
+    "load_corpus",
+    "predict_frame",
+    "read_articles",
+    "read_settings",
+    "save_model",
+    "score",
+    "tag",
+    "train",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'classifier' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,58 @@
+"""classifier info, export and import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from classifier.cli.options import ModelOption
+
+
+def info(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="[DIR]", help="Model folder.", show_default="the shipped model"),
+    ] = None,
+) -> None:
+    """Check a model and tell what it is: labels, cuts, figures, what it was trained on."""
+    from classifier.cli.predict import chosen_model
+    from classifier.model.description import described, quality_table
+
+    model = chosen_model(folder)
+    typer.echo(described(model))
+    typer.echo(quality_table(model))
+
+
+def export(
+    joblib: Annotated[Path, typer.Option("--joblib", metavar="FILE", help="The file to write.")],
+    model: ModelOption = None,
+) -> None:
+    """Write the model as a plain scikit-learn pipeline with the same scores.
+
+    Joblib files are pickles: loading one runs whatever code it holds. Load only files whose
+    origin you trust; to pass a model on, pass on its folder.
+    """
+    from classifier.cli.predict import chosen_model
+    from classifier.model.export import export_joblib
+
+    export_joblib(chosen_model(model), joblib)
+    typer.echo(f"{joblib}: a scikit-learn pipeline; loading it runs code, so trust its origin")
+
+
+def import_(
+    joblib: Annotated[Path, typer.Option("--joblib", metavar="FILE", help="The file to read.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the model goes.")],
+) -> None:
+    """Turn a pipeline that `classifier export` wrote back into a model folder.
+
+    This RUNS CODE from the file: joblib files are pickles. Import only files you trust.
+    """
+    from classifier.model.description import model_card
+    from classifier.model.export import import_joblib
+    from classifier.model.store import save_model
+
+    model = import_joblib(joblib)
+    save_model(model, out, card=model_card(model))
+    typer.echo(f"Saved as {out}.")

@@ -1,0 +1,53 @@
+"""The importable functions: one text in, its scores or tags out, by the shipped model."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from classifier.model.model import Model
+from classifier.model.store import load_model
+from classifier.resources import resource
+
+__all__ = ["load", "score", "shipped_model", "tag"]
+
+
+@cache
+def shipped_model() -> Model:
+    """Return the model that comes with the package, loaded once a process."""
+    return load_model(resource("models", "sectors"))
+
+
+def score(text: str) -> dict[str, float]:
+    """Return the calibrated probability of every sector for one text.
+
+    A text that cannot be judged (too short, in another language) gets the base rates, which is
+    all that is known of it. `Model.predict` says so in the prediction's note.
+
+    Parameters
+    ----------
+    text : str
+        A whole article, its headline first if there is one.
+
+    Raises
+    ------
+    ModelError
+        When the shipped model is damaged.
+    """
+    return dict(shipped_model().predict([text])[0].scores)
+
+
+def tag(text: str) -> list[str]:
+    """Return the sectors of one text, the most probable first; often none."""
+    return list(shipped_model().predict([text])[0].tags)
+
+
+def load(path: Path | str) -> Model:
+    """Load and check the model in a folder.
+
+    Raises
+    ------
+    ModelError
+        When the folder is no model of ours, is damaged, or was made by a newer format.
+    """
+    return load_model(Path(path))
