@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from classifier.errors import ModelError
 from classifier.model.calibration import PiecewiseLinear, Softmax, calibration_from_json
 from classifier.model.golden import golden_texts
-from classifier.model.model import Model, on_grid
+from classifier.model.model import Model
+from classifier.model.reading import on_grid
 from classifier.model.tokenize import TOKEN_PATTERN, Analyzer, fold_table
 from classifier.resources import replacing
 from classifier.text import TEXT_RULES_VERSION

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from itertools import chain, islice
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,57 +14,16 @@ from classifier.article import Article, as_articles
 from classifier.errors import ModelError
 from classifier.model.calibration import Calibration
 from classifier.model.prediction import Contribution, Explanation, Prediction
+from classifier.model.reading import UNKNOWN, Reading, counted, on_grid, tfidf_values
 from classifier.model.tokenize import Analyzer
 from classifier.text import article_text
 
-__all__ = ["Model", "Reading", "tfidf_values"]
+__all__ = ["Model"]
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
 BATCH = 256
-UNKNOWN = -1
-
-# Contributions are whole multiples of 2^-32. Sums of them below 2^20 are exact in float64 in
-# whatever order they are added, so an explanation adds up to its margin to the last bit and an
-# article has the same margin alone as in a batch.
-GRID = 2.0**32
-
-
-def on_grid(values: Matrix) -> Matrix:
-    """Return `values` rounded to the grid on which sums are exact."""
-    return np.asarray(np.rint(values * GRID) / GRID)
-
-
-@dataclass(frozen=True)
-class Reading:
-    """A batch of texts as the model reads it: known terms, sorted by article and term.
-
-    Parameters
-    ----------
-    starts : ndarray of int64 of shape (n_articles + 1,)
-        Where each article's terms begin in the other arrays.
-    terms, counts : ndarray of int64 of shape (n_terms_in_batch,)
-        Term ids and how often each was counted.
-    n_words, n_known : ndarray of int64 of shape (n_articles,)
-        Words of each article, and those of them in the vocabulary.
-    """
-
-    starts: NDArray[np.int64]
-    terms: NDArray[np.int64]
-    counts: NDArray[np.int64]
-    n_words: NDArray[np.int64]
-    n_known: NDArray[np.int64]
-
-
-def tfidf_values(reading: Reading, idf: NDArray[np.float32]) -> Vector:
-    """Return sublinear tf-idf, each article scaled to unit length; shape (n_terms_in_batch,)."""
-    values = (1.0 + np.log(reading.counts)) * idf[reading.terms]
-    lengths = np.diff(reading.starts)
-    rows = np.repeat(np.arange(len(lengths)), lengths)
-    # bincount adds in order, so an article's norm does not depend on its neighbours
-    norms = np.sqrt(np.bincount(rows, weights=values * values, minlength=len(lengths)))
-    return np.asarray(values / norms[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,18 +80,7 @@ class Model:
             words.append(list(map(self._term_id, tokens)))
             pairs = map(self._term_id, self.analyzer.pairs(tokens))
             ids.append([*self.analyzer.weigh_lead(words[-1]), *pairs])
-        flat = np.fromiter(chain.from_iterable(ids), dtype=np.int64)
-        rows = np.repeat(np.arange(len(ids)), [len(row) for row in ids])
-        flat, rows = flat[flat != UNKNOWN], rows[flat != UNKNOWN]
-        n_terms = max(len(self.vocabulary), 1)
-        keys, counts = np.unique(rows * n_terms + flat, return_counts=True)
-        return Reading(
-            starts=np.searchsorted(keys, np.arange(len(ids) + 1) * n_terms),
-            terms=keys % n_terms,
-            counts=counts,
-            n_words=np.array([len(row) for row in words], dtype=np.int64),
-            n_known=np.array([len(row) - row.count(UNKNOWN) for row in words], dtype=np.int64),
-        )
+        return counted(words, ids, len(self.vocabulary))
 
     def _term_id(self, term: str) -> int:
         return self.term_ids.get(term, UNKNOWN)

@@ -96,12 +96,16 @@ def _fit_sigmoid(margins: Vector, truth: Vector, prior: Vector | None) -> Vector
     centre = np.array([np.log(2.0), 0.0]) if prior is None else prior
     strength = 1e-3 if prior is None else PRIOR_ARTICLES / 4  # a cell informs by at most 1/4
 
-    def loss(ab: Vector) -> float:
-        z = np.exp(ab[0]) * m + ab[1]
-        fit = -(t * log_expit(z) + (1 - t) * log_expit(-z)).sum()
-        return float(fit + strength * ((ab - centre) ** 2).sum() / 2)
+    def loss(ab: Vector) -> tuple[float, Vector]:
+        slope = np.exp(ab[0])
+        z = slope * m + ab[1]
+        pull = strength * (ab - centre)
+        excess = expit(z) - t
+        value = -(t * log_expit(z) + (1 - t) * log_expit(-z)).sum() + pull @ (ab - centre) / 2
+        return float(value), np.array([slope * (excess @ m), excess.sum()]) + pull
 
-    return np.asarray(minimize(loss, centre, method="L-BFGS-B", bounds=[(-5, 5), (-50, 50)]).x)
+    bounds = [(-5, 5), (-50, 50)]
+    return np.asarray(minimize(loss, centre, jac=True, method="L-BFGS-B", bounds=bounds).x)
 
 
 def _sigmoid_line(ab: Vector, margins: Vector) -> tuple[Vector, Vector]:

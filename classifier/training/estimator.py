@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, check_random_state
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import assert_all_finite, check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
-from classifier.article import Article, Labels, as_articles
+from classifier.article import Article
 from classifier.corpus.corpus import Corpus
 from classifier.errors import ClassifierError
 from classifier.evaluation.metrics import micro_f1
 from classifier.text import article_text
 from classifier.training.settings import Settings, settings_from
+from classifier.training.targets import (
+    aligned,
+    as_texts,
+    check_lengths,
+    check_trainable,
+    label_names,
+    labelled,
+    read_target,
+)
 from classifier.training.train import train
 
 __all__ = ["SectorClassifier"]
@@ -121,12 +127,12 @@ calibration, isotonic_positives, rare_positives, n_folds, min_words, min_coverag
         TypeError
             When an entry of `X` is neither a string nor an `Article`.
         """
-        articles, target = _articles(X), _read_target(y)
-        _check_trainable(articles, target)
+        articles, target = as_texts(X), read_target(y)
         auto = "one" if target.form == "classes" else "several"
-        corpus = Corpus("fit", _labelled(articles, target))
         try:
             settings = self._settings(auto if self.labels == "auto" else self.labels)
+            check_trainable(articles, target, settings.n_folds)
+            corpus = Corpus("fit", labelled(articles, target))
             self.model_ = train(corpus, settings, jobs=self.n_jobs or 1)
         except ClassifierError as error:
             raise ValueError(str(error)) from error
@@ -170,7 +176,7 @@ calibration, isotonic_positives, rare_positives, n_folds, min_words, min_coverag
         ndarray of float64 of shape (n_articles, n_labels)
         """
         check_is_fitted(self)
-        predictions = self.model_.predict(_articles(X))
+        predictions = self.model_.predict(as_texts(X))
         names = self._names()
         rows = [[prediction.scores[name] for name in names] for prediction in predictions]
         return np.array(rows, dtype=np.float64).reshape(-1, len(names))
@@ -186,7 +192,7 @@ calibration, isotonic_positives, rare_positives, n_folds, min_words, min_coverag
             With two classes, of shape (n_articles,), above zero for ``classes_[1]``.
         """
         check_is_fitted(self)
-        texts = [article_text(article) for article in _articles(X)]
+        texts = [article_text(article) for article in as_texts(X)]
         columns = [self.model_.labels.index(name) for name in self._names()]
         excess = (self.model_.margins(texts) - self.model_.cuts)[:, columns]
         if self._gives_classes and len(columns) == 2:
@@ -200,15 +206,15 @@ calibration, isotonic_positives, rare_positives, n_folds, min_words, min_coverag
         fitted count as missed, and 1 is the score of giving nothing where nothing is to give.
         """
         given = self._given(X)
-        truth = _aligned(_read_target(y), self.classes_.tolist())
-        _check_lengths(len(given), len(truth))
+        truth = aligned(read_target(y), self.classes_.tolist())
+        check_lengths(len(given), len(truth))
         score = micro_f1(truth, np.pad(given, ((0, 0), (0, truth.shape[1] - given.shape[1]))))
         return 1.0 if np.isnan(score) else score
 
     def _given(self, X: Iterable[Article | str]) -> NDArray[np.bool_]:
         """Return which labels are given; shape (n_articles, n_labels)."""
         check_is_fitted(self)
-        predictions = self.model_.predict(_articles(X))
+        predictions = self.model_.predict(as_texts(X))
         names = self._names()
         tags = [p.tags or self._without_tags(p.scores) for p in predictions]
         given = [[name in row for name in names] for row in tags]
@@ -218,7 +224,7 @@ calibration, isotonic_positives, rare_positives, n_folds, min_words, min_coverag
         return (max(self._names(), key=scores.__getitem__),) if self.model_.mode == "one" else ()
 
     def _names(self) -> list[str]:
-        return _names(self.classes_)
+        return label_names(self.classes_)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -227,122 +233,3 @@ calibration, isotonic_positives, rare_positives, n_folds, min_words, min_coverag
         tags.target_tags.one_d_labels = tags.target_tags.two_d_labels = True
         tags.classifier_tags.multi_label = True
         return tags
-
-
-@dataclass(frozen=True, eq=False)
-class _Target:
-    """What `y` says: `truth` (n_articles, n_labels) of 1, 0 and NaN, `classes` (n_labels,)."""
-
-    truth: Matrix
-    classes: NDArray[Any]
-    form: str  # "classes", "lists", "frame" or "matrix"
-
-
-def _names(classes: NDArray[Any]) -> list[str]:
-    return [str(label) for label in classes]
-
-
-def _articles(X: Iterable[Article | str]) -> list[Article]:
-    if isinstance(X, str | bytes | Article) or not np.iterable(X):
-        raise ValueError(f"X is {X!r:.60}: pass a list of texts, for one text [text]")
-    if len(shape := np.shape(X) if hasattr(X, "shape") else (0,)) != 1:
-        raise ValueError(f"X has the shape {shape}: pass a 1-D sequence, such as frame['text']")
-    items = list(X)
-    for i, item in enumerate(items):
-        if not isinstance(item, str | Article):
-            raise TypeError(f"X[{i}] is {item!r:.60}: every entry must be a str or an Article")
-    return as_articles(items)
-
-
-def _labelled(articles: list[Article], target: _Target) -> Iterator[Article]:
-    names = np.array(_names(target.classes), dtype=object)
-    for i, (article, cells) in enumerate(zip(articles, target.truth, strict=True)):
-        present, absent = frozenset(names[cells == 1]), frozenset(names[cells == 0])
-        borderline = article.labels is not None and article.labels.borderline
-        labels = Labels(present, absent, borderline) if present | absent else None
-        yield replace(article, id=article.id or f"X[{i}]", labels=labels)
-
-
-def _read_target(y: Any) -> _Target:
-    if y is None:
-        raise ValueError("SectorClassifier requires y to be passed, but the target y is None")
-    if hasattr(y, "columns"):
-        cells = y.to_numpy(dtype=object, na_value=np.nan)
-        return _from_cells(cells, y.columns.to_numpy(), "frame")
-    if _holds_lists(y):
-        return _from_lists(list(y))
-    values = y.toarray() if sp.issparse(y) else np.asarray(y)
-    if values.ndim == 2 and (values.shape[1] != 1 or np.isin(values, (0, 1)).all()):
-        return _from_cells(values, np.arange(values.shape[1]), "matrix")
-    return _from_classes(values)
-
-
-def _from_cells(cells: NDArray[Any], classes: NDArray[Any], form: str) -> _Target:
-    wrong = np.argwhere(~np.isin(cells, (0, 1)) & (cells == cells))
-    if len(wrong):
-        i, k = wrong[0]
-        raise ValueError(
-            f"y[{i}, {k}] is {cells[i, k]!r:.60}: an indicator matrix holds 1, 0, and NaN for "
-            "unknown. For one class a text pass a 1-D y"
-        )
-    return _Target(cells.astype(np.float64), classes, form)
-
-
-def _holds_lists(y: Any) -> bool:
-    if getattr(y, "ndim", 1) != 1 or not np.iterable(y):
-        return False
-    rows = [row for row in y if isinstance(row, list | tuple | set | frozenset)]
-    # Lists of numbers are the rows of an indicator matrix.
-    return any(isinstance(item, str) for row in rows for item in row) or not all(
-        isinstance(row, list | tuple) for row in rows
-    )
-
-
-def _from_lists(rows: list[Any]) -> _Target:
-    for i, row in enumerate(rows):
-        if isinstance(row, str) or not all(isinstance(label, str) for label in row):
-            raise ValueError(f"y[{i}] is {row!r:.60}, not a list of label names like the others")
-    classes = sorted(set().union(*rows))
-    truth = np.array([[label in row for label in classes] for row in rows], dtype=np.float64)
-    return _Target(truth, np.array(classes), "lists")
-
-
-def _from_classes(values: NDArray[Any]) -> _Target:
-    values = column_or_1d(values, warn=True)
-    assert_all_finite(values, input_name="y")
-    try:
-        check_classification_targets(values)
-    except TypeError as error:
-        raise ValueError(f"y holds values that have no common order: {error}") from error
-    classes, columns = np.unique(values, return_inverse=True)
-    return _Target(np.eye(len(classes))[columns], classes, "classes")
-
-
-def _check_trainable(articles: list[Article], target: _Target) -> None:
-    _check_lengths(len(articles), len(target.truth))
-    names = _names(target.classes)
-    if len(set(names)) < len(names):
-        raise ValueError(f"y names a label twice: {', '.join(names)}")
-    for name, cells in zip(names, target.truth.T, strict=True):
-        if np.isnan(cells).all():
-            raise ValueError(f"label '{name}' is unknown (NaN) in every row of y: leave it out")
-
-
-def _check_lengths(n_texts: int, n_rows: int) -> None:
-    if n_texts != n_rows:
-        raise ValueError(f"X has {n_texts} texts and y {n_rows} rows: they must be as many")
-
-
-def _aligned(target: _Target, fitted: list[Any]) -> Matrix:
-    """Return the truth with the columns that were fitted, then those that were not."""
-    if target.form == "matrix":
-        if len(target.classes) != len(fitted):
-            raise ValueError(f"y has {len(target.classes)} columns, {len(fitted)} were fitted")
-        return target.truth
-    found = target.classes.tolist()
-    columns = [*fitted, *(label for label in found if label not in fitted)]
-    # A frame without a column says nothing of its label; without a name, lists say "absent".
-    unsaid = np.nan if target.form == "frame" else 0.0
-    truth = np.full((len(target.truth), len(columns)), unsaid)
-    truth[:, [columns.index(label) for label in found]] = target.truth
-    return truth

@@ -206,7 +206,8 @@ class _Kept:
             self.known[number] = frozenset(known)
 
     def _digest(self, id: str, text: str, labels: Labels) -> None:
-        present, absent = sorted(labels.present), labels.absent and sorted(labels.absent)
+        present = sorted(labels.present)
+        absent = None if labels.absent is None else sorted(labels.absent)
         row = json.dumps([id, text, present, absent, labels.borderline])
         self.digest.update(row.encode() + b"\n")
 

@@ -62,14 +62,14 @@ def article_weights(counted: CountedCorpus, candidate: Candidate) -> Vector:
 def fit_label(X: sp.csr_matrix, y: Vector, C: float, weights: Vector) -> tuple[Vector, float]:
     """Fit one label by squared hinge with an L2 penalty; rows with unknown `y` are left out.
 
-    The primal trust-region solver of LIBLINEAR (Lin, Weng, Keerthi, JMLR 2008) is used because
-    it draws no random numbers: the result does not depend on other fits running beside it.
+    The solver is LIBLINEAR's dual coordinate descent (Hsieh et al., ICML 2008), three times as
+    fast on news as its primal one at a smaller error.
     """
     known = ~np.isnan(y)
     present = y[known] > 0
     if present.all() or not present.any():
         return np.zeros(X.shape[1]), 1.0 if present.any() else -1.0
-    svm = LinearSVC(C=C, dual=False, tol=1e-4, max_iter=1000)
+    svm = LinearSVC(C=C, dual=True, tol=1e-3, max_iter=20_000, random_state=0)
     svm.fit(X[known], present, sample_weight=weights[known])
     return svm.coef_[0], float(svm.intercept_[0])
 
@@ -77,8 +77,12 @@ def fit_label(X: sp.csr_matrix, y: Vector, C: float, weights: Vector) -> tuple[V
 def fit_linear(
     X: sp.csr_matrix, Y: Matrix, C: Sequence[float], weights: Vector, *, jobs: int = 1
 ) -> Linear:
-    """Fit every label with its own C; `Y` is (n_articles, n_labels) with 1, 0 and NaN."""
-    fits = joblib.Parallel(n_jobs=jobs, prefer="threads")(
+    """Fit every label with its own C; `Y` is (n_articles, n_labels) with 1, 0 and NaN.
+
+    Jobs are processes, not threads: LIBLINEAR draws from one random generator a process, and
+    each fit has to start it afresh for the result not to depend on its neighbours.
+    """
+    fits = joblib.Parallel(n_jobs=jobs)(
         joblib.delayed(fit_label)(X, Y[:, k], C[k], weights) for k in range(Y.shape[1])
     )
     coef = np.column_stack([coef for coef, _ in fits])

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from operator import contains
 from pathlib import Path
+from typing import Any
 
 from classifier.errors import SettingsError
 
@@ -73,23 +77,29 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check_choice("labels", self.labels, ("several", "one"))
-        _check_choice("thresholds", self.thresholds, ("smoothed-f1", "micro-macro"))
-        _check_choice("calibration", self.calibration, ("auto", "isotonic", "platt"))
+        for name, choices in _CHOICES.items():
+            _check(name, (getattr(self, name),), partial(contains, choices), _listed(choices))
         for name in ("C", "borderline_weight", "auxiliary_weight"):
-            _check_all(name, getattr(self, name), lambda v: v > 0, "above zero")
-        _check_all("lead_repeats", self.lead_repeats, lambda v: 0 <= v <= 100, "from 0 to 100")
-        _check_all("bigrams", self.bigrams, lambda v: isinstance(v, bool), "true or false")
+            _check(name, getattr(self, name), lambda v: 0 < v < math.inf, "above zero")
+        _check("bigrams", self.bigrams, _is_flag, "true or false")
+        _check("C_per_label", (self.C_per_label,), _is_flag, "true or false")
+        _check("lead_repeats", self.lead_repeats, _is_whole(0, 100), "a whole number, 0 to 100")
         for name, least in _LEAST.items():
-            _check_all(name, (getattr(self, name),), lambda v, n=least: v >= n, f"at least {least}")
+            wanted = f"a whole number, at least {least}"
+            _check(name, (getattr(self, name),), _is_whole(least), wanted)
         if self.min_coverage is not None:
-            _check_all("min_coverage", (self.min_coverage,), lambda v: 0 <= v <= 1, "from 0 to 1")
+            _check("min_coverage", (self.min_coverage,), lambda v: 0 <= v <= 1, "from 0 to 1")
 
     def to_json(self) -> dict[str, object]:
         """Return the settings as JSON types, for the manifest."""
         return dataclasses.asdict(self)
 
 
+_CHOICES = {
+    "labels": ("several", "one"),
+    "thresholds": ("smoothed-f1", "micro-macro"),
+    "calibration": ("auto", "isotonic", "platt"),
+}
 _LEAST = {
     "min_df": 1,
     "lead_words": 0,
@@ -101,17 +111,24 @@ _LEAST = {
 }
 
 
-def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise SettingsError(f"{name} = {value!r}: must be one of {', '.join(choices)}")
+def _listed(choices: tuple[str, ...]) -> str:
+    return "one of " + ", ".join(choices)
 
 
-def _check_all(name: str, values: tuple[object, ...], holds, wanted: str) -> None:  # type: ignore[no-untyped-def]
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_whole(least: int, most: float = math.inf) -> Callable[[object], bool]:
+    return lambda v: type(v) is int and least <= v <= most
+
+
+def _check(name: str, values: Sequence[object], holds: Callable[[Any], bool], wanted: str) -> None:
     if not values:
         raise SettingsError(f"{name} = []: at least one value is needed")
     for value in values:
         try:
-            valid = bool(holds(value))
+            valid = holds(value)
         except TypeError:
             valid = False
         if not valid:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Iterable, Sequence
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -22,6 +20,7 @@ from classifier.training.calibrate import fit_calibration, fit_softmax
 from classifier.training.features import CountedCorpus, count_corpora, tfidf
 from classifier.training.figures import quality_figures
 from classifier.training.linear import article_weights, fit_linear, fold_idf
+from classifier.training.provenance import provenance
 from classifier.training.select import Choice, choose_candidate, n_candidates
 from classifier.training.settings import Settings
 from classifier.training.thresholds import choose_thresholds
@@ -126,7 +125,7 @@ def fit_model(
         min_words=settings.min_words,
         min_coverage=_min_coverage(choice, held, settings),
         name=name,
-        info=_info(counted, Y, choice, settings, labels) | {"figures": figures},
+        info=provenance(counted, Y, choice, settings, labels) | {"figures": figures},
     )
 
 
@@ -155,7 +154,12 @@ def _check(counted: CountedCorpus, Y: Matrix, labels: tuple[str, ...], settings:
         raise CorpusError("nothing to train on: every article is labelled as none of any label")
     if len(np.unique(counted.groups[natural])) < settings.n_folds:
         raise CorpusError(
-            f"{natural.sum()} labelled articles are too few for {settings.n_folds} folds"
+            f"{natural.sum()} labelled articles, near-duplicates counted once, are too few for "
+            f"{settings.n_folds} folds"
+        )
+    if not counted.vocabulary:
+        raise CorpusError(
+            f"no term occurs in {settings.min_df} articles (min_df): nothing to learn"
         )
     if settings.labels == "one":
         _check_exactly_one(counted, Y)
@@ -217,34 +221,3 @@ def _min_coverage(choice: Choice, held: NDArray[np.bool_], settings: Settings) -
     if settings.min_coverage is not None:
         return settings.min_coverage
     return float(COVERAGE_SHARE * np.median(choice.held_out.coverage[held]))
-
-
-def _info(
-    counted: CountedCorpus, Y: Matrix, choice: Choice, settings: Settings, labels: tuple[str, ...]
-) -> dict[str, object]:
-    return {
-        "settings": settings.to_json(),
-        "chosen": {
-            "C": dict(zip(labels, choice.C, strict=True)),
-            "lead_repeats": choice.candidate.lead_repeats,
-            "bigrams": choice.candidate.bigrams,
-            "borderline_weight": choice.candidate.borderline_weight,
-            "auxiliary_weight": choice.candidate.auxiliary_weight,
-        },
-        "trials": [
-            {**vars(candidate), "micro_f1": round(score, 6)}
-            for candidate, score in choice.trials.items()
-        ],
-        "corpus": {
-            "sha256": counted.sha256,
-            "articles": len(counted),
-            "natural": int(counted.natural.sum()),
-            "unlabelled": counted.n_unlabelled,
-            "none": int((np.nansum(Y, axis=1) == 0).sum()),
-            "positives": dict(zip(labels, np.nansum(Y, axis=0).astype(int).tolist(), strict=True)),
-        },
-        "versions": {
-            "python": platform.python_version(),
-            **{p: version(p) for p in ("classifier", "numpy", "scipy", "scikit-learn")},
-        },
-    }

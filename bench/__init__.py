@@ -1,0 +1,1 @@
+"""Measurements: opt-in, with their results kept beside them."""

@@ -1,0 +1,49 @@
+"""What a model remembers of its training."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.training.features import CountedCorpus
+from classifier.training.select import Choice
+from classifier.training.settings import Settings
+
+__all__ = ["provenance"]
+
+Matrix = NDArray[np.float64]
+
+
+def provenance(
+    counted: CountedCorpus, Y: Matrix, choice: Choice, settings: Settings, labels: tuple[str, ...]
+) -> dict[str, object]:
+    """Return settings, choices, corpus and versions as JSON types, for the manifest."""
+    return {
+        "settings": settings.to_json(),
+        "chosen": {
+            "C": dict(zip(labels, choice.C, strict=True)),
+            "lead_repeats": choice.candidate.lead_repeats,
+            "bigrams": choice.candidate.bigrams,
+            "borderline_weight": choice.candidate.borderline_weight,
+            "auxiliary_weight": choice.candidate.auxiliary_weight,
+        },
+        "trials": [
+            {**vars(candidate), "micro_f1": round(score, 6)}
+            for candidate, score in choice.trials.items()
+        ],
+        "corpus": {
+            "sha256": counted.sha256,
+            "articles": len(counted),
+            "natural": int(counted.natural.sum()),
+            "unlabelled": counted.n_unlabelled,
+            "none": int((np.nansum(Y, axis=1) == 0).sum()),
+            "positives": dict(zip(labels, np.nansum(Y, axis=0).astype(int).tolist(), strict=True)),
+        },
+        "versions": {
+            "python": platform.python_version(),
+            **{p: version(p) for p in ("classifier", "numpy", "scipy", "scikit-learn")},
+        },
+    }
