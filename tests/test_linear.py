@@ -235,7 +235,8 @@ def test_articles_outside_the_folds_are_trained_on_and_never_held_out():
 
     [held_out] = out_of_fold(corpus, Y, outside, [Candidate(1.0)], min_df=1)
     inner = np.arange(24)
-    [without] = out_of_fold(corpus.select(inner), Y[inner], folds[inner], [Candidate(1.0)], min_df=1)
+    rest = corpus.select(inner)
+    [without] = out_of_fold(rest, Y[inner], folds[inner], [Candidate(1.0)], min_df=1)
 
     assert np.isnan(held_out.margins[24:]).all()
     assert np.isnan(held_out.coverage[24:]).all()

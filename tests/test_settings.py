@@ -63,16 +63,16 @@ def test_an_empty_file_leaves_every_default(tmp_path: Path) -> None:
         ('C = "strong"', "C = 'strong': must be above zero"),
         ("borderline_weight = 0.0", "borderline_weight = 0.0: must be above zero"),
         ("auxiliary_weight = [-0.5]", "auxiliary_weight = -0.5: must be above zero"),
-        ("lead_repeats = [2, 101]", "lead_repeats = 101: must be from 0 to 100"),
+        ("lead_repeats = [2, 101]", "lead_repeats = 101: must be a whole number, 0 to 100"),
         ("bigrams = [0]", "bigrams = 0: must be true or false"),
-        ("min_df = 0", "min_df = 0: must be at least 1"),
-        ("min_df = [1, 2]", r"min_df = \[1, 2\]: must be at least 1"),
-        ("lead_words = -1", "lead_words = -1: must be at least 0"),
-        ("n_folds = 1", "n_folds = 1: must be at least 2"),
-        ("isotonic_positives = 0", "isotonic_positives = 0: must be at least 1"),
-        ("rare_positives = -1", "rare_positives = -1: must be at least 0"),
-        ('min_words = "five"', "min_words = 'five': must be at least 0"),
-        ("seed = -1", "seed = -1: must be at least 0"),
+        ("min_df = 0", "min_df = 0: must be a whole number, at least 1"),
+        ("min_df = [1, 2]", r"min_df = \[1, 2\]: must be a whole number, at least 1"),
+        ("lead_words = -1", "lead_words = -1: must be a whole number, at least 0"),
+        ("n_folds = 1", "n_folds = 1: must be a whole number, at least 2"),
+        ("isotonic_positives = 0", "isotonic_positives = 0: must be a whole number, at least 1"),
+        ("rare_positives = -1", "rare_positives = -1: must be a whole number, at least 0"),
+        ('min_words = "five"', "min_words = 'five': must be a whole number, at least 0"),
+        ("seed = -1", "seed = -1: must be a whole number, at least 0"),
         ("min_coverage = 1.5", "min_coverage = 1.5: must be from 0 to 1"),
         ("min_coverage = nan", "min_coverage = nan: must be from 0 to 1"),
         ('labels = "two"', "labels = 'two': must be one of several, one"),
@@ -101,7 +101,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "settings.toml"
     path.write_bytes(b"\x89PNG\xff")
 
-    with pytest.raises(SettingsError, match="settings.toml: not valid TOML"):
+    with pytest.raises(SettingsError, match=r"settings\.toml: not valid TOML"):
         read_settings(path)
 
 
@@ -114,14 +114,16 @@ def test_a_file_that_cannot_be_opened_is_named(name: str, message: str, tmp_path
         read_settings(tmp_path / name)
 
 
-@pytest.mark.xfail(
-    reason="training/settings.py _check_all: types are not checked, so true passes for 1, 2.5 for "
-    "a count, infinity for a strength, and any word for a truth value"
+FLAG_AS_NUMBER = pytest.mark.xfail(
+    reason="training/settings.py __post_init__: true compares like 1, so it passes for a number"
 )
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("C", True),
+        pytest.param("C", True),
+        pytest.param("min_coverage", True),
         ("C", float("inf")),
         ("C_per_label", "no"),
         ("min_df", 2.5),
@@ -131,7 +133,6 @@ def test_a_file_that_cannot_be_opened_is_named(name: str, message: str, tmp_path
         ("lead_repeats", [True]),
         ("min_words", True),
         ("seed", 0.5),
-        ("min_coverage", True),
     ],
 )
 def test_a_value_of_another_type_is_refused(name: str, value: object) -> None:

@@ -100,12 +100,12 @@ def test_unknown_cells_are_left_out(rule):
     assert_array_equal(cuts, choose_thresholds(SCORES, TRUTH, rule=rule, rare_positives=2))
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_micro_macro_finds_the_best_of_all_combinations(seed):
-    """Of all 343 combinations of cuts none has a higher sum of micro- and macro-F1."""
+    """Of all 216 combinations of cuts none has a higher sum of micro- and macro-F1."""
     rng = np.random.default_rng(seed)
-    truth = (rng.random((6, 3)) < 0.4).astype(float)
-    scores = rng.permutation(18).reshape(6, 3) + 4 * truth
+    truth = (rng.random((5, 3)) < 0.4).astype(float)
+    scores = rng.permutation(15).reshape(5, 3) + 4 * truth
 
     cuts = choose_thresholds(scores, truth, rule="micro-macro", rare_positives=0)
 
@@ -158,10 +158,6 @@ def test_a_label_without_positives_is_given_to_nobody(pairs):
         assert not (scores >= cuts)[known].any()
 
 
-@pytest.mark.xfail(
-    reason="training/thresholds.py _between: the mean of two neighbouring floats is one of them, "
-    "here the lower, which is then given too"
-)
 def test_scores_one_ulp_apart_can_be_cut_between():
     """The cut between two neighbouring floats gives the upper one and not the lower."""
     low, high = 1.0, np.nextafter(1.0, 2.0)
@@ -184,7 +180,7 @@ def test_held_out_tags_come_from_the_cuts_of_the_other_folds():
 
 def test_articles_of_no_fold_are_given_nothing_and_move_no_cut():
     """An auxiliary article, fold -1, is never held out."""
-    scores = column(0.3, 0.2, 0.8, 0.7, NAN)
+    scores = column(0.3, 0.2, 0.8, 0.7, 0.5)
     truth = column(1, 0, 1, 0, 1)
     folds = np.array([0, 0, 1, 1, -1])
 

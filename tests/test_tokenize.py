@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from classifier.model.tokenize import Analyzer, fold, fold_table, token_spans
+from classifier.model.tokenize import Analyzer, fold, fold_table
 
 CASES = json.loads((Path(__file__).parent / "cases" / "tokens.json").read_text(encoding="utf-8"))
 # Surrogates too: a text that came from broken JSON may hold one.
@@ -68,13 +68,13 @@ def test_folding_twice_is_folding_once(text):
 @example("İ")
 def test_spans_give_the_tokens_of_the_analyzer(text):
     """What is highlighted is what was counted."""
-    assert [token for _, _, token in token_spans(text)] == Analyzer().tokens(text)
+    assert [token for _, _, token in Analyzer().spans(text)] == Analyzer().tokens(text)
 
 
 @given(any_text | tricky_text)
 def test_spans_lie_apart_and_fold_to_their_tokens(text):
     """Each span cuts exactly its token out of the text as it was written."""
-    spans = list(token_spans(text))
+    spans = list(Analyzer().spans(text))
 
     ends = [0, *(end for _, end, _ in spans)]
     assert all(start >= end for end, (start, _, _) in zip(ends, spans, strict=False))
@@ -83,7 +83,7 @@ def test_spans_lie_apart_and_fold_to_their_tokens(text):
 
 def test_spans_point_into_the_text_as_written():
     """Positions are those of the text, although ß folds to two letters."""
-    assert list(token_spans("Die Straße, ß!")) == [
+    assert list(Analyzer().spans("Die Straße, ß!")) == [
         (0, 3, "die"),
         (4, 10, "strasse"),
         (12, 13, "ss"),

@@ -1,90 +1,66 @@
-"""Why a prediction came out as it did, for a terminal and as JSON."""
+"""Why a prediction came out as it did, as JSON and as words to mark in the text."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
 
-import typer
-
-from classifier.article import Article
 from classifier.corpus.write import prediction_row
-from classifier.model.prediction import Contribution, Explanation, Prediction
-from classifier.model.tokenize import token_spans
-from classifier.text import article_text
+from classifier.model.prediction import Explanation, Prediction
+from classifier.model.tokenize import Analyzer
 
-__all__ = ["explained_json", "explained_text"]
+__all__ = ["TOP", "deciding_spans", "explained_json"]
 
 # As many terms as a reader takes in at a glance.
 TOP = 8
-COLOURS = ("yellow", "cyan", "green", "magenta", "blue", "red")
 
 
 def explained_json(prediction: Prediction) -> str:
     """Return a prediction with its explanation as one line of JSON.
 
-    ``explanation`` holds, per label, ``margin``, ``bias``, ``cut`` and ``terms`` (term → what it
-    adds to the margin, the weightiest first); the terms and the bias add up to the margin.
+    ``explanation`` holds, per label, ``margin``, ``bias``, ``cut`` (null for a label that is
+    never given) and ``terms`` (term → what it adds to the margin, the weightiest first); the
+    terms and the bias add up to the margin.
     """
     explanation = {
         label: {
             "margin": why.margin,
             "bias": why.bias,
-            "cut": why.cut,
+            "cut": why.cut if math.isfinite(why.cut) else None,
             "terms": {c.term: c.value for c in why.contributions},
         }
         for label, why in prediction.explain().items()
     }
     row = prediction_row(prediction) | {"explanation": explanation}
-    return json.dumps(row, ensure_ascii=False)
+    return json.dumps(row, ensure_ascii=False, allow_nan=False)
 
 
-def explained_text(article: Article, prediction: Prediction, *, colour: bool) -> str:
-    """Return the terms that raised and lowered each tag, then the text with them marked.
+def deciding_spans(
+    text: str, explanations: Iterable[Explanation], analyzer: Analyzer
+) -> list[tuple[int, int, str]]:
+    """Return start, end and label of every word of `text` in a label's weightiest terms.
 
-    An article without a tag is explained by its most probable label.
+    A word belongs to the label that it raised most. Of a term of two words, only neighbours
+    count.
     """
-    explanations = prediction.explain()
-    labels = prediction.tags or (max(prediction.scores, key=prediction.scores.__getitem__),)
-    paint = {label: COLOURS[i % len(COLOURS)] for i, label in enumerate(explanations)}
-    lines = [_reasons(explanations[label], paint[label], colour=colour) for label in labels]
-    owners = _owners({label: explanations[label] for label in labels})
-    return "\n".join([*lines, "", _marked(article_text(article), owners, paint, colour=colour)])
+    owners = _owners(explanations)
+    tokens = list(analyzer.spans(text))
+    labels = [owners.get(token, "") for _, _, token in tokens]
+    for i, ((_, _, first), (_, _, second)) in enumerate(pairwise(tokens)):
+        owner = owners.get(f"{first} {second}", "")
+        labels[i] = labels[i] or owner
+        labels[i + 1] = labels[i + 1] or owner
+    spans = zip(tokens, labels, strict=True)
+    return [(start, stop, label) for (start, stop, _), label in spans if label]
 
 
-def _reasons(why: Explanation, paint: str, *, colour: bool) -> str:
-    name = typer.style(why.label, fg=paint, bold=True) if colour else why.label
-    lines = [
-        f"  {name}: margin {why.margin:+.3f} (given from {why.cut:+.3f}), bias {why.bias:+.3f}"
-    ]
-    for sign, terms in (("+", why.raised[:TOP]), ("-", why.lowered[:TOP])):
-        if terms:
-            lines.append(f"    {sign} " + "  ".join(_term(c) for c in terms))
-    return "\n".join(lines)
-
-
-def _term(c: Contribution) -> str:
-    return f"{c.term} {abs(c.value):.3f}"
-
-
-def _owners(explanations: Mapping[str, Explanation]) -> dict[str, str]:
+def _owners(explanations: Iterable[Explanation]) -> Mapping[str, str]:
     """Return, per deciding term, the label that it raised most."""
     strongest: dict[str, tuple[float, str]] = {}
-    for label, why in explanations.items():
-        for c in why.raised[: 2 * TOP]:
-            for word in c.term.split(" "):
-                strongest[word] = max(strongest.get(word, (0.0, label)), (c.value, label))
-    return {word: label for word, (_, label) in strongest.items()}
-
-
-def _marked(text: str, owners: Mapping[str, str], paint: Mapping[str, str], *, colour: bool) -> str:
-    parts, end = [], 0
-    for start, stop, token in token_spans(text):
-        if token in owners:
-            label = owners[token]
-            word = text[start:stop]
-            marked = typer.style(word, fg=paint[label], bold=True) if colour else f"[{word}]"
-            parts += [text[end:start], marked]
-            end = stop
-    shown = "".join([*parts, text[end:]])
-    return "\n".join(f"    {line}" for line in shown.splitlines())
+    for why in explanations:
+        for c in why.raised[:TOP]:
+            if c.value > strongest.get(c.term, (0.0, ""))[0]:
+                strongest[c.term] = (c.value, why.label)
+    return {term: label for term, (_, label) in strongest.items()}

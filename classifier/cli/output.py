@@ -2,65 +2,141 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 import typer
 
-from classifier.article import Article
-from classifier.cli.explanation import explained_json, explained_text
-from classifier.corpus import write
-from classifier.model.model import Model
-from classifier.model.prediction import Prediction
+from classifier.cli.progress import on_terminal
 
-__all__ = ["FORMATS", "write_predictions"]
+if TYPE_CHECKING:
+    from classifier.article import Article
+    from classifier.model.model import Model
+    from classifier.model.prediction import Prediction
+
+__all__ = ["FORMATS", "Layout", "chosen_layout", "write_predictions"]
 
 FORMATS = ("table", "jsonl", "csv", "parquet")
+
+Pair = tuple["Article", "Prediction"]
+_FORMAT_OF = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".txt": "table",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """In what form predictions leave, and where to.
+
+    Parameters
+    ----------
+    format : str
+        One of `FORMATS`.
+    out : Path or None
+        The file; ``None`` is standard output.
+    scores, explain : bool
+        Whether a table draws all scores, and whether tags are explained.
+    """
+
+    format: str
+    out: Path | None = None
+    scores: bool = False
+    explain: bool = False
+
+    @property
+    def on_screen(self) -> bool:
+        """Whether predictions go to a terminal."""
+        return self.out is None and on_terminal(sys.stdout)
+
+
+def chosen_layout(format: str | None, out: Path | None, *, scores: bool, explain: bool) -> Layout:
+    """Return what the options ask for.
+
+    Raises
+    ------
+    typer.BadParameter
+        When they contradict each other, or the file's name does not tell a format.
+    """
+    out = None if out is None or str(out) == "-" else out
+    if out is not None and out.is_dir():
+        raise typer.BadParameter(f"{out} is a folder; name a file in it", param_hint="--out")
+    format = format or _format(out)
+    if format == "parquet" and out is None:
+        raise typer.BadParameter("parquet needs --out FILE", param_hint="--format")
+    if explain and format in ("csv", "parquet"):
+        raise typer.BadParameter(
+            f"goes into a table or jsonl, not into {format}", param_hint="--explain"
+        )
+    return Layout(format, out, scores=scores, explain=explain)
+
+
+def _format(out: Path | None) -> str:
+    if out is None or _is_special(out):
+        return "table" if out is None and on_terminal(sys.stdout) else "jsonl"
+    name = Path(out.stem) if _is_packed(out) else out
+    format = _FORMAT_OF.get(name.suffix.lower(), "")
+    if not format or (_is_packed(out) and format == "parquet"):
+        raise typer.BadParameter(
+            f"the name {out.name} tells no format; let it end in .jsonl, .csv, .parquet or .txt "
+            "(.gz packs all but .parquet), or pass --format",
+            param_hint="--out",
+        )
+    return format
+
+
+def _is_special(out: Path) -> bool:
+    return out.exists() and not out.is_file()
+
+
+def _is_packed(out: Path) -> bool:
+    return out.suffix.lower() == ".gz"
 
 
 def write_predictions(
     model: Model,
     articles: Iterable[Article],
+    layout: Layout,
     *,
     thresholds: Mapping[str, float],
-    format: str | None,
-    out: Path | None,
-    scores: bool,
-    explain: bool,
 ) -> None:
-    """Tag articles one after the other and write them as they come."""
-    chosen = _format(format, out)
+    """Tag articles one after the other and write them as they come.
+
+    A file appears, or replaces an older one, only when all went well.
+    """
+    from classifier.corpus import write
+
     pairs = _pairs(model, articles, thresholds)
-    if chosen == "parquet":
-        if out is None:
-            raise typer.BadParameter("parquet needs --out FILE", param_hint="--format")
-        write.write_parquet((p for _, p in pairs), out, labels=model.labels)
+    predictions = (prediction for _, prediction in pairs)
+    if layout.format == "parquet" and layout.out is not None:
+        layout.out.parent.mkdir(parents=True, exist_ok=True)
+        write.write_parquet(predictions, layout.out, labels=model.labels)
         return
-    with _opened(out) as stream:
-        if explain and chosen == "csv":
-            raise typer.BadParameter("needs --format table or jsonl", param_hint="--explain")
-        if chosen == "csv":
-            write.write_csv((p for _, p in pairs), stream, labels=model.labels)
-        elif chosen == "jsonl" and explain:
-            _write_lines((explained_json(p) for _, p in pairs), stream)
-        elif chosen == "jsonl":
-            write.write_jsonl((p for _, p in pairs), stream)
+    with _opened(layout.out) as stream:
+        if layout.format == "csv":
+            write.write_csv(predictions, stream, labels=model.labels)
+        elif layout.format == "jsonl" and not layout.explain:
+            write.write_jsonl(predictions, stream)
         else:
-            colour = stream.isatty()
-            _write_lines(
-                (_shown(a, p, scores=scores, explain=explain, colour=colour) for a, p in pairs),
-                stream,
-            )
+            line = _line_maker(model, layout, thresholds)
+            stream.writelines(f"{line(*pair)}\n" for pair in pairs)
 
 
 def _pairs(
     model: Model, articles: Iterable[Article], thresholds: Mapping[str, float]
-) -> Iterator[tuple[Article, Prediction]]:
+) -> Iterator[Pair]:
     """Yield each article with its prediction; only the batch under way is held."""
-    waiting: list[Article] = []
+    waiting: deque[Article] = deque()
 
     def noted() -> Iterator[Article]:
         for article in articles:
@@ -68,43 +144,42 @@ def _pairs(
             yield article
 
     for prediction in model.predict_stream(noted(), thresholds=thresholds):
-        yield waiting.pop(0), prediction
+        yield waiting.popleft(), prediction
 
 
-def _shown(
-    article: Article, prediction: Prediction, *, scores: bool, explain: bool, colour: bool
-) -> str:
-    line = write.table_line(prediction)
-    if scores:
-        line += "".join(f"\n  {p:5.3f} {label}" for label, p in prediction.scores.items())
-    if explain:
-        line += "\n" + explained_text(article, prediction, colour=colour) + "\n"
-    return line
+def _line_maker(
+    model: Model, layout: Layout, thresholds: Mapping[str, float]
+) -> Callable[[Article, Prediction], str]:
+    from classifier.cli.explanation import explained_json
+    from classifier.cli.listing import Listing
 
-
-def _format(format: str | None, out: Path | None) -> str:
-    if format is None and out is not None:
-        format = out.suffix.lstrip(".").lower()
-        format = "jsonl" if format not in FORMATS else format
-    if format is None:
-        format = "table" if sys.stdout.isatty() else "jsonl"
-    if format not in FORMATS:
-        raise typer.BadParameter(
-            f"'{format}' is none of {', '.join(FORMATS)}", param_hint="--format"
-        )
-    return format
+    if layout.format == "jsonl":
+        return lambda article, prediction: explained_json(prediction)
+    listing = Listing.of(model, thresholds, on_screen=layout.on_screen)
+    return lambda article, prediction: listing.entry(
+        article, prediction, scores=layout.scores, explain=layout.explain
+    )
 
 
 @contextmanager
 def _opened(out: Path | None) -> Iterator[TextIO]:
     if out is None:
-        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
+        if sys.stdout is None:
+            raise OSError("standard output is closed; name a file with --out")
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
         yield sys.stdout
         return
-    with out.open("w", encoding="utf-8", newline="") as stream:
+    from classifier.resources import replacing
+
+    # a pipe or /dev/null is written to, not replaced; a link's target is replaced, not the link
+    with (
+        out.open("wb") if _is_special(out) else replacing(out.resolve()) as raw,
+        _packed(raw) if _is_packed(out) else nullcontext(raw) as binary,
+        io.TextIOWrapper(binary, "utf-8", errors="backslashreplace", newline="") as stream,
+    ):
         yield stream
 
 
-def _write_lines(lines: Iterable[str], stream: TextIO) -> None:
-    for line in lines:
-        stream.write(line + "\n")
+def _packed(raw: BinaryIO) -> BinaryIO:
+    # neither name nor time, so that the same predictions give the same bytes
+    return gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0)  # type: ignore[return-value]

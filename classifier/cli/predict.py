@@ -4,78 +4,96 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from classifier.cli.options import ModelOption, reads_articles, thresholds_from
-from classifier.cli.output import FORMATS, write_predictions
-from classifier.cli.progress import counted_on_terminal
+from classifier.cli.options import ModelOption, QuietOption, reads_articles, thresholds_from
+from classifier.cli.output import FORMATS, chosen_layout, write_predictions
+from classifier.cli.progress import counted_on_terminal, on_terminal, remark_on
+from classifier.cli.targets import refuse_inputs
 from classifier.corpus.read_options import ReadOptions, ReadTally
 
 if TYPE_CHECKING:
     from classifier.model.model import Model
 
+EPILOG = """Examples:
+  classifier predict article.txt --explain
+  classifier predict news/ more.csv --text-field body --out tags.csv
+  classifier predict articles.jsonl --threshold energy=0.7 | head -3
+  cat articles.jsonl | classifier predict --format table"""
 
-@reads_articles
+# For the parser, not the type checker: a literal type spelled by a constant.
+_Format: Any = Literal[FORMATS]
+
+
+@reads_articles(labels=False)
 def predict(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE|FOLDER|-]...", help="What to tag; - is standard input."),
+        typer.Argument(
+            metavar="FILE|FOLDER|-",
+            help="What to tag; - is standard input, which is also read when text is piped in.",
+            show_default=False,
+        ),
     ] = None,
     *,
     model: ModelOption = None,
-    format: Annotated[
-        str | None,
+    threshold: Annotated[
+        list[str] | None,
         typer.Option(
-            metavar="|".join(FORMATS),
-            help="How to print.",
-            show_default="table on a terminal, jsonl when piped",
+            metavar="LABEL=P",
+            help="Give a label from this probability on instead of the model's cut; repeatable.",
         ),
+    ] = None,
+    format: Annotated[
+        _Format | None,
+        typer.Option(help="How to print.", show_default="table on a terminal, jsonl elsewhere"),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write here instead; the name tells the format."),
+        typer.Option(
+            metavar="FILE",
+            help="Write there: .jsonl, .csv, .parquet or .txt (a table); .gz packs.",
+            show_default=False,
+        ),
     ] = None,
-    scores: Annotated[bool, typer.Option("--scores", help="Show every label's score.")] = False,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Show the terms that raised and lowered each tag.")
+    scores: Annotated[
+        bool, typer.Option("--scores", metavar="", help="In a table, draw every label's score.")
     ] = False,
-    threshold: Annotated[
-        list[str] | None,
-        typer.Option(metavar="LABEL=P", help="Give a label from this probability on; repeatable."),
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no remarks.")] = False,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", metavar="", help="Show the words that raised and lowered each tag."
+        ),
+    ] = False,
+    quiet: QuietOption = False,
     reading: ReadOptions,
 ) -> None:
     """Tag articles: files of any kind, folders of them, or standard input.
 
-    One article in a plain text file, or many in JSONL, CSV or Parquet. Prints a table on a
-    terminal and one JSON object a line when piped.
+    One article in a .txt, .md or .html file, or many in .jsonl, .csv, .tsv
+    or .parquet. Prints a table on a terminal and one JSON object a line
+    when piped. Most articles of a newspaper get no tag; that is an answer.
     """
     from classifier.corpus.read import read_articles
 
+    floors = thresholds_from(threshold or [])
+    layout = chosen_layout(format, out, scores=scores, explain=explain)
     tally = ReadTally()
-    articles = read_articles(_inputs(files), reading, tally=tally)
+    articles = read_articles(_inputs(files, layout.out), reading, tally=tally)
     tagger = chosen_model(model)
-    shown = counted_on_terminal(articles, "articles", quiet=quiet)
-    write_predictions(
-        tagger,
-        shown,
-        thresholds=thresholds_from(threshold or []),
-        format=format,
-        out=out,
-        scores=scores,
-        explain=explain,
-    )
-    if tally.skipped and not quiet:
-        typer.echo(f"classifier: {tally.skipped} bad rows were skipped", err=True)
+    shown = counted_on_terminal(articles, "articles", quiet=quiet or layout.on_screen)
+    write_predictions(tagger, shown, layout, thresholds=floors)
+    remark_on(tally, quiet=quiet)
 
 
-def _inputs(files: list[Path] | None) -> list[Path | str]:
+def _inputs(files: list[Path] | None, out: Path | None) -> list[Path | str]:
     if files:
+        if out is not None:
+            refuse_inputs(out, files)
         return ["-" if str(path) == "-" else path for path in files]
-    if sys.stdin.isatty():
+    if sys.stdin is None or on_terminal(sys.stdin):
         raise typer.BadParameter("name a file or a folder, or pipe text in", param_hint="FILE")
     return ["-"]
 

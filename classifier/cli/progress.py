@@ -1,4 +1,4 @@
-"""Progress on standard error: drawn on a terminal, silent anywhere else."""
+"""What is said beside the data: progress on a terminal, remarks, lines with names from outside."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-__all__ = ["counted_on_terminal", "training_progress"]
+import typer
+
+from classifier.corpus.read_options import ReadTally
+from classifier.corpus.table import disarmed
+
+__all__ = ["counted_on_terminal", "echo_lines", "on_terminal", "remark_on", "training_progress"]
 
 Item = TypeVar("Item")
 
@@ -16,27 +21,53 @@ Item = TypeVar("Item")
 PATIENCE = 2.0
 
 
+def on_terminal(stream: Any) -> bool:
+    """Return whether a person sees what is written to `stream`, which may be closed."""
+    return stream is not None and bool(stream.isatty())
+
+
+def echo_lines(text: str) -> None:
+    """Print lines that may hold names from outside, harmless for a terminal."""
+    for line in text.split("\n"):
+        typer.echo(disarmed(line))
+
+
 def counted_on_terminal(items: Iterable[Item], noun: str, *, quiet: bool) -> Iterator[Item]:
     """Yield `items`, and after two seconds keep a count and a rate on the terminal."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or not on_terminal(sys.stderr):
         yield from items
         return
     start = shown = time.monotonic()
     count = 0
-    for count, item in enumerate(items, 1):
-        yield item
-        now = time.monotonic()
-        if now - start > PATIENCE and now - shown > 0.2:
-            sys.stderr.write(f"\r{count:,} {noun}, {count / (now - start):,.0f} a second ")
-            shown = now
-    if shown > start:
-        sys.stderr.write(f"\r{count:,} {noun} in {time.monotonic() - start:.1f} s          \n")
+    try:
+        for count, item in enumerate(items, 1):
+            yield item
+            now = time.monotonic()
+            if now - start > PATIENCE and now - shown > 0.2:
+                sys.stderr.write(f"\r{count:,} {noun}, {count / (now - start):,.0f} a second ")
+                sys.stderr.flush()
+                shown = now
+    finally:
+        if shown > start:
+            sys.stderr.write(f"\r{count:,} {noun} in {time.monotonic() - start:.1f} s          \n")
+
+
+def remark_on(tally: ReadTally, *, quiet: bool) -> None:
+    """Say which rows were skipped, and when there was nothing to read."""
+    if quiet:
+        return
+    if tally.skipped:
+        reasons = ", ".join(f"{n} {kind}" for kind, n in tally.reasons.most_common())
+        rows = "row was" if tally.skipped == 1 else "rows were"
+        typer.echo(f"classifier: {tally.skipped} bad {rows} skipped ({reasons})", err=True)
+    elif not tally.read:
+        typer.echo("classifier: there were no articles to read", err=True)
 
 
 @contextmanager
 def training_progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     """Yield what `train` reports to: a bar with the time left on a terminal, else nothing."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or not on_terminal(sys.stderr):
         yield lambda step, done, total: None
         return
     from rich.console import Console
@@ -59,6 +90,8 @@ def training_progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None
 
         def report(step: str, done: int, total: int) -> None:
             if step not in tasks:
+                for earlier in bars.tasks:
+                    bars.update(earlier.id, total=earlier.completed)
                 tasks[step] = bars.add_task(step, total=total or None)
             bars.update(tasks[step], completed=done)
 

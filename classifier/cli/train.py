@@ -8,25 +8,34 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from classifier.cli.options import reads_articles
-from classifier.cli.progress import training_progress
+from classifier.cli.corpora import open_corpus
+from classifier.cli.options import ModelTarget, QuietOption, reads_articles
+from classifier.cli.progress import echo_lines, remark_on, training_progress
 from classifier.corpus.read_options import ReadOptions, ReadTally
 
 if TYPE_CHECKING:
-    from classifier.corpus.corpus import Corpus
+    from classifier.training.settings import Settings
+
+EPILOG = """Examples:
+  classifier train articles.jsonl --out mymodel
+  classifier train news/ --out mymodel --settings settings.toml --jobs 4
+  classifier train table.csv --label-column energy --label-column sport --out mymodel
+  classifier corpus fetch news_articles
+  classifier train news_articles --out mymodel"""
 
 
-@reads_articles
+@reads_articles(labels=True)
 def train(
     corpus: Annotated[
         list[str],
         typer.Argument(
-            metavar="CORPUS...",
-            help="Labelled articles: files, folders, or the name of a fetched corpus.",
+            metavar="CORPUS",
+            help="Labelled articles: a file, a folder, or a fetched corpus's name. Each is a "
+            "corpus of its own; labels that never occur in it are unknown there, not absent.",
         ),
     ],
     *,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the model goes.")],
+    out: ModelTarget,
     auxiliary: Annotated[
         list[str] | None,
         typer.Option(
@@ -36,42 +45,42 @@ def train(
             "calibration and figures leave them out. Repeatable.",
         ),
     ] = None,
-    settings: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings in TOML.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Labels fitted at once.")] = 1,
-    seed: Annotated[int | None, typer.Option(min=0, help="Instead of the settings' seed.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    settings: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Settings in TOML, in place of the defaults."),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="N", help="Seed of the folds, in place of the settings'."),
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Labels fitted at once; changes only the time.")
+    ] = 1,
+    quiet: QuietOption = False,
     reading: ReadOptions,
 ) -> None:
     """Train a model on labelled articles and save it as a folder.
 
-    Cross-validation chooses features, weights, penalty and cuts; the figures printed come from
-    articles that the fits had not seen. The old model stays in place until the new one is whole.
+    Cross-validation chooses features, weights, penalty and cuts; the
+    figures printed come from articles that the fits had not seen. An old
+    model in the folder stays in place until the new one is whole.
     """
     from classifier.model.description import model_card, quality_table
     from classifier.model.store import save_model
-    from classifier.training.settings import Settings, read_settings
     from classifier.training.train import train as train_model
 
-    chosen = read_settings(settings) if settings else Settings()
-    chosen = chosen if seed is None else dataclasses.replace(chosen, seed=seed)
-    tally = ReadTally()
-    corpora = [_corpus(name, reading, tally, natural=True) for name in corpus]
-    corpora += [_corpus(name, reading, tally, natural=False) for name in auxiliary or []]
+    chosen, tally = _settings(settings, seed), ReadTally()
+    corpora = [open_corpus(name, reading, tally) for name in corpus]
+    corpora += [open_corpus(name, reading, tally, natural=False) for name in auxiliary or []]
     with training_progress(quiet=quiet) as progress:
         model = train_model(corpora, chosen, name=out.resolve().name, jobs=jobs, progress=progress)
     model = save_model(model, out, card=model_card(model))
-    typer.echo(quality_table(model))
-    typer.echo(f"\nSaved as {out} ({model.signature}).")
-    if tally.skipped:
-        typer.echo(f"classifier: {tally.skipped} bad rows were skipped", err=True)
+    remark_on(tally, quiet=quiet)
+    echo_lines(f"{quality_table(model)}\n\nSaved as {out} ({model.signature}).")
 
 
-def _corpus(name: str, reading: ReadOptions, tally: ReadTally, *, natural: bool) -> Corpus:
-    from classifier.corpus.corpus import Corpus
-    from classifier.corpus.fetch import CORPORA, load_corpus
-    from classifier.corpus.read import read_articles
+def _settings(path: Path | None, seed: int | None) -> Settings:
+    from classifier.training.settings import Settings, read_settings
 
-    if name in CORPORA and not Path(name).exists():
-        return Corpus(name, load_corpus(name), natural=natural and CORPORA[name].natural)
-    articles = read_articles([name], reading, tally=tally)
-    return Corpus(Path(name).stem, articles, natural=natural)
+    settings = Settings() if path is None else read_settings(path)
+    return settings if seed is None else dataclasses.replace(settings, seed=seed)

@@ -15,6 +15,8 @@ from classifier.errors import SettingsError
 
 __all__ = ["near_duplicate_groups"]
 
+# Each is compared with every permutation at once: 64 numbers a shingle.
+HASHES_AT_ONCE = 20_000
 PERMUTATIONS = 64
 # Of pairs exactly at the threshold, the bands of the index must catch this share.
 BAND_RECALL = 0.97
@@ -134,7 +136,8 @@ class _SimilarTexts:
     def add(self, number: int, hashes: npt.NDArray[np.uint64]) -> list[int]:
         """Add a text by the hashes of its shingles; return the similar ones already here."""
         sketch = self._empty.copy()
-        sketch.update_batch(hashes.tolist())
+        for start in range(0, len(hashes), HASHES_AT_ONCE):
+            sketch.update_batch(hashes[start : start + HASHES_AT_ONCE].tolist())
         candidates: list[int] = sorted(self._bands.query(sketch))
         self._bands.insert(number, sketch, check_duplication=False)
         self._signatures[number] = sketch.hashvalues

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TextIO
 
 from classifier.article import Article, Labels
 from classifier.corpus.open_parquet import open_parquet_writer
+from classifier.corpus.table import table_line
 from classifier.errors import BadInputError
 
 __all__ = [
@@ -27,7 +28,6 @@ __all__ = [
 _SCORE_DECIMALS = 6
 _COVERAGE_DECIMALS = 4
 _BATCH_ROWS = 1024
-_ID_WIDTH = 24
 
 
 class Tagged(Protocol):
@@ -215,19 +215,6 @@ def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     rows = iter(rows)
     while batch := list(itertools.islice(rows, _BATCH_ROWS)):
         yield batch
-
-
-def table_line(prediction: Tagged) -> str:
-    """Return a prediction as the line that `write_table` writes."""
-    tags = ", ".join(f"{tag} {prediction.scores[tag]:.2f}" for tag in prediction.tags)
-    note = f"  ({prediction.note})" if prediction.note else ""
-    id = _printable(prediction.id)
-    shown = id if len(id) <= _ID_WIDTH else id[: _ID_WIDTH - 1] + "…"
-    return f"{shown:<{_ID_WIDTH}}  {_printable(tags or '–')}{_printable(note)}".rstrip()
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else "�" for char in text)
 
 
 def _article_object(article: Article) -> dict[str, object]:

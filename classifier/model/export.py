@@ -22,7 +22,7 @@ from classifier.model.calibration import PiecewiseLinear, Softmax, calibration_f
 from classifier.model.golden import golden_texts
 from classifier.model.model import Model
 from classifier.model.reading import on_grid
-from classifier.model.tokenize import TOKEN_PATTERN, Analyzer, fold_table
+from classifier.model.tokenize import PLURALS, TOKEN_PATTERN, Analyzer, fold_table
 from classifier.resources import replacing
 from classifier.text import TEXT_RULES_VERSION
 
@@ -112,8 +112,8 @@ def sklearn_pipeline(model: Model) -> Pipeline:
     fold = _each(methodcaller("translate", fold_table()))
     tags = _one_label(model) if model.mode == "one" else _several_labels(model)
     tags.labels_ = np.array(model.labels)
-    steps = [("fold", fold), *_lead_steps(model.analyzer), ("tfidf", _vectorizer(model))]
-    pipeline = Pipeline([*steps, ("tags", tags)])
+    reading = [("fold", fold), *_plural_steps(model.analyzer), *_lead_steps(model.analyzer)]
+    pipeline = Pipeline([*reading, ("tfidf", _vectorizer(model)), ("tags", tags)])
     pipeline.labels_ = tags.labels_
     pipeline.classifier_model_ = _description(model)
     return pipeline
@@ -124,6 +124,15 @@ def _each(change: Callable[[str], str]) -> Any:
 
     # no function of ours: the file must load where this package is not
     return FunctionTransformer(partial(map, change))
+
+
+def _plural_steps(analyzer: Analyzer) -> list[tuple[str, Any]]:
+    if not analyzer.fold_plurals:
+        return []
+    return [
+        (f"plural-{number}", _each(partial(re.compile(ending).sub, instead)))
+        for number, (ending, instead) in enumerate(PLURALS, 1)
+    ]
 
 
 def _lead_steps(analyzer: Analyzer) -> list[tuple[str, Any]]:

@@ -202,6 +202,7 @@ def _outline(top: Fields, labels: tuple[str, ...]) -> Model:
             lead_words=analyzer.whole("lead_words", most=MAX_LEAD_WORDS),
             lead_repeats=analyzer.whole("lead_repeats", most=MAX_LEAD_REPEATS),
             bigrams=analyzer.flag("bigrams"),
+            fold_plurals=analyzer.flag("fold_plurals"),
         ),
         mode=top.text("mode"),
         min_words=top.whole("min_words"),

@@ -14,7 +14,7 @@ from classifier.article import Article, as_articles
 from classifier.errors import ModelError
 from classifier.model.calibration import Calibration
 from classifier.model.prediction import Contribution, Explanation, Prediction
-from classifier.model.reading import UNKNOWN, Reading, counted, on_grid, tfidf_values
+from classifier.model.reading import UNKNOWN, Reading, WordIds, counted, on_grid, tfidf_values
 from classifier.model.tokenize import Analyzer
 from classifier.text import article_text
 
@@ -72,18 +72,26 @@ class Model:
         """Term → row of `weights`."""
         return {term: i for i, term in enumerate(self.vocabulary)}
 
+    @cached_property
+    def word_ids(self) -> WordIds:
+        """Folded word → row of `weights`, filled as words come up."""
+        return WordIds(self.term_ids, self.analyzer.token)
+
     def read(self, texts: Iterable[str]) -> Reading:
         """Return `texts` (prepared by `article_text`) as known terms with counts."""
+        id_of = self.word_ids.__getitem__
         words, ids = [], []
         for text in texts:
-            tokens = self.analyzer.tokens(text)
-            words.append(list(map(self._term_id, tokens)))
-            pairs = map(self._term_id, self.analyzer.pairs(tokens))
-            ids.append([*self.analyzer.weigh_lead(words[-1]), *pairs])
+            found = self.analyzer.words(text)
+            words.append(list(map(id_of, found)))
+            ids.append(self.analyzer.weigh_lead(words[-1]) + self._pair_ids(found))
         return counted(words, ids, len(self.vocabulary))
 
-    def _term_id(self, term: str) -> int:
-        return self.term_ids.get(term, UNKNOWN)
+    def _pair_ids(self, words: list[str]) -> list[int]:
+        if not self.analyzer.bigrams:
+            return []
+        tokens = [self.analyzer.token(word) for word in words]
+        return [self.term_ids.get(pair, UNKNOWN) for pair in self.analyzer.pairs(tokens)]
 
     def contributions(self, reading: Reading) -> Matrix:
         """Return what each term adds to each margin; shape (n_terms_in_batch, n_labels)."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from classifier.errors import ModelError
+
 __all__ = ["Contribution", "Explanation", "Prediction"]
 
 
@@ -47,6 +49,10 @@ class Explanation:
         return tuple(c for c in self.contributions if c.value < 0)
 
 
+def _without_model() -> dict[str, Explanation]:
+    raise ModelError("this prediction came without its model: explain it where it was made")
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """The tags of one article with their scores.
@@ -74,9 +80,19 @@ class Prediction:
     model: str
     note: str = ""
     _explain: Callable[[], dict[str, Explanation]] = field(
-        default=dict, repr=False, compare=False, kw_only=True
+        default=_without_model, repr=False, compare=False, kw_only=True
     )
 
     def explain(self) -> dict[str, Explanation]:
-        """Return, per label, the terms that decided; computed when asked for."""
+        """Return, per label, the terms that decided; computed when asked for.
+
+        Raises
+        ------
+        ModelError
+            When the prediction was pickled: it travels without model and text.
+        """
         return self._explain()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        values = (self.id, self.tags, dict(self.scores), self.coverage, self.model, self.note)
+        return Prediction, values

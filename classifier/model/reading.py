@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["UNKNOWN", "Reading", "counted", "on_grid", "tfidf_values"]
+__all__ = ["UNKNOWN", "Reading", "WordIds", "counted", "on_grid", "tfidf_values"]
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -17,10 +17,28 @@ Matrix = NDArray[np.float64]
 # The id of terms that the model does not know.
 UNKNOWN = -1
 
+# Hostile input has no end of words; those that come up after so many are looked up each time.
+REMEMBERED_WORDS = 500_000
+
 # Contributions are whole multiples of 2^-32. Sums of them below 2^20 are exact in float64 in
 # whatever order they are added, so an explanation adds up to its margin to the last bit and an
 # article has the same margin alone as in a batch.
 GRID = 2.0**32
+
+
+class WordIds(dict[str, int]):
+    """Word → id of its token, `UNKNOWN` for none; each word is made a token only once."""
+
+    def __init__(self, token_ids: Mapping[str, int], token: Callable[[str], str]) -> None:
+        super().__init__()
+        self._token_ids = token_ids
+        self._token = token
+
+    def __missing__(self, word: str) -> int:
+        found = self._token_ids.get(self._token(word), UNKNOWN)
+        if len(self) < REMEMBERED_WORDS:
+            self[word] = found
+        return found
 
 
 def on_grid(values: Matrix) -> Matrix:

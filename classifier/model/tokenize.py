@@ -10,7 +10,7 @@ from functools import cache
 from itertools import pairwise
 from typing import TypeVar
 
-__all__ = ["TOKEN_PATTERN", "Analyzer", "fold", "fold_table", "token_spans"]
+__all__ = ["PLURALS", "TOKEN_PATTERN", "Analyzer", "fold", "fold_table", "singular"]
 
 TOKEN_PATTERN = r"\w\w+"
 _find_tokens = re.compile(TOKEN_PATTERN).findall
@@ -50,12 +50,26 @@ def fold_table() -> dict[int, str]:
     return lowered | {ord(c): folded for c, folded in _SPECIAL.items()}
 
 
-def token_spans(text: str) -> Iterator[tuple[int, int, str]]:
-    """Yield start, end and folded form of every token of `text`, for highlighting."""
-    for match in _WORD.finditer(text):
-        token = fold(match[0])
-        if len(token) > 1:
-            yield match.start(), match.end(), token
+# Plural endings as patterns and what stands for them, in order; `singular` in other words.
+PLURALS = ((r"(?<=\w{3})ies\b", "y"), (r"(?<=\w{3})(?<![uis])s\b", ""))
+
+
+def singular(token: str) -> str:
+    """Return an English plural without its ending, any other token as it is.
+
+    A cautious form of the S-stemmer of Harman (JASIS, 1991): words of three letters and endings
+    -ss, -us and -is stay.
+
+    Examples
+    --------
+    >>> [singular(token) for token in ("policies", "talks", "gas", "congress", "crisis")]
+    ['policy', 'talk', 'gas', 'congress', 'crisis']
+    """
+    if len(token) < 4 or token[-1] != "s":
+        return token
+    if len(token) > 5 and token.endswith("ies"):
+        return token[:-3] + "y"
+    return token if token[-2] in "uis" else token[:-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +84,34 @@ class Analyzer:
         How many extra times the lead is counted; 0 treats all of the text alike.
     bigrams : bool
         Whether pairs of neighbouring tokens are terms as well.
+    fold_plurals : bool
+        Whether an English plural and its singular are one term.
     """
 
     lead_words: int = 0
     lead_repeats: int = 0
     bigrams: bool = False
+    fold_plurals: bool = False
+
+    def words(self, text: str) -> list[str]:
+        """Return the folded words of `text` in reading order, plurals as they stand."""
+        return _find_tokens(fold(text))
+
+    def token(self, word: str) -> str:
+        """Return the token that a folded word counts as."""
+        return singular(word) if self.fold_plurals else word
 
     def tokens(self, text: str) -> list[str]:
-        """Return the folded tokens of `text`, each once, in reading order."""
-        return _find_tokens(fold(text))
+        """Return the tokens of `text`, each once, in reading order."""
+        words = self.words(text)
+        return [singular(word) for word in words] if self.fold_plurals else words
+
+    def spans(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """Yield start, end and token of every word of `text`, for highlighting."""
+        for match in _WORD.finditer(text):
+            word = fold(match[0])
+            if len(word) > 1:
+                yield match.start(), match.end(), self.token(word)
 
     def weigh_lead(self, sequence: list[Item]) -> list[Item]:
         """Return `sequence` (tokens, or their ids) with its lead repeated before it."""

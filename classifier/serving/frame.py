@@ -45,16 +45,19 @@ def predict_frame(
     BadInputError
         When a column is not there or a row's text is missing or not a string.
     """
+    import numpy as np
     import pandas as pd
 
     model = model or shipped_model()
     predictions = model.predict(_articles(frame, text, title))
-    columns: dict[str, list[object]] = {"tags": [list(p.tags) for p in predictions]}
+    result = pd.DataFrame(index=frame.index)
+    result["tags"] = pd.Series([list(p.tags) for p in predictions], frame.index, dtype=object)
+    # typed, so that a frame without rows has the same columns
     for label in model.labels:
-        columns[f"score_{label}"] = [p.scores[label] for p in predictions]
-    columns["coverage"] = [p.coverage for p in predictions]
-    columns["note"] = [p.note for p in predictions]
-    return pd.DataFrame(columns, index=frame.index)
+        result[f"score_{label}"] = np.array([p.scores[label] for p in predictions], dtype=float)
+    result["coverage"] = np.array([p.coverage for p in predictions], dtype=float)
+    result["note"] = pd.Series([p.note for p in predictions], frame.index, dtype=str)
+    return result
 
 
 def _articles(frame: pd.DataFrame, text: str, title: str | None) -> Iterator[Article]:

@@ -61,27 +61,27 @@ def centred_isotonic(margins: Vector, truth: Vector) -> tuple[Vector, Vector]:
     Each block of the isotonic fit becomes one knot at its mean margin. Its probability is
     ``(k + 1/2) / (n + 1)``, so that no finite sample claims 0 or 1.
     """
-    order = np.argsort(margins, kind="stable")
-    m, t = margins[order], truth[order]
-    x, y, n = _blocks(m, isotonic_regression(t), np.ones(len(t)))
+    m, place = np.unique(margins, return_inverse=True)
+    n = np.bincount(place).astype(np.float64)
+    share = np.bincount(place, weights=truth) / n
+    x, y, n = _blocks(m, isotonic_regression(share, sample_weight=n), n)
     x, y, n = _blocks(x, isotonic_regression((y * n + 0.5) / (n + 1), sample_weight=n), n)
-    return _with_tails(x, y)
+    return _with_tails(x, y, margins)
 
 
 def _blocks(x: Vector, y: Vector, n: Vector) -> tuple[Vector, Vector, Vector]:
-    """Merge runs of equal `y` and of equal `x`; return mean x, mean y and weight of each."""
-    starts = np.flatnonzero(np.concatenate([[True], (np.diff(y) > 1e-12) & (np.diff(x) > 0)]))
+    """Merge runs of equal `y`; return the mean x, the y and the weight of each."""
+    starts = np.flatnonzero(np.concatenate([[True], np.diff(y) > 1e-12]))
     weight = np.add.reduceat(n, starts)
-    mean_x = np.add.reduceat(x * n, starts) / weight
-    mean_y = np.add.reduceat(y * n, starts) / weight
-    return mean_x, mean_y, weight
+    return np.add.reduceat(x * n, starts) / weight, y[starts], weight
 
 
-def _with_tails(x: Vector, y: Vector) -> tuple[Vector, Vector]:
-    """Add far knots so that margins beyond the sample still rank, towards 0 and 1."""
-    reach = max(x[-1] - x[0], 1.0)
+def _with_tails(x: Vector, y: Vector, margins: Vector) -> tuple[Vector, Vector]:
+    """Add a knot far beyond either end, so that margins there still rank, towards 0 and 1."""
+    low, high = min(x[0], margins.min(initial=x[0])), max(x[-1], margins.max(initial=x[-1]))
+    reach = max(high - low, 1.0)
     return (
-        np.concatenate([[x[0] - reach], x, [x[-1] + reach]]),
+        np.concatenate([[low - reach], x, [high + reach]]),
         np.concatenate([[y[0] / 2], y, [(1 + y[-1]) / 2]]),
     )
 
@@ -112,7 +112,7 @@ def _sigmoid_line(ab: Vector, margins: Vector) -> tuple[Vector, Vector]:
     """Return a sigmoid as knots, dense enough to be within 0.001 of it."""
     slope, intercept = np.exp(ab[0]), ab[1]
     z = np.linspace(-9.0, 9.0, SIGMOID_KNOTS)
-    return (z - intercept) / slope, np.asarray(expit(z))
+    return _with_tails((z - intercept) / slope, np.asarray(expit(z)), margins)
 
 
 def fit_softmax(margins: Matrix, truth: Matrix) -> Softmax:

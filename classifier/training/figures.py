@@ -40,7 +40,7 @@ def quality_figures(
     return {
         "micro_f1": _rounded(f1["micro"].estimate, f1["micro"].low, f1["micro"].high),
         "macro_f1": _rounded(f1["macro"].estimate, f1["macro"].low, f1["macro"].high),
-        "false_tag_rate": round(false_tag_rate(truth, given).value, 4),
+        "false_tag_rate": _number(false_tag_rate(truth, given).value),
         "labels": {
             row.label: {
                 "support": row.support,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,9 @@ from sklearn.svm import LinearSVC
 from classifier.training.features import CountedCorpus, inverse_document_frequencies, tfidf
 
 __all__ = ["Candidate", "HeldOut", "Linear", "article_weights", "fit_linear", "out_of_fold"]
+
+# LIBLINEAR draws from one random generator a process; fits in threads would share its draws.
+_ONE_FIT = threading.Lock()
 
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
@@ -70,7 +74,8 @@ def fit_label(X: sp.csr_matrix, y: Vector, C: float, weights: Vector) -> tuple[V
     if present.all() or not present.any():
         return np.zeros(X.shape[1]), 1.0 if present.any() else -1.0
     svm = LinearSVC(C=C, dual=True, tol=1e-3, max_iter=20_000, random_state=0)
-    svm.fit(X[known], present, sample_weight=weights[known])
+    with _ONE_FIT:
+        svm.fit(X[known], present, sample_weight=weights[known])
     return svm.coef_[0], float(svm.intercept_[0])
 
 
@@ -79,8 +84,8 @@ def fit_linear(
 ) -> Linear:
     """Fit every label with its own C; `Y` is (n_articles, n_labels) with 1, 0 and NaN.
 
-    Jobs are processes, not threads: LIBLINEAR draws from one random generator a process, and
-    each fit has to start it afresh for the result not to depend on its neighbours.
+    Jobs are processes, in which each fit starts the random generator afresh, so that the result
+    does not depend on how many there are.
     """
     fits = joblib.Parallel(n_jobs=jobs)(
         joblib.delayed(fit_label)(X, Y[:, k], C[k], weights) for k in range(Y.shape[1])

@@ -112,7 +112,7 @@ def n_candidates(counted: CountedCorpus, settings: Settings) -> int:
 
 def _alternatives(counted: CountedCorpus, settings: Settings) -> dict[str, tuple[object, ...]]:
     """Return the values to choose among, per setting; those that cannot matter are cut short."""
-    alternatives = {axis: getattr(settings, axis) for axis in AXES}
+    alternatives = {axis: tuple(dict.fromkeys(getattr(settings, axis))) for axis in AXES}
     matters = {
         "auxiliary_weight": not counted.natural.all(),
         "borderline_weight": counted.borderline.any(),

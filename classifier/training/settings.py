@@ -38,6 +38,8 @@ class Settings:
         Candidates for how many extra times the lead counts; 0 treats all text alike.
     bigrams : tuple of bool
         Candidates for whether pairs of neighbouring tokens are terms.
+    fold_plurals : bool
+        Whether an English plural and its singular are one term.
     borderline_weight : tuple of float
         Candidates for the weight of articles whose labeller hesitated.
     auxiliary_weight : tuple of float
@@ -65,6 +67,7 @@ class Settings:
     lead_words: int = 100
     lead_repeats: tuple[int, ...] = (2, 0)
     bigrams: tuple[bool, ...] = (False,)
+    fold_plurals: bool = True
     borderline_weight: tuple[float, ...] = (1.0, 0.5)
     auxiliary_weight: tuple[float, ...] = (0.3, 1.0)
     thresholds: str = "smoothed-f1"
@@ -80,15 +83,16 @@ class Settings:
         for name, choices in _CHOICES.items():
             _check(name, (getattr(self, name),), partial(contains, choices), _listed(choices))
         for name in ("C", "borderline_weight", "auxiliary_weight"):
-            _check(name, getattr(self, name), lambda v: 0 < v < math.inf, "above zero")
+            _check(name, getattr(self, name), _is_number_above_zero, "above zero")
         _check("bigrams", self.bigrams, _is_flag, "true or false")
-        _check("C_per_label", (self.C_per_label,), _is_flag, "true or false")
+        for name in ("C_per_label", "fold_plurals"):
+            _check(name, (getattr(self, name),), _is_flag, "true or false")
         _check("lead_repeats", self.lead_repeats, _is_whole(0, 100), "a whole number, 0 to 100")
         for name, least in _LEAST.items():
             wanted = f"a whole number, at least {least}"
             _check(name, (getattr(self, name),), _is_whole(least), wanted)
         if self.min_coverage is not None:
-            _check("min_coverage", (self.min_coverage,), lambda v: 0 <= v <= 1, "from 0 to 1")
+            _check("min_coverage", (self.min_coverage,), _is_share, "from 0 to 1")
 
     def to_json(self) -> dict[str, object]:
         """Return the settings as JSON types, for the manifest."""
@@ -117,6 +121,14 @@ def _listed(choices: tuple[str, ...]) -> str:
 
 def _is_flag(value: object) -> bool:
     return isinstance(value, bool)
+
+
+def _is_number_above_zero(value: Any) -> bool:
+    return not _is_flag(value) and 0 < value < math.inf
+
+
+def _is_share(value: Any) -> bool:
+    return not _is_flag(value) and 0 <= value <= 1
 
 
 def _is_whole(least: int, most: float = math.inf) -> Callable[[object], bool]:

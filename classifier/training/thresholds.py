@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier.errors import SettingsError
+
 __all__ = ["choose_thresholds", "held_out_tags"]
+
+RULES = ("smoothed-f1", "micro-macro")
 
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
@@ -33,15 +37,22 @@ def choose_thresholds(
     Returns
     -------
     ndarray of shape (n_labels,)
+        A label of which nothing is known gets the pooled cut too.
+
+    Raises
+    ------
+    SettingsError
+        For any other rule.
     """
+    if rule not in RULES:
+        raise SettingsError(f"rule is '{rule}'. Choose one of {', '.join(RULES)}.")
     curves = [_Curve(scores[:, k], truth[:, k]) for k in range(scores.shape[1])]
-    if rule == "micro-macro":
-        cuts = _micro_macro(curves)
-    else:
-        cuts = np.array([curve.cuts[curve.smoothed_f1().argmax()] for curve in curves])
+    cuts = _micro_macro(curves) if rule == "micro-macro" else _smoothed(curves)
     rare = np.array([curve.n_positive < rare_positives for curve in curves])
-    if rare.any():
-        cuts[rare] = np.maximum(cuts[rare], pooled_cut(scores, truth))
+    unseen = np.array([len(curve.cuts) == 1 for curve in curves])
+    pooled = pooled_cut(scores, truth) if (rare | unseen).any() else np.inf
+    cuts[rare] = np.maximum(cuts[rare], pooled)
+    cuts[unseen] = pooled
     return cuts
 
 
@@ -86,6 +97,9 @@ class _Curve:
     def fn(self) -> NDArray[np.int64]:
         return self.n_positive - self.tp
 
+    def cells(self, place: int) -> NDArray[np.int64]:
+        return np.array([self.tp[place], self.fp[place], self.fn[place]])
+
     def smoothed_f1(self) -> Vector:
         return np.asarray((2 * self.tp + 1) / (2 * self.tp + self.fp + self.fn + 2))
 
@@ -97,21 +111,28 @@ def _between(ranked: Vector) -> Vector:
     """Return cuts above the highest score, between neighbours, and below the lowest."""
     if not len(ranked):
         return np.array([np.inf])
-    middle = (ranked[1:] + ranked[:-1]) / 2
+    upper, lower = ranked[:-1], ranked[1:]
+    middle = (upper + lower) / 2
+    # Between neighbouring floats the mean is one of them; it must not be the lower.
+    middle = np.where(middle > lower, middle, upper)
     return np.concatenate([[ranked[0] + 1.0], middle, [ranked[-1] - 1.0]])
+
+
+def _smoothed(curves: list[_Curve]) -> Vector:
+    return np.array([curve.cuts[curve.smoothed_f1().argmax()] for curve in curves])
 
 
 def _micro_macro(curves: list[_Curve], *, rounds: int = 10) -> Vector:
     chosen = np.array([curve.smoothed_f1().argmax() for curve in curves])
+    total = sum(curve.cells(i) for curve, i in zip(curves, chosen, strict=True))
     for _ in range(rounds):
         before = chosen.copy()
         for k, curve in enumerate(curves):
-            others = [c for i, c in enumerate(zip(curves, chosen, strict=True)) if i != k]
-            tp = sum(int(c.tp[i]) for c, i in others) + curve.tp
-            fp = sum(int(c.fp[i]) for c, i in others) + curve.fp
-            fn = sum(int(c.fn[i]) for c, i in others) + curve.fn
+            total = total - curve.cells(chosen[k])
+            tp, fp, fn = total[0] + curve.tp, total[1] + curve.fp, total[2] + curve.fn
             micro = 2 * tp / np.maximum(2 * tp + fp + fn, 1)
             chosen[k] = (micro + curve.f1() / len(curves)).argmax()
+            total = total + curve.cells(chosen[k])
         if (chosen == before).all():
             break
     return np.array([curve.cuts[i] for curve, i in zip(curves, chosen, strict=True)])

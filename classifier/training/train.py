@@ -85,7 +85,11 @@ def count_articles(
     corpora: Sequence[Corpus], settings: Settings, *, progress: Progress = no_progress
 ) -> CountedCorpus:
     """Read the corpora and return their counts, without auxiliary copies of natural articles."""
-    analyzer = Analyzer(settings.lead_words, max(settings.lead_repeats), any(settings.bigrams))
+    analyzer = Analyzer(
+        lead_words=settings.lead_words,
+        bigrams=any(settings.bigrams),
+        fold_plurals=settings.fold_plurals,
+    )
     counted = count_corpora(corpora, analyzer, min_df=settings.min_df, progress=progress)
     natural_groups = counted.groups[counted.natural]
     copies = ~counted.natural & np.isin(counted.groups, natural_groups)
@@ -116,10 +120,13 @@ def fit_model(
         labels=labels,
         **model,
         cuts=_cuts(margins, truth, settings),
-        base_rates=np.nan_to_num(np.nanmean(truth, axis=0)),
+        base_rates=_base_rates(truth),
         calibration=calibrate(margins, truth, settings),
         analyzer=Analyzer(
-            settings.lead_words, choice.candidate.lead_repeats, choice.candidate.bigrams
+            lead_words=settings.lead_words,
+            lead_repeats=choice.candidate.lead_repeats,
+            bigrams=choice.candidate.bigrams,
+            fold_plurals=settings.fold_plurals,
         ),
         mode=settings.labels,
         min_words=settings.min_words,
@@ -144,18 +151,19 @@ def natural_folds(counted: CountedCorpus, Y: Matrix, settings: Settings) -> NDAr
 
 
 def _check(counted: CountedCorpus, Y: Matrix, labels: tuple[str, ...], settings: Settings) -> None:
-    natural = counted.natural
     if not len(counted):
         raise CorpusError(
             f"nothing to train on: {counted.n_unlabelled} articles were read and none is labelled. "
             "Labels are read from the field 'labels', or the one named by --labels-field"
         )
+    if not counted.natural.any():
+        raise CorpusError("only auxiliary corpora are given: cuts and figures need a natural one")
     if not labels:
         raise CorpusError("nothing to train on: every article is labelled as none of any label")
-    if len(np.unique(counted.groups[natural])) < settings.n_folds:
+    if len(np.unique(counted.groups[counted.natural])) < settings.n_folds:
         raise CorpusError(
-            f"{natural.sum()} labelled articles, near-duplicates counted once, are too few for "
-            f"{settings.n_folds} folds"
+            f"{counted.natural.sum()} labelled articles, near-duplicates counted once, are too "
+            f"few for {settings.n_folds} folds"
         )
     if not counted.vocabulary:
         raise CorpusError(
@@ -170,6 +178,8 @@ def _check_exactly_one(counted: CountedCorpus, Y: Matrix) -> None:
     if len(wrong):
         i = wrong[0]
         found = ", ".join(sorted(counted.labels[i].present)) or "none"
+        if np.isnan(Y[i]).any():
+            found += ", and others are unknown to its corpus"
         raise CorpusError(
             f"article '{counted.ids[i]}' has the labels: {found}; with labels = \"one\" each "
             f"article needs exactly one ({len(wrong)} articles differ)"
@@ -195,6 +205,12 @@ def _final_fit(
         "weights": linear.coef[kept].astype(np.float32),
         "bias": linear.bias,
     }
+
+
+def _base_rates(truth: Matrix) -> Any:
+    """Return each label's share of the articles that know it, 0 where none does."""
+    present = np.nansum(truth, axis=0)
+    return present / np.maximum((~np.isnan(truth)).sum(axis=0), 1)
 
 
 def _cuts(margins: Matrix, truth: Matrix, settings: Settings) -> NDArray[np.float64]:

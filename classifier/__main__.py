@@ -1,0 +1,5 @@
+"""`python -m classifier` is the command line."""
+
+from classifier.cli import main
+
+main()

@@ -1,0 +1,126 @@
+"""classifier corpus: fetch, build and show."""
+
+from typing import get_args
+
+import pytest
+
+from classifier.cli.corpus import Name
+from classifier.corpus.fetch import CORPORA
+from tests.command_line import EXAMPLES, ROWS, run, write_rows
+
+
+def test_show_counts_a_file():
+    """Articles, labels, days and outlets of a file are counted."""
+    outcome = run("corpus", "show", EXAMPLES)
+
+    assert (outcome.code, outcome.err) == (0, "")
+    words = [line.split() for line in outcome.out.splitlines()]
+    assert words[0] == ["articles", "68"]
+    assert ["diplomacy", "18", "26.5", "%"] in words
+    assert ["none", "of", "these", "22", "32.4", "%"] in words
+
+
+def test_show_counts_several_as_one(tmp_path):
+    """Files and folders add up, and skipped rows are told."""
+    first = write_rows(tmp_path / "1.jsonl", [*ROWS, {"id": "d"}])
+    second = write_rows(tmp_path / "2.jsonl", ROWS)
+
+    outcome = run("corpus", "show", first, second, "--on-error", "skip")
+
+    assert outcome.out.splitlines()[0].split() == ["articles", "6"]
+    assert outcome.err == "classifier: 1 bad row was skipped (1 no text field)\n"
+
+
+def test_show_disarms_names(tmp_path):
+    """An outlet's name cannot command the terminal."""
+    row = {"text": "x", "source": "\x1b[31mThe Red Paper", "labels": ["\x9bm"]}
+    path = write_rows(tmp_path / "in.jsonl", [row])
+
+    outcome = run("corpus", "show", path)
+
+    assert "�[31mThe Red Paper" in outcome.out
+    assert not set(outcome.out) & set("\x1b\x9b")
+
+
+def test_show_names_the_corpora_when_there_is_no_such_file(tmp_path, monkeypatch):
+    """A misspelt name is answered with the right ones."""
+    monkeypatch.chdir(tmp_path)
+
+    outcome = run("corpus", "show", "news_artikles")
+
+    assert outcome.code == 1
+    assert outcome.err == (
+        "classifier: news_artikles: no such file or folder, and no corpus of that name. "
+        "Check the spelling; the corpora are news_articles, allsides.\n"
+    )
+
+
+def test_a_file_of_that_name_comes_before_a_corpus(tmp_path, monkeypatch):
+    """What lies here is what is meant."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "allsides").mkdir()
+    write_rows(tmp_path / "allsides" / "mine.jsonl", ROWS)
+
+    outcome = run("corpus", "show", "allsides")
+
+    assert outcome.out.splitlines()[0].split() == ["articles", "3"]
+
+
+@pytest.mark.parametrize("command", [["fetch"], ["build", "--out", "x.jsonl"]])
+def test_an_unknown_corpus_is_wrong_usage(command):
+    """The names are choices, and the error tells them."""
+    outcome = run("corpus", *command, "nonsense")
+
+    assert outcome.code == 2
+    assert "'nonsense' is not one of 'news_articles', 'allsides'" in outcome.said
+
+
+def test_the_choices_are_the_corpora_there_are():
+    """The command line forgets no corpus."""
+    literal, *_ = get_args(Name)
+
+    assert set(get_args(literal)) == set(CORPORA)
+
+
+def test_fetch_from_a_wrong_place_says_what_to_do(tmp_path, monkeypatch):
+    """A copy that is not the published corpus is refused in one line."""
+    monkeypatch.setenv("CLASSIFIER_CACHE", str(tmp_path / "cache"))
+
+    outcome = run("corpus", "fetch", "news_articles", "--from", tmp_path / "missing")
+
+    assert outcome.code == 1
+    assert outcome.out == ""
+    assert "missing" in outcome.err.splitlines()[-1]
+    assert outcome.err.splitlines()[-1].startswith("classifier: ")
+
+
+def test_build_asks_for_a_fetch_first(tmp_path, monkeypatch):
+    """Without the texts there is nothing to join, and no file is left."""
+    monkeypatch.setenv("CLASSIFIER_CACHE", str(tmp_path / "cache"))
+
+    outcome = run("corpus", "build", "allsides", "--out", tmp_path / "x.jsonl")
+
+    assert outcome.code == 1
+    assert "Run `classifier corpus fetch allsides` first." in outcome.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [(".", ".: is a folder. Name a file in it."), ("/dev/null", "/dev/null: is no regular file.")],
+)
+def test_build_replaces_no_folder_and_no_device(out, message):
+    """A file that appears in one step must not take the place of anything else."""
+    outcome = run("corpus", "build", "allsides", "--out", out)
+
+    assert outcome.code == 1
+    assert message in outcome.err
+
+
+@pytest.mark.parametrize("command", ["fetch", "build", "show"])
+def test_help_has_an_example(command):
+    """Each command shows how it is used."""
+    outcome = run("corpus", command, "--help")
+
+    assert outcome.code == 0
+    assert f"classifier corpus {command} news_articles" in outcome.help

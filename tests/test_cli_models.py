@@ -1,0 +1,141 @@
+"""classifier info, export and import, and the program as a whole."""
+
+import numpy as np
+import pytest
+
+import classifier
+from classifier.model.store import load_model, save_model
+from tests.command_line import run, run_process, save_tiny, unhashed
+from tests.models import tiny_model
+
+
+@pytest.fixture
+def model(tmp_path):
+    """Return the folder of the tiny model."""
+    return save_tiny(tmp_path / "tiny")
+
+
+def test_info_tells_what_a_model_is(model):
+    """Labels and size are told even where nothing of the training is recorded."""
+    outcome = run("info", model)
+
+    assert outcome.code == 0
+    assert unhashed(outcome.out) == (
+        "tiny@HASH: any number of energy, diplomacy, culture; 12 terms\n\nno figures are recorded\n"
+    )
+
+
+def test_info_of_the_shipped_model_has_its_figures():
+    """Without a folder it is the model of the package."""
+    outcome = run("info")
+
+    assert outcome.code == 0
+    assert outcome.out.startswith("sectors@")
+    assert "micro-F1 0." in outcome.out
+
+
+def test_info_disarms_what_a_model_says_of_itself(tmp_path):
+    """A model from elsewhere cannot command the terminal."""
+    hostile = tiny_model()
+    object.__setattr__(hostile, "info", {"versions": {"\x1b[31mnumpy": "\x9b2J"}})
+    save_model(hostile, tmp_path / "hostile")
+
+    outcome = run("info", tmp_path / "hostile")
+
+    assert "made with �[31mnumpy �2J" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda folder: (folder / "manifest.json").unlink(), "manifest.json is missing"),
+        (lambda folder: (folder / "manifest.json").write_text("{"), "manifest.json"),
+        (lambda folder: next(folder.glob("idf-*")).write_bytes(b"x"), "has 1 bytes where"),
+    ],
+    ids=["no manifest", "half a manifest", "another file"],
+)
+def test_info_tells_damage(model, damage, message):
+    """A damaged folder is one line and exit code 1."""
+    damage(model)
+
+    outcome = run("info", model)
+
+    assert outcome.code == 1
+    assert message in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+def test_a_model_goes_out_as_joblib_and_comes_back(model, tmp_path):
+    """Export and import give a model with the same weights, and warn of what joblib does."""
+    there = run("export", "--model", model, "--joblib", tmp_path / "tiny.joblib")
+    back = run("import", "--joblib", tmp_path / "tiny.joblib", "--out", tmp_path / "back")
+
+    assert (there.code, back.code) == (0, 0)
+    assert "loading it runs code" in there.out
+    assert back.out.startswith(f"Saved as {tmp_path / 'back'} (tiny@")
+    np.testing.assert_array_equal(load_model(tmp_path / "back").weights, load_model(model).weights)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["export", "--joblib", "."], ".: is a folder. Name a file in it."),
+        (["export", "--joblib", "/dev/null"], "/dev/null: is no regular file."),
+        (["export", "--model", "nowhere", "--joblib", "x"], "nowhere is not there"),
+        (["import", "--joblib", "missing", "--out", "m"], "missing: no such file."),
+        (["import", "--joblib", "text", "--out", "m"], "text does not load as a joblib file"),
+        (["import", "--joblib", "text", "--out", "."], ".: holds files and no model"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path, monkeypatch, args, message):
+    """What is wrong is said in one line, and nothing is made."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text").write_text("x")
+
+    outcome = run(*args)
+
+    assert outcome.code == 1
+    assert message in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["text"]
+
+
+def test_the_version_is_printed():
+    """--version is for bug reports; `python -m classifier` is the program."""
+    outcome = run_process("--version")
+
+    assert (outcome.code, outcome.out) == (0, f"classifier {classifier_version()}\n")
+
+
+def classifier_version():
+    """Return the version that is written in the project file."""
+    from importlib.metadata import version
+
+    return version(classifier.__name__)
+
+
+def test_without_a_command_there_is_help():
+    """All commands are listed, with examples."""
+    outcome = run()
+
+    for command in ("predict", "train", "info", "export", "import", "corpus"):
+        assert f" {command} " in outcome.help
+    assert "classifier predict article.txt" in outcome.help
+
+
+def test_an_unknown_command_is_wrong_usage():
+    """A misspelt command is answered with the right one."""
+    outcome = run_process("predcit")
+
+    assert outcome.code == 2
+    assert "Did you mean 'predict'?" in outcome.said
+    assert outcome.said.startswith("Usage: classifier [OPTIONS] COMMAND")
+
+
+@pytest.mark.parametrize("command", ["info", "export", "import"])
+def test_help_has_an_example(command):
+    """Each command shows how it is used."""
+    outcome = run(command, "--help")
+
+    assert outcome.code == 0
+    assert f"classifier {command} " in outcome.help.split("Example")[1]

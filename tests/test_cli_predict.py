@@ -1,0 +1,590 @@
+"""classifier predict: what goes in, what comes out, and how mistakes are told."""
+
+import gzip
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.command_line import (
+    ROWS,
+    environment,
+    run,
+    run_on_terminal,
+    run_process,
+    save_tiny,
+    unhashed,
+    write_rows,
+)
+from tests.models import ENERGY_TEXT
+
+CSV = """\
+id,tags,score_energy,score_diplomacy,score_culture,coverage,model,note
+a,energy,0.95,0.602754,0.0,0.875,tiny@HASH,
+b,diplomacy|energy,0.615987,0.9,0.0,0.8462,tiny@HASH,
+c,,0.25,0.125,0.0625,0.0,tiny@HASH,the model knows 0 of 4 words: another language or subject?
+"""
+TABLE = """\
+a                         energy 0.95
+b                         diplomacy 0.90, energy 0.62
+c                         –  (the model knows 0 of 4 words: another language or subject?)
+"""
+FIRST_LINE = (
+    '{"id": "a", "tags": ["energy"], "scores": {"energy": 0.95, "diplomacy": 0.602754, '
+    '"culture": 0.0}, "coverage": 0.875, "model": "tiny@HASH"}'
+)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """Return the folder of the tiny model."""
+    return save_tiny(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture
+def rows(tmp_path):
+    """Return a file of three articles: one tag, two tags, not to be judged."""
+    return write_rows(tmp_path / "articles.jsonl", ROWS)
+
+
+def test_piped_output_is_one_json_object_a_line(model, rows):
+    """Programs get JSONL without asking."""
+    outcome = run("predict", "--model", model, rows)
+
+    assert outcome.code == 0
+    assert outcome.err == ""
+    lines = outcome.out.splitlines()
+    assert unhashed(lines[0]) == FIRST_LINE
+    assert [json.loads(line)["tags"] for line in lines] == [
+        ["energy"],
+        ["diplomacy", "energy"],
+        [],
+    ]
+
+
+def test_a_table_shows_id_tags_and_note(model, rows):
+    """The table is fixed to the character."""
+    assert run("predict", "--model", model, rows, "--format", "table").out == TABLE
+
+
+def test_csv_has_a_column_a_score(model, rows):
+    """CSV is fixed to the character, with plain line ends."""
+    outcome = run("predict", "--model", model, rows, "--format", "csv")
+
+    assert unhashed(outcome.out) == CSV
+
+
+def test_a_text_file_is_one_article(model, tmp_path):
+    """A plain text file is tagged under its own name."""
+    (tmp_path / "oil.txt").write_text(ENERGY_TEXT)
+
+    outcome = run("predict", "--model", model, tmp_path / "oil.txt")
+
+    assert json.loads(outcome.out)["id"] == "oil"
+    assert json.loads(outcome.out)["tags"] == ["energy"]
+
+
+def test_a_folder_is_read_in_the_order_of_names(model, tmp_path):
+    """Every file of a folder that can be read is tagged, others are passed over."""
+    folder = tmp_path / "news"
+    folder.mkdir()
+    (folder / "2.txt").write_text(ENERGY_TEXT)
+    (folder / "1.txt").write_text("The museum and the concert and the museum")
+    (folder / "notes.docx").write_text("no article")
+
+    outcome = run("predict", "--model", model, folder, "--format", "table")
+
+    assert outcome.out == (
+        "1                         culture 1.00\n2                         energy 0.95\n"
+    )
+
+
+@pytest.mark.parametrize("names", [[], ["-"]], ids=["nothing named", "a dash"])
+@pytest.mark.parametrize(
+    "text", [ENERGY_TEXT, json.dumps({"text": ENERGY_TEXT})], ids=["text", "jsonl"]
+)
+def test_standard_input_is_read(model, names, text):
+    """Piped text needs no dash, and may be one text or JSONL."""
+    outcome = run("predict", "--model", model, *names, input=text)
+
+    assert outcome.code == 0
+    assert json.loads(outcome.out)["tags"] == ["energy"]
+
+
+def test_an_article_without_id_is_called_by_its_title(model):
+    """A line of the table always tells which article it is of."""
+    text = json.dumps({"text": ENERGY_TEXT, "title": "Oil again"})
+    text += "\n" + json.dumps({"text": ENERGY_TEXT})
+
+    outcome = run("predict", "--model", model, "--format", "table", input=text)
+
+    assert outcome.out.splitlines() == [
+        "Oil again                 energy 0.95",
+        "(no id)                   energy 0.95",
+    ]
+
+
+def test_fields_can_be_named(model, tmp_path):
+    """Body, headline and id may have any names."""
+    table = tmp_path / "export.csv"
+    table.write_text(f'Nr,Headline,Body\n7,Gas,"{ENERGY_TEXT}"\n')
+    names = ("--text-field", "Body", "--title-field", "Headline", "--id-field", "Nr")
+
+    outcome = run("predict", "--model", model, table, *names)
+
+    assert json.loads(outcome.out)["id"] == "7"
+
+
+def test_what_is_not_the_text_cannot_be_wrong(model):
+    """Labels, dates and outlets that make no sense do not keep an article from being tagged."""
+    row = {"text": ENERGY_TEXT, "labels": {"a": 1}, "date": ["x"], "source": {}, "negative": 3}
+
+    outcome = run("predict", "--model", model, input=json.dumps(row))
+
+    assert outcome.code == 0
+    assert json.loads(outcome.out)["tags"] == ["energy"]
+
+
+def test_thresholds_replace_cuts(model, rows):
+    """A label is given from the probability asked for."""
+    outcome = run(
+        "predict", "--model", model, rows, "--threshold", "energy=0.7",
+        "--threshold", "diplomacy=0.6",
+    )  # fmt: skip
+
+    assert [json.loads(line)["tags"] for line in outcome.out.splitlines()] == [
+        ["energy", "diplomacy"],
+        ["diplomacy"],
+        [],
+    ]
+
+
+def test_bad_rows_stop_the_run_or_are_counted(model, tmp_path):
+    """The first bad row is an error, unless it may be skipped; then it is told and kept."""
+    bad = write_rows(tmp_path / "in.jsonl", [{"id": "a"}, *ROWS, {"text": " "}])
+    rejects = tmp_path / "bad.jsonl"
+
+    stopped = run("predict", "--model", model, bad)
+    skipping = ("--on-error", "skip", "--rejects", rejects)
+    skipped = run("predict", "--model", model, bad, *skipping)
+    quiet = run("predict", "--model", model, bad, *skipping, "--quiet")
+
+    assert stopped.code == 1
+    assert "in.jsonl line 1: no 'text' field (found: id)." in stopped.err
+    assert skipped.code == 0
+    assert len(skipped.out.splitlines()) == 3
+    assert skipped.err == ("classifier: 2 bad rows were skipped (1 no text field, 1 empty text)\n")
+    assert len(rejects.read_text().splitlines()) == 2
+    assert (quiet.code, quiet.err) == (0, "")
+
+
+def test_nothing_to_read_is_said(model):
+    """An empty input is no error, but no riddle either."""
+    outcome = run("predict", "--model", model, input="")
+
+    assert outcome == run("predict", "--model", model, "-", input="")
+    assert (outcome.code, outcome.out) == (0, "")
+    assert outcome.err == "classifier: there were no articles to read\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("tags.csv", CSV),
+        ("tags.TXT", TABLE),
+        ("new/folder/tags.csv", CSV),
+    ],
+)
+def test_the_name_of_the_file_tells_the_format(model, rows, tmp_path, name, content):
+    """--out writes the format its name says, in a folder that is made, and prints nothing."""
+    outcome = run("predict", "--model", model, rows, "--out", tmp_path / name)
+
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
+    assert unhashed((tmp_path / name).read_text(encoding="utf-8")) == content
+
+
+def test_packed_output_has_the_same_bytes_each_time(model, rows, tmp_path):
+    """JSONL is packed when the name ends in .gz, without the time of day in it."""
+    first, second = tmp_path / "1.jsonl.gz", tmp_path / "2.jsonl.gz"
+
+    run("predict", "--model", model, rows, "--out", first)
+    run("predict", "--model", model, rows, "--out", second)
+
+    assert unhashed(gzip.decompress(first.read_bytes()).decode()).startswith(FIRST_LINE)
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_parquet_keeps_types(model, rows, tmp_path):
+    """Parquet holds lists and numbers."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+
+    outcome = run("predict", "--model", model, rows, "--out", tmp_path / "new" / "tags.parquet")
+
+    assert outcome.code == 0
+    table = parquet.read_table(tmp_path / "new" / "tags.parquet").to_pylist()
+    assert table[1]["tags"] == ["diplomacy", "energy"]
+    assert table[1]["score_energy"] == 0.615987
+
+
+def test_format_overrules_the_name(model, rows, tmp_path):
+    """--format says what --out holds, whatever it is called."""
+    run("predict", "--model", model, rows, "--out", tmp_path / "tags.dat", "--format", "csv")
+
+    assert unhashed((tmp_path / "tags.dat").read_text()) == CSV
+
+
+def test_a_dash_is_standard_output(model, rows):
+    """--out - prints."""
+    outcome = run("predict", "--model", model, rows, "--out", "-", "--format", "csv")
+
+    assert unhashed(outcome.out) == CSV
+
+
+@pytest.mark.parametrize("name", ["tags.jsonl", "tags.csv", "tags.jsonl.gz", "tags.parquet"])
+def test_an_error_leaves_the_old_file_alone(model, tmp_path, name):
+    """A file is replaced only when all went well; nothing half-written stays beside it."""
+    pytest.importorskip("pyarrow")
+    (tmp_path / name).write_text("older")
+    bad = write_rows(tmp_path / "in.jsonl", [*ROWS, {"id": "d"}])
+
+    outcome = run("predict", "--model", model, bad, "--out", tmp_path / name)
+
+    assert outcome.code == 1
+    assert (tmp_path / name).read_text() == "older"
+    assert {path.name for path in tmp_path.iterdir()} == {name, "in.jsonl"}
+
+
+def test_a_link_keeps_leading_to_its_file(model, rows, tmp_path):
+    """Writing to a link replaces what it leads to."""
+    (tmp_path / "real.csv").write_text("older")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "real.csv")
+
+    run("predict", "--model", model, rows, "--out", tmp_path / "link.csv")
+
+    assert (tmp_path / "link.csv").is_symlink()
+    assert unhashed((tmp_path / "real.csv").read_text()) == CSV
+
+
+def test_a_pipe_is_written_to_and_not_replaced(model, rows, tmp_path):
+    """Devices and pipes stay what they are."""
+    pipe = tmp_path / "pipe"
+    subprocess.run(["mkfifo", pipe], check=True)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
+        outcome = run("predict", "--model", model, rows, "--out", pipe)
+        received = reader.communicate()[0]
+
+    assert outcome.code == 0
+    assert unhashed(received).startswith(FIRST_LINE)
+    assert pipe.is_fifo()
+
+
+def test_an_input_is_never_overwritten(model, rows):
+    """--out may not name what is being read."""
+    before = rows.read_text()
+
+    outcome = run("predict", "--model", model, rows, "--out", rows)
+
+    assert outcome.code == 1
+    assert outcome.err.endswith("is also an input. Name another file for the result.\n")
+    assert rows.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["missing.jsonl"], "missing.jsonl: no such file or folder."),
+        (["empty"], "empty: no file to read in this folder."),
+        (["thing.xyz"], "thing.xyz: the name does not tell its format."),
+        (["in.jsonl", "--model", "nowhere"], "nowhere is not there, or is no folder."),
+        (["in.jsonl", "--model", "empty"], "empty/manifest.json is missing."),
+        (["in.jsonl", "--model", "damaged"], "damaged/manifest.json"),
+        (["in.jsonl", "--threshold", "sport=0.5"], "threshold for 'sport': the model's labels are"),
+        (["in.jsonl", "--threshold", "energy=7"], "must lie between 0 and 1, not 7.0"),
+        (["in.jsonl", "--encoding", "utf-9"], "there is no encoding 'utf-9'."),
+        (["in.jsonl", "--out", "thing.xyz/tags.csv"], "thing.xyz/tags.csv cannot be written"),
+        (["in.jsonl", "--out", "thing.xyz/tags.parquet"], "thing.xyz: File exists"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_1(model, tmp_path, monkeypatch, args, message):
+    """Whatever the user can mend is said in one line on standard error."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "manifest.json").write_text("{}")
+    (tmp_path / "thing.xyz").write_text("x")
+    write_rows(tmp_path / "in.jsonl", ROWS)
+
+    outcome = run("predict", "--model", model, *args)
+
+    assert outcome.code == 1
+    assert outcome.out == ""
+    assert outcome.err.startswith("classifier: ")
+    assert message in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--on-error", "maybe"], "'maybe' is not one of 'stop', 'skip'"),
+        (["--input-format", "xml"], "'xml' is not one of 'jsonl', 'csv', 'tsv', 'parquet'"),
+        (["--format", "xml"], "'xml' is not one of 'table', 'jsonl', 'csv', 'parquet'"),
+        (["--threshold", "energy"], "--threshold: 'energy' is not of the form label=0.7"),
+        (["--threshold", "=0.7"], "--threshold: '=0.7' is not of the form label=0.7"),
+        (["--threshold", "energy=high"], "'energy=high' is not of the form label=0.7"),
+        (["--format", "parquet"], "--format: parquet needs --out FILE"),
+        (["--format", "csv", "--explain"], "--explain: goes into a table or jsonl, not into csv"),
+        (["--out", "t.parquet", "--explain"], "--explain: goes into a table or jsonl"),
+        (["--out", "tags.xlsx"], "--out: the name tags.xlsx tells no format"),
+        (["--out", "tags.parquet.gz"], "--out: the name tags.parquet.gz tells no format"),
+        (["--out", "."], "--out: . is a folder; name a file in it"),
+        (["--rejects", "bad.jsonl"], "--rejects: needs --on-error skip"),
+        (["--nonsense"], "No such option: --nonsense"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(model, rows, args, message):
+    """What the command does not understand is told before anything is read."""
+    outcome = run("predict", "--model", model, rows, *args)
+
+    assert outcome.code == 2
+    assert outcome.out == ""
+    assert message in outcome.said
+
+
+def test_help_explains_every_option():
+    """Each option has a description, and examples end the page."""
+    outcome = run("predict", "--help")
+
+    assert outcome.code == 0
+    assert "--rejects FILE Where skipped rows go, as JSONL." in outcome.help
+    assert "--on-error <stop|skip>" in outcome.help
+    assert "classifier predict article.txt --explain" in outcome.help
+
+
+def test_explained_jsonl_adds_up(model, rows):
+    """Terms and bias add up to the margin exactly."""
+    outcome = run("predict", "--model", model, rows, "--explain")
+
+    why = json.loads(outcome.out.splitlines()[0])["explanation"]["energy"]
+    assert list(why) == ["margin", "bias", "cut", "terms"]
+    assert (why["bias"], why["cut"]) == (-0.75, 0.125)
+    assert list(why["terms"]) == ["oil", "gas", "pipeline", "minister", "and", "the"]
+    assert sum(why["terms"].values()) + why["bias"] == why["margin"]
+
+
+def test_scores_are_drawn_as_bars(model, rows):
+    """A bar of 25 characters is certainty."""
+    outcome = run("predict", "--model", model, rows, "--scores", "--format", "table")
+
+    assert outcome.out.split("b    ")[0] == (
+        "a                         energy 0.95\n"
+        "    energy     0.950  ████████████████████████\n"
+        "    diplomacy  0.603  ███████████████\n"
+        "    culture    0.000\n"
+    )
+
+
+def test_an_explanation_names_terms_and_marks_them(model, rows):
+    """Without colours, deciding words stand in brackets with the number of their tag."""
+    outcome = run("predict", "--model", model, rows, "--explain", "--format", "table")
+
+    assert outcome.out == (
+        "a                         energy 0.95\n"
+        "    energy 0.95: margin +1.819 (bias -0.750), given from +0.125 on\n"
+        "    + oil 0.913  gas 0.799  pipeline 0.771  minister 0.086\n"
+        "\n"
+        "    marked: [energy]\n"
+        "    [Oil] and [gas]: the [minister] opened the [pipeline]\n"
+        "\n"
+        "b                         diplomacy 0.90, energy 0.62\n"
+        "    diplomacy 0.90: margin +1.409 (bias -0.500), given from +0.000 on\n"
+        "    + ambassador 0.862  talks 0.767  minister 0.194  gas 0.086\n"
+        "    energy 0.62: margin +0.393 (bias -0.750), given from +0.125 on\n"
+        "    + gas 0.604  pipeline 0.582  minister 0.065\n"
+        "    - ambassador 0.108\n"
+        "\n"
+        "    marked: [diplomacy 1] [energy 2]\n"
+        "    The [minister 1] and the [ambassador 1] held [talks 1] and [talks 1] on the "
+        "[gas 2] [pipeline 2]\n"
+        "\n"
+        "c                         –  (the model knows 0 of 4 words: another language or "
+        "subject?)\n"
+    )
+
+
+def test_a_threshold_is_what_the_explanation_tells(model, rows):
+    """The rule shown is the one that decided."""
+    outcome = run(
+        "predict", "--model", model, rows, "--explain", "--format", "table",
+        "--threshold", "energy=0.5",
+    )  # fmt: skip
+
+    assert "energy 0.95: margin +1.819 (bias -0.750), given from score 0.5 on" in outcome.out
+
+
+def test_an_untagged_article_is_explained_by_its_likeliest_label(model, rows):
+    """Why not is a question too."""
+    outcome = run(
+        "predict", "--model", model, rows, "--explain", "--format", "table",
+        "--threshold", "energy=0.99",
+    )  # fmt: skip
+
+    assert outcome.out.startswith(
+        "a                         –\n"
+        "    energy 0.95: margin +1.819 (bias -0.750), given from score 0.99 on\n"
+    )
+
+
+def test_a_model_of_exactly_one_label_says_so(tmp_path, rows):
+    """There the highest margin decides, not a cut."""
+    model = save_tiny(tmp_path / "one", mode="one")
+
+    outcome = run("predict", "--model", model, rows, "--explain", "--format", "table")
+
+    assert "    energy 0.95: margin +1.819 (bias -0.750), the highest is given\n" in outcome.out
+
+
+def test_words_of_a_pair_are_marked_where_they_stand_together(tmp_path):
+    """Of a term of two words only neighbours are marked."""
+    model = save_tiny(tmp_path / "pairs", bigrams=True)
+    text = "the museum and the ambassador heard the minister: talks and the talks of the"
+
+    outcome = run("predict", "--model", model, "--explain", "--format", "table", input=text)
+
+    assert "  the minister 0." in outcome.out
+    assert (
+        "    the museum and the [ambassador] heard [the] [minister]: [talks] and the [talks] of the"
+    ) in outcome.out
+
+
+def test_a_long_text_is_cut_where_a_word_ends(model):
+    """An explanation stays readable, and says how much it leaves out."""
+    text = "oil and gas " * 400
+
+    outcome = run("predict", "--model", model, "--explain", "--format", "table", input=text)
+
+    assert outcome.out.splitlines()[-3:-1] == [
+        "    [gas] [oil] and [gas] [oil]",
+        "    … and 2,800 more characters",
+    ]
+
+
+def test_control_characters_never_reach_the_terminal(model, tmp_path):
+    """Nothing in an article can command the terminal, in a table or an error."""
+    hostile = {
+        "id": "\x1b[31m\x9bred\u202e",
+        "title": "\x1b]0;title\x07",
+        "text": f"\x1b[2J {ENERGY_TEXT} \x9b1m",
+    }
+    path = write_rows(tmp_path / "in.jsonl", [hostile, hostile])
+
+    shown = run("predict", "--model", model, "--explain", "--format", "table", "--on-error", "skip",
+                path)  # fmt: skip
+    failed = run("predict", "--model", model, "--format", "table", path)
+
+    assert shown.out.startswith("�[31m�red�                energy 0.95\n")
+    assert "[2J [Oil] and [gas]" in shown.out
+    assert "id '�[31m�red�' was already seen" in failed.err
+    for text in (shown.out, failed.err):
+        assert not set(text) & set("\x1b\x07\x9b\u202e")
+
+
+def test_a_terminal_gets_a_table_in_colours(model, rows):
+    """On a terminal each tag has a colour, in the terms, the legend and the text."""
+    outcome = run_on_terminal("predict", "--model", model, rows, "--explain", "--scores")
+
+    assert outcome.code == 0
+    assert outcome.out.startswith("a                         energy 0.95\n")
+    assert "    \x1b[33m\x1b[1menergy     0.950  ████████████████████████\x1b[0m\n" in outcome.out
+    assert (
+        "    marked: \x1b[36m\x1b[1mdiplomacy\x1b[0m \x1b[33m\x1b[1menergy\x1b[0m\n"
+        "    The \x1b[36m\x1b[1mminister\x1b[0m and the \x1b[36m\x1b[1mambassador\x1b[0m"
+    ) in outcome.out
+
+
+@pytest.mark.parametrize("setting", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
+def test_colours_can_be_refused(model, rows, setting):
+    """NO_COLOR and dumb terminals get brackets."""
+    outcome = run_on_terminal("predict", "--model", model, rows, "--explain", **setting)
+
+    assert "    [Oil] and [gas]: the [minister] opened the [pipeline]\n" in outcome.out
+    assert "\x1b" not in outcome.out
+
+
+def test_a_terminal_without_input_is_asked_for_it(model):
+    """Nobody is left waiting for a program that waits for them."""
+    outcome = run_on_terminal("predict", "--model", model)
+
+    assert outcome.code == 2
+    assert "name a file or a folder, or pipe text in" in outcome.out
+
+
+def test_data_and_messages_go_separate_ways(model, tmp_path):
+    """Standard output holds nothing but predictions, in UTF-8."""
+    path = write_rows(tmp_path / "in.jsonl", [{"id": "é", "text": ENERGY_TEXT}, {"text": ""}])
+
+    outcome = run_process("predict", "--model", model, path, "--on-error", "skip")
+
+    assert outcome.code == 0
+    assert [json.loads(line)["id"] for line in outcome.out.splitlines()] == ["é"]
+    assert outcome.err == "classifier: 1 bad row was skipped (1 empty text)\n"
+
+
+def test_a_mistake_gives_no_traceback(model):
+    """The process ends with code 1 and one line."""
+    outcome = run_process("predict", "--model", model, "missing.jsonl")
+
+    assert outcome == type(outcome)(
+        1,
+        "",
+        "classifier: missing.jsonl: no such file or folder. Check the spelling; - reads "
+        "standard input.\n",
+    )
+
+
+def test_a_reader_that_leaves_is_no_error(model, tmp_path):
+    """`classifier predict … | head -1` ends quietly."""
+    rows = [{"id": str(i), "text": ENERGY_TEXT} for i in range(3000)]
+    path = write_rows(tmp_path / "in.jsonl", rows)
+    command = [sys.executable, "-m", "classifier", "predict", "--model", str(model), str(path)]
+
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+    ) as process:
+        first = process.stdout.readline()
+        process.stdout.close()
+        complaints = process.stderr.read()
+
+    assert json.loads(first)["id"] == "0"
+    assert complaints == b""
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code", "message"),
+    [
+        ("<&-", 2, "name a file or a folder, or pipe text in"),
+        (">&- <<< 'oil and gas'", 1, "standard output is closed; name a file with --out"),
+        ("<<< 'oil and gas' > /dev/full", 1, "No space left on device"),
+    ],
+)
+def test_closed_and_full_streams_are_told(model, redirection, code, message):
+    """Streams that the shell closed or that take nothing more give a message, no traceback."""
+    command = f'"{sys.executable}" -m classifier predict --model "{model}" {redirection}'
+
+    done = subprocess.run(
+        ["bash", "-c", command], env=environment(), capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == code
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_shipped_model_tags_a_text():
+    """Without --model the model of the package is used."""
+    outcome = run("predict", input="Oil prices rose as OPEC ministers agreed to cut crude output.")
+
+    assert outcome.code == 0
+    assert json.loads(outcome.out)["model"].startswith("sectors@")
