@@ -1,9 +1,11 @@
 """classifier info, export and import, and the program as a whole."""
 
+from dataclasses import replace
+from importlib.metadata import version
+
 import numpy as np
 import pytest
 
-import classifier
 from classifier.model.store import load_model, save_model
 from tests.command_line import run, run_process, save_tiny, unhashed
 from tests.models import tiny_model
@@ -36,9 +38,8 @@ def test_info_of_the_shipped_model_has_its_figures():
 
 def test_info_disarms_what_a_model_says_of_itself(tmp_path):
     """A model from elsewhere cannot command the terminal."""
-    hostile = tiny_model()
-    object.__setattr__(hostile, "info", {"versions": {"\x1b[31mnumpy": "\x9b2J"}})
-    save_model(hostile, tmp_path / "hostile")
+    hostile = {"versions": {"\x1b[31mnumpy": "\x9b2J"}}
+    save_model(replace(tiny_model(), info=hostile), tmp_path / "hostile")
 
     outcome = run("info", tmp_path / "hostile")
 
@@ -104,14 +105,7 @@ def test_the_version_is_printed():
     """--version is for bug reports; `python -m classifier` is the program."""
     outcome = run_process("--version")
 
-    assert (outcome.code, outcome.out) == (0, f"classifier {classifier_version()}\n")
-
-
-def classifier_version():
-    """Return the version that is written in the project file."""
-    from importlib.metadata import version
-
-    return version(classifier.__name__)
+    assert (outcome.code, outcome.out) == (0, f"classifier {version('classifier')}\n")
 
 
 def test_without_a_command_there_is_help():

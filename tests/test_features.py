@@ -15,13 +15,8 @@ from classifier.corpus.corpus import Corpus
 from classifier.model.calibration import Softmax
 from classifier.model.model import Model
 from classifier.model.tokenize import TOKEN_PATTERN, Analyzer
-from classifier.training.features import (
-    TermCounter,
-    count_corpora,
-    document_frequencies,
-    inverse_document_frequencies,
-    tfidf,
-)
+from classifier.training.features import count_corpora, inverse_document_frequencies, tfidf
+from classifier.training.term_counter import TermCounter, document_frequencies
 
 ENERGY, NONE = Labels(frozenset({"energy"})), Labels()
 TEXTS = [

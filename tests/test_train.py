@@ -126,7 +126,7 @@ def test_two_runs_and_any_number_of_jobs_give_the_same_bytes(examples_model):
     assert numbers(train(example_articles(), name="examples", jobs=2)) == numbers(examples_model)
 
 
-@pytest.mark.parametrize("form", [iter, lambda a: Corpus("c", a), lambda a: (Corpus("c", a),)])
+@pytest.mark.parametrize("form", [iter, lambda a: Corpus("corpus", a), lambda a: (Corpus("corpus", a),)])
 def test_a_corpus_may_come_in_any_form(form):
     """A stream, a corpus, or a sequence of them: the same articles give the same model."""
     assert numbers(train(form(invented(30)), QUICK)) == numbers(train(invented(30), QUICK))
@@ -218,7 +218,7 @@ def test_wrong_auxiliary_labels_show_in_no_figure_of_their_own():
     model = train([Corpus("n", invented(60)), Corpus("a", aux, natural=False)], settings)
 
     assert model.info["figures"]["micro_f1"] == [1.0, 1.0, 1.0]
-    assert model.info["chosen"]["auxiliary_weight"] == 1e-6
+    assert list(model.info["chosen"]["corpus_weights"].values()) == [1.0, 1e-6]
 
 
 def test_auxiliary_copies_of_natural_articles_are_dropped():
@@ -384,16 +384,16 @@ def test_candidates_are_tried_one_setting_after_the_other():
     model = train(invented(30, borderline=True), settings)
 
     tried = [
-        (trial["lead_repeats"], trial["borderline_weight"], trial["C"], trial["auxiliary_weight"])
+        (trial["lead_repeats"], trial["borderline_weight"], trial["C"], trial["corpus_weights"])
         for trial in model.info["trials"]
     ]
     # Every candidate is perfect, so the first value of each setting stays.
     assert tried == [
-        (1, 1.0, 1.0, 0.3),
-        (0, 1.0, 1.0, 0.3),
-        (1, 0.5, 1.0, 0.3),
-        (1, 1.0, 0.5, 0.3),
-        (1, 1.0, 2.0, 0.3),
+        (1, 1.0, 1.0, (1.0,)),
+        (0, 1.0, 1.0, (1.0,)),
+        (1, 0.5, 1.0, (1.0,)),
+        (1, 1.0, 0.5, (1.0,)),
+        (1, 1.0, 2.0, (1.0,)),
     ]
     assert set(model.info["chosen"]["C"].values()) == {0.5}
 

@@ -19,6 +19,7 @@ Item = TypeVar("Item")
 
 # Quick runs show nothing: a bar that flashes by only disturbs.
 PATIENCE = 2.0
+PAUSE = 0.2
 
 
 def on_terminal(stream: Any) -> bool:
@@ -43,7 +44,7 @@ def counted_on_terminal(items: Iterable[Item], noun: str, *, quiet: bool) -> Ite
         for count, item in enumerate(items, 1):
             yield item
             now = time.monotonic()
-            if now - start > PATIENCE and now - shown > 0.2:
+            if now - start > PATIENCE and now - shown > PAUSE:
                 sys.stderr.write(f"\r{count:,} {noun}, {count / (now - start):,.0f} a second ")
                 sys.stderr.flush()
                 shown = now

@@ -17,8 +17,9 @@ from classifier.corpus.corpus import Corpus
 from classifier.corpus.near_duplicates import near_duplicate_groups
 from classifier.model.tokenize import Analyzer
 from classifier.text import article_text
+from classifier.training.term_counter import TermCounter, document_frequencies
 
-__all__ = ["CountedCorpus", "TermCounter", "count_corpora", "document_frequencies", "tfidf"]
+__all__ = ["CountedCorpus", "count_corpora", "inverse_document_frequencies", "tfidf"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,10 @@ class CountedCorpus:
         Near-duplicates share a number.
     labels, known : list, length n_articles
         What is known of each article, and the labels that its corpus knows.
+    corpus : ndarray of int64 of shape (n_articles,)
+        Which of `corpora` each article is from.
+    corpora : list of str
+        Names of the corpora.
     natural, borderline : ndarray of bool of shape (n_articles,)
     sources, dates, ids : list of str
     n_unlabelled : int
@@ -51,6 +56,8 @@ class CountedCorpus:
     groups: NDArray[np.int64]
     labels: list[Labels]
     known: list[frozenset[str]]
+    corpus: NDArray[np.int64]
+    corpora: list[str]
     natural: NDArray[np.bool_]
     borderline: NDArray[np.bool_]
     sources: list[str]
@@ -65,7 +72,7 @@ class CountedCorpus:
     def select(self, rows: NDArray[np.int64]) -> CountedCorpus:
         """Return the corpus with only these articles."""
         lists = ("labels", "known", "sources", "dates", "ids")
-        arrays = ("body", "lead", "n_words", "groups", "natural", "borderline")
+        arrays = ("body", "lead", "n_words", "groups", "corpus", "natural", "borderline")
         picked: dict[str, Any] = {name: [getattr(self, name)[i] for i in rows] for name in lists}
         picked |= {name: getattr(self, name)[rows] for name in arrays}
         return replace(self, **picked)
@@ -85,55 +92,6 @@ class CountedCorpus:
         """Return the share of each row's words that are among the `kept` terms."""
         words = kept & ~self.is_pair
         return np.asarray(self.body[rows] @ words.astype(float)) / np.maximum(self.n_words[rows], 1)
-
-
-@dataclass
-class TermCounter:
-    """Counts terms of texts that come one by one; keeps rows of term ids, never the texts."""
-
-    analyzer: Analyzer
-    ids: dict[str, int] = field(default_factory=dict)
-    rows: list[tuple[NDArray[np.int32], NDArray[np.int32]]] = field(default_factory=list)
-    lead_rows: list[tuple[NDArray[np.int32], NDArray[np.int32]]] = field(default_factory=list)
-    n_words: list[int] = field(default_factory=list)
-
-    def add(self, text: str) -> None:
-        """Count the terms of one prepared text, in all of it and in its lead."""
-        tokens = self.analyzer.tokens(text)
-        lead = tokens[: self.analyzer.lead_words]
-        self.n_words.append(len(tokens))
-        self.rows.append(self._row(tokens, tokens))
-        # A repeated lead is followed by the first token again, which makes one more pair.
-        self.lead_rows.append(self._row(lead, lead + tokens[:1]))
-
-    def _row(
-        self, tokens: list[str], paired: list[str]
-    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        terms = tokens + Analyzer(bigrams=self.analyzer.bigrams).pairs(paired)
-        ids = self.ids
-        flat = np.array([ids.setdefault(term, len(ids)) for term in terms], dtype=np.int32)
-        found, counts = np.unique(flat, return_counts=True)
-        return found, counts.astype(np.int32)
-
-    def matrices(self, min_df: int) -> tuple[sp.csr_matrix, sp.csr_matrix, list[str]]:
-        """Return counts in the whole texts and in their leads, and the terms kept.
-
-        Terms in fewer than `min_df` articles go; the rest stand in code point order.
-        """
-        body, lead = (_stack(rows, len(self.ids)) for rows in (self.rows, self.lead_rows))
-        frequent = document_frequencies(body) >= min_df
-        terms = [term for term, keep in zip(self.ids, frequent, strict=True) if keep]
-        order = sorted(range(len(terms)), key=terms.__getitem__)
-        columns = np.flatnonzero(frequent)[order]
-        return body[:, columns], lead[:, columns], [terms[i] for i in order]
-
-
-def _stack(rows: list[tuple[NDArray[np.int32], NDArray[np.int32]]], width: int) -> sp.csr_matrix:
-    starts = np.concatenate([[0], np.cumsum([len(ids) for ids, _ in rows])])
-    empty = [np.zeros(0, dtype=np.int32)]
-    indices = np.concatenate(empty + [ids for ids, _ in rows])
-    counts = np.concatenate(empty + [counts for _, counts in rows])
-    return sp.csr_matrix((counts.astype(np.float64), indices, starts), shape=(len(rows), width))
 
 
 def count_corpora(
@@ -165,7 +123,9 @@ def count_corpora(
         n_words=np.array(counter.n_words, dtype=np.int64),
         groups=groups,
         labels=kept.labels,
-        known=[kept.known[name] for name in kept.corpus],
+        known=[kept.known[number] for number in kept.corpus],
+        corpus=np.array(kept.corpus, dtype=np.int64),
+        corpora=kept.corpora,
         natural=np.array(kept.natural, dtype=bool),
         borderline=np.array([labels.borderline for labels in kept.labels], dtype=bool),
         sources=kept.sources,
@@ -182,6 +142,7 @@ class _Kept:
 
     labels: list[Labels] = field(default_factory=list)
     corpus: list[int] = field(default_factory=list)
+    corpora: list[str] = field(default_factory=list)
     natural: list[bool] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
     dates: list[str] = field(default_factory=list)
@@ -194,6 +155,7 @@ class _Kept:
         """Yield the prepared text of every labelled article."""
         for number, corpus in enumerate(corpora):
             known: set[str] = set()
+            self.corpora.append(corpus.name)
             for article in corpus.articles:
                 if article.labels is None:
                     self.n_unlabelled += 1
@@ -218,11 +180,6 @@ class _Kept:
         self.sources.append(article.source)
         self.dates.append(article.date)
         self.ids.append(article.id)
-
-
-def document_frequencies(counts: sp.csr_matrix) -> NDArray[np.int64]:
-    """Return in how many articles each term occurs; shape (n_terms,)."""
-    return np.bincount(counts.indices, minlength=counts.shape[1])
 
 
 def inverse_document_frequencies(counts: sp.csr_matrix, min_df: int) -> NDArray[np.float64]:

@@ -25,13 +25,23 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Candidate:
-    """One choice of everything that cross-validation decides."""
+    """One choice of everything that cross-validation decides.
+
+    Parameters
+    ----------
+    C : float
+    lead_repeats : int
+    bigrams : bool
+    borderline_weight : float
+    corpus_weights : tuple of float
+        Weight of the articles of each corpus; none stands for 1 throughout.
+    """
 
     C: float
     lead_repeats: int = 0
     bigrams: bool = False
     borderline_weight: float = 1.0
-    auxiliary_weight: float = 1.0
+    corpus_weights: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,7 +70,10 @@ class HeldOut:
 def article_weights(counted: CountedCorpus, candidate: Candidate) -> Vector:
     """Return the weight of each article in the fit; shape (n_articles,)."""
     borderline = np.where(counted.borderline, candidate.borderline_weight, 1.0)
-    return borderline * np.where(counted.natural, 1.0, candidate.auxiliary_weight)
+    if not candidate.corpus_weights:
+        return borderline
+    weights: Vector = np.array(candidate.corpus_weights)[counted.corpus]
+    return borderline * weights
 
 
 def fit_label(X: sp.csr_matrix, y: Vector, C: float, weights: Vector) -> tuple[Vector, float]:

@@ -28,13 +28,16 @@ def provenance(
             "lead_repeats": choice.candidate.lead_repeats,
             "bigrams": choice.candidate.bigrams,
             "borderline_weight": choice.candidate.borderline_weight,
-            "auxiliary_weight": choice.candidate.auxiliary_weight,
+            "corpus_weights": dict(
+                zip(counted.corpora, choice.candidate.corpus_weights, strict=True)
+            ),
         },
         "trials": [
             {**vars(candidate), "micro_f1": round(score, 6)}
             for candidate, score in choice.trials.items()
         ],
         "corpus": {
+            "names": counted.corpora,
             "sha256": counted.sha256,
             "articles": len(counted),
             "natural": int(counted.natural.sum()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,7 @@ __all__ = ["Choice", "choose_candidate", "held_out_score", "tags_out_of_fold"]
 
 Matrix = NDArray[np.float64]
 
-# C last: what the best penalty is depends on the features and weights.
-AXES = ("bigrams", "lead_repeats", "auxiliary_weight", "borderline_weight", "C")
+Change = Callable[[Candidate], Candidate]
 
 
 @dataclass(frozen=True)
@@ -107,21 +107,54 @@ def _sharing_a_matrix(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
 
 def n_candidates(counted: CountedCorpus, settings: Settings) -> int:
     """Return how many candidates `choose_candidate` will try."""
-    return 1 + sum(len(values) - 1 for values in _alternatives(counted, settings).values())
+    return 1 + sum(len(axis) - 1 for axis in _axes(counted, settings))
 
 
-def _alternatives(counted: CountedCorpus, settings: Settings) -> dict[str, tuple[object, ...]]:
-    """Return the values to choose among, per setting; those that cannot matter are cut short."""
-    alternatives = {axis: tuple(dict.fromkeys(getattr(settings, axis))) for axis in AXES}
-    matters = {
-        "auxiliary_weight": not counted.natural.all(),
-        "borderline_weight": counted.borderline.any(),
-        "lead_repeats": settings.lead_words > 0,
-    }
-    for axis, does in matters.items():
-        if not does:
-            alternatives[axis] = alternatives[axis][:1]
-    return alternatives
+def _axes(counted: CountedCorpus, settings: Settings) -> list[list[Change]]:
+    """Return, per choice to make, the changes among which to choose; C last.
+
+    What the best penalty is depends on features and weights. Choices that cannot matter have
+    one change.
+    """
+    auxiliary = sorted(set(counted.corpus[~counted.natural].tolist()))
+    has_lead, has_borderline = settings.lead_words > 0, bool(counted.borderline.any())
+    return [
+        [_set("bigrams", value) for value in _distinct(settings.bigrams)],
+        [_set("lead_repeats", v) for v in _distinct(settings.lead_repeats, several=has_lead)],
+        *([_weigh(c, v) for v in _distinct(settings.auxiliary_weight)] for c in auxiliary),
+        [
+            _set("borderline_weight", value)
+            for value in _distinct(settings.borderline_weight, several=has_borderline)
+        ],
+        [_set("C", value) for value in _distinct(settings.C)],
+    ]
+
+
+def _distinct(values: tuple[Any, ...], *, several: bool = True) -> tuple[Any, ...]:
+    return tuple(dict.fromkeys(values if several else values[:1]))
+
+
+def _set(name: str, value: object) -> Change:
+    return lambda candidate: replace(candidate, **{name: value})  # type: ignore[arg-type]
+
+
+def _weigh(corpus: int, weight: float) -> Change:
+    def change(candidate: Candidate) -> Candidate:
+        weights = list(candidate.corpus_weights)
+        weights[corpus] = weight
+        return replace(candidate, corpus_weights=tuple(weights))
+
+    return change
+
+
+def _first_candidate(
+    counted: CountedCorpus, settings: Settings, axes: list[list[Change]]
+) -> Candidate:
+    """Return the candidate of first values, C from the middle."""
+    candidate = Candidate(C=1.0, corpus_weights=(1.0,) * len(counted.corpora))
+    for axis in axes[:-1]:
+        candidate = axis[0](candidate)
+    return replace(candidate, C=settings.C[len(settings.C) // 2])
 
 
 def choose_candidate(
@@ -138,12 +171,11 @@ def choose_candidate(
     One setting is varied at a time, the others at their best so far. Folds, counts and (for
     most candidates) matrices are shared. Ties go to the value that stands first.
     """
-    alternatives = _alternatives(counted, settings)
-    middle = settings.C[len(settings.C) // 2]
-    best = Candidate(**{axis: values[0] for axis, values in alternatives.items()} | {"C": middle})  # type: ignore[arg-type]
+    axes = _axes(counted, settings)
+    best = _first_candidate(counted, settings, axes)
     trials = _Trials(counted, Y, folds, settings, jobs, tick)
-    for axis, values in alternatives.items():
-        best = trials.best([replace(best, **{axis: value}) for value in values])  # type: ignore[arg-type]
+    for axis in axes:
+        best = trials.best([change(best) for change in axis])
     C, held_out = (best.C,) * Y.shape[1], trials.results[best]
     if settings.C_per_label:
         C, held_out = _choose_per_label(trials, best)

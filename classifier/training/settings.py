@@ -43,7 +43,7 @@ class Settings:
     borderline_weight : tuple of float
         Candidates for the weight of articles whose labeller hesitated.
     auxiliary_weight : tuple of float
-        Candidates for the weight of articles from corpora that are no natural sample.
+        Candidates for the weight of each corpus that is no natural sample.
     thresholds : {"smoothed-f1", "micro-macro"}
         How cuts are chosen on out-of-fold scores.
     calibration : {"auto", "isotonic", "platt"}
