@@ -29,7 +29,7 @@ ALLSIDES ?=
 demo: .venv/.installed
 	$(BIN)/classifier corpus fetch news_articles
 	$(BIN)/classifier train news_articles --auxiliary data/house --out .cache/demo --jobs 2
-	$(BIN)/classifier predict data/examples --model .cache/demo --explain terms --format table
+	$(BIN)/classifier predict data/examples --model .cache/demo --terms --format table
 
 test: .venv/.installed-tests
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=95

@@ -77,13 +77,13 @@ def main() -> None:
 
 def counted_corpora() -> CountedCorpus:
     """Count the natural corpus, then what only helps the fit."""
-    house = sorted((ROOT / "data").glob("house*.jsonl"))
     corpora = [
         Corpus("news_articles", load_corpus("news_articles")),
         Corpus("allsides", load_corpus("allsides"), natural=False),
     ]
-    if house and "--without-house" not in sys.argv:
-        corpora.append(Corpus("house", read_articles(house), natural=False))
+    if "--without-house" not in sys.argv:
+        house = read_articles([ROOT / "data" / "house"])
+        corpora.append(Corpus("house", house, natural=False))
     return count_articles(corpora, Settings())
 
 
@@ -111,7 +111,9 @@ def _joined(train: Rows, extra: Rows) -> Rows:
     return np.concatenate([train, extra])
 
 
-def outcome(counted: CountedCorpus, split: Split, *, plain: bool) -> tuple[Matrix, NDArray[np.bool_]]:
+def outcome(
+    counted: CountedCorpus, split: Split, *, plain: bool
+) -> tuple[Matrix, NDArray[np.bool_]]:
     """Train on one side; return probabilities and tags of the other, (n_test, n_labels)."""
     train = counted.select(split.train)
     if split.scheme == "other source: allsides → news_articles":

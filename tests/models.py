@@ -31,7 +31,12 @@ MIXED_TEXT = "The minister and the ambassador held talks and talks on the gas pi
 
 
 def tiny_model(
-    *, mode: str = "several", lead_words: int = 0, lead_repeats: int = 0, bigrams: bool = False
+    *,
+    mode: str = "several",
+    lead_words: int = 0,
+    lead_repeats: int = 0,
+    bigrams: bool = False,
+    fold_plurals: bool = False,
 ) -> Model:
     """Return a model of 12 words (and 2 pairs with `bigrams`) and 3 labels."""
     rows = dict(sorted((TERMS | (PAIRS if bigrams else {})).items()))
@@ -49,7 +54,7 @@ def tiny_model(
         cuts=np.array([0.125, 0.0, 0.3125]),
         base_rates=np.array([0.25, 0.125, 0.0625]),
         calibration=Softmax(1.5) if mode == "one" else lines,
-        analyzer=Analyzer(lead_words=lead_words, lead_repeats=lead_repeats, bigrams=bigrams),
+        analyzer=Analyzer(lead_words, lead_repeats, bigrams, fold_plurals),
         mode=mode,
         name="tiny",
         info={"seed": 7, "corpus": {"name": "invented", "n_articles": 40}},

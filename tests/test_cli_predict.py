@@ -385,6 +385,15 @@ def test_scores_are_drawn_as_bars(model, rows):
     )
 
 
+def test_terms_are_named_a_line_a_tag(model, rows):
+    """The words that raised the tag, the strongest first, and nothing where there is no tag."""
+    outcome = run("predict", "--model", model, rows, "--terms", "--format", "table")
+
+    assert outcome.out.split("b    ")[0] == (
+        "a                         energy 0.95\n    energy: oil gas pipeline minister\n"
+    )
+
+
 def test_an_explanation_names_terms_and_marks_them(model, rows):
     """Without colours, deciding words stand in brackets with the number of their tag."""
     outcome = run("predict", "--model", model, rows, "--explain", "--format", "table")

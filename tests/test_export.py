@@ -28,6 +28,7 @@ TEXTS = [
     "ΟΔΟΣ Οδός οδος σ ς Σ",
     "İ İstanbul gas İoil oil",
     "x the y minister z gas pipeline oil",
+    "Museums, ministers; policies of gas ministers in crisis",
     "museum\n\nconcert\tmuseum—concert_ _ gas",
 ]
 MODELS = [
@@ -38,9 +39,12 @@ MODELS = [
     tiny_model(mode="one"),
     tiny_model(mode="one", lead_words=2, lead_repeats=3, bigrams=True),
     one_label_model(),
+    tiny_model(lead_words=3, lead_repeats=1, bigrams=True, fold_plurals=True),
 ]
 PIPELINES = [(model, sklearn_pipeline(model)) for model in MODELS]
-WORD = st.sampled_from([*TERMS, "Gas", "OIL", "Straße", "ΟΔΟΣ", "İ", "ß", "x", "unheard", "7"])
+WORD = st.sampled_from(
+    [*TERMS, "Gas", "OIL", "Straße", "ΟΔΟΣ", "İ", "ß", "museums", "Ministers", "x", "unheard", "7"]
+)
 GAP = st.sampled_from([" ", "\n", ", ", "-", ".", "_", " ẞ ", "…"])
 TEXT = st.one_of(
     st.text(max_size=40),

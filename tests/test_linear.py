@@ -139,7 +139,9 @@ def test_weights_multiply():
     ]
     corpus = count_corpora(corpora, Analyzer(), min_df=1, progress=lambda *call: None)
 
-    weights = article_weights(corpus, Candidate(1.0, borderline_weight=0.5, corpus_weights=(1.0, 0.25)))
+    weights = article_weights(
+        corpus, Candidate(1.0, borderline_weight=0.5, corpus_weights=(1.0, 0.25))
+    )
 
     assert weights.tolist() == [1.0, 0.5, 0.25, 0.125]
 

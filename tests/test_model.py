@@ -1,5 +1,7 @@
 """A model's answers: exact, the same alone as in company, and none where it cannot judge."""
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from numpy.testing import assert_array_equal
 from classifier.article import Article
 from classifier.errors import ModelError
 from classifier.model.model import Model
-from classifier.model.prediction import Contribution, Explanation, Prediction
+from classifier.model.prediction import Contribution, Explanation
 from tests.models import ENERGY_TEXT, MIXED_TEXT, one_label_model, tiny_model
 
 TINY = tiny_model(lead_words=4, lead_repeats=1, bigrams=True)
@@ -293,9 +295,35 @@ def test_an_explanation_of_nothing_is_the_bias():
     assert ONE.explain("unheard")["energy"] == Explanation("energy", -0.5, -0.5, 0.25, ())
 
 
-def test_predictions_made_elsewhere_explain_nothing():
-    """A prediction read from a file has no model behind it."""
-    assert Prediction("a", ("energy",), {"energy": 0.9}, 1.0, "m").explain() == {}
+def test_predictions_travel_without_their_model():
+    """Pickled for another process, a prediction is equal but cannot be explained there."""
+    prediction = TINY.predict([ENERGY_TEXT])[0]
+
+    travelled = pickle.loads(pickle.dumps(prediction))
+
+    assert travelled == prediction
+    with pytest.raises(ModelError, match="explain it where it was made"):
+        travelled.explain()
+
+
+def test_plurals_count_as_their_singular_when_folded():
+    """The words are those of the text, the terms those of the vocabulary."""
+    model = tiny_model(fold_plurals=True)
+
+    folded = model.margins(["ministers visit museums and pipelines"])
+
+    assert_array_equal(folded, model.margins(["minister visit museum and pipeline"]))
+    assert (folded != tiny_model().margins(["ministers visit museums and pipelines"])).any()
+
+
+def test_more_words_than_are_remembered_are_still_read(monkeypatch):
+    """Looking a word up again gives what remembering it gives."""
+    expected = tiny_model().margins([MIXED_TEXT])
+    monkeypatch.setattr("classifier.model.reading.REMEMBERED_WORDS", 2)
+    model = tiny_model()
+
+    assert_array_equal(model.margins([MIXED_TEXT]), expected)
+    assert len(model.word_ids) == 2
 
 
 @given(

@@ -708,7 +708,9 @@ def test_what_may_not_be_read_is_an_error(write, tmp_path):
 def test_a_name_that_tells_no_format_is_an_error(write, name):
     """The format can then be given."""
     path = write(name, "x")
-    with pytest.raises(BadInputError, match=r"the name does not tell its format.* --format jsonl"):
+    with pytest.raises(
+        BadInputError, match=r"the name does not tell its format.* --input-format jsonl"
+    ):
         read(path)
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import f1_score
 
+from classifier.errors import SettingsError
 from classifier.training.thresholds import choose_thresholds, held_out_tags, pooled_cut
 
 NAN = np.nan
@@ -187,3 +188,11 @@ def test_articles_of_no_fold_are_given_nothing_and_move_no_cut():
     tags = held_out_tags(scores, truth, folds, rule="micro-macro", rare_positives=0)
 
     assert tags[:, 0].tolist() == [False, False, True, True, False]
+
+
+def test_an_unknown_rule_is_refused():
+    """A misspelt rule must not pass for another."""
+    with pytest.raises(
+        SettingsError, match=r"rule is 'f1'\. Choose one of smoothed-f1, micro-macro"
+    ):
+        choose_thresholds(np.zeros((1, 1)), np.ones((1, 1)), rule="f1")

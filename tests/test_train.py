@@ -126,7 +126,9 @@ def test_two_runs_and_any_number_of_jobs_give_the_same_bytes(examples_model):
     assert numbers(train(example_articles(), name="examples", jobs=2)) == numbers(examples_model)
 
 
-@pytest.mark.parametrize("form", [iter, lambda a: Corpus("corpus", a), lambda a: (Corpus("corpus", a),)])
+@pytest.mark.parametrize(
+    "form", [iter, lambda a: Corpus("corpus", a), lambda a: (Corpus("corpus", a),)]
+)
 def test_a_corpus_may_come_in_any_form(form):
     """A stream, a corpus, or a sequence of them: the same articles give the same model."""
     assert numbers(train(form(invented(30)), QUICK)) == numbers(train(invented(30), QUICK))
@@ -274,7 +276,9 @@ def test_what_cannot_be_trained_on_is_said(articles, message):
 
 def test_auxiliary_articles_alone_are_nothing_to_train_on():
     """Without a natural sample there is nothing to choose cuts on."""
-    with pytest.raises(CorpusError, match="only auxiliary corpora are given: cuts and figures need a natural one"):
+    with pytest.raises(
+        CorpusError, match="only auxiliary corpora are given: cuts and figures need a natural one"
+    ):
         train([Corpus("a", invented(30), natural=False)])
 
 

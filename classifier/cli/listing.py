@@ -66,13 +66,21 @@ class Listing:
         )
 
     def entry(
-        self, article: Article, prediction: Prediction, *, scores: bool, explain: bool
+        self,
+        article: Article,
+        prediction: Prediction,
+        *,
+        scores: bool = False,
+        terms: bool = False,
+        explain: bool = False,
     ) -> str:
         """Return what is shown of one article: its line, and more where asked for."""
         named = replace(prediction, id=article.id or article.title or "(no id)")
         lines = [table_line(named)]
         if scores:
             lines += self._bars(prediction)
+        if terms and not explain:
+            lines += self._words(prediction)
         if explain and not prediction.note:
             lines += [*self._reasons(article, prediction), ""]
         return "\n".join(lines)
@@ -85,6 +93,14 @@ class Listing:
             lines.append(
                 INDENT + (self._painted(line, label) if label in prediction.tags else line)
             )
+        return lines
+
+    def _words(self, prediction: Prediction) -> list[str]:
+        """Return a line a tag with the words that raised it most."""
+        lines = []
+        for label in prediction.tags:
+            words = " ".join(c.term for c in prediction.explain()[label].raised[:TOP])
+            lines.append(f"{INDENT}{self._painted(disarmed(label), label)}: {disarmed(words)}")
         return lines
 
     def _reasons(self, article: Article, prediction: Prediction) -> list[str]:

@@ -45,13 +45,15 @@ class Layout:
         One of `FORMATS`.
     out : Path or None
         The file; ``None`` is standard output.
-    scores, explain : bool
-        Whether a table draws all scores, and whether tags are explained.
+    scores, terms, explain : bool
+        Whether a table draws all scores, names the words behind each tag, and whether tags are
+        explained in full.
     """
 
     format: str
     out: Path | None = None
     scores: bool = False
+    terms: bool = False
     explain: bool = False
 
     @property
@@ -60,7 +62,14 @@ class Layout:
         return self.out is None and on_terminal(sys.stdout)
 
 
-def chosen_layout(format: str | None, out: Path | None, *, scores: bool, explain: bool) -> Layout:
+def chosen_layout(
+    format: str | None,
+    out: Path | None,
+    *,
+    scores: bool = False,
+    terms: bool = False,
+    explain: bool = False,
+) -> Layout:
     """Return what the options ask for.
 
     Raises
@@ -78,7 +87,7 @@ def chosen_layout(format: str | None, out: Path | None, *, scores: bool, explain
         raise typer.BadParameter(
             f"goes into a table or jsonl, not into {format}", param_hint="--explain"
         )
-    return Layout(format, out, scores=scores, explain=explain)
+    return Layout(format, out, scores=scores, terms=terms, explain=explain)
 
 
 def _format(out: Path | None) -> str:
@@ -157,7 +166,11 @@ def _line_maker(
         return lambda article, prediction: explained_json(prediction)
     listing = Listing.of(model, thresholds, on_screen=layout.on_screen)
     return lambda article, prediction: listing.entry(
-        article, prediction, scores=layout.scores, explain=layout.explain
+        article,
+        prediction,
+        scores=layout.scores,
+        terms=layout.terms,
+        explain=layout.explain,
     )
 
 

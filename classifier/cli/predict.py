@@ -61,6 +61,10 @@ def predict(
     scores: Annotated[
         bool, typer.Option("--scores", metavar="", help="In a table, draw every label's score.")
     ] = False,
+    terms: Annotated[
+        bool,
+        typer.Option("--terms", metavar="", help="In a table, name the words behind each tag."),
+    ] = False,
     explain: Annotated[
         bool,
         typer.Option(
@@ -79,7 +83,7 @@ def predict(
     from classifier.corpus.read import read_articles
 
     floors = thresholds_from(threshold or [])
-    layout = chosen_layout(format, out, scores=scores, explain=explain)
+    layout = chosen_layout(format, out, scores=scores, terms=terms, explain=explain)
     tally = ReadTally()
     articles = read_articles(_inputs(files, layout.out), reading, tally=tally)
     tagger = chosen_model(model)

@@ -95,8 +95,8 @@ def _named_file(path: Path, format: str | None) -> Source:
     found = format or format_by_name(path)
     if not found:
         raise BadInputError(
-            f"{path}: the name does not tell its format. Name it with --format, for example "
-            "--format jsonl when it holds one JSON object a line."
+            f"{path}: the name does not tell its format. Name it with --input-format, for example "
+            "--input-format jsonl when it holds one JSON object a line."
         )
     return Source(str(path), path, found, _bare(path).name)
 

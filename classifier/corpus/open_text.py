@@ -25,7 +25,7 @@ _KINDS = {
     b"\x28\xb5\x2f\xfd": "a zstd archive; unpack it, or let its name end in .zst",
     b"PK\x03\x04": "a ZIP archive or office document; unpack it or save it as text",
     b"%PDF": "a PDF document; convert it to text",
-    b"PAR1": "a Parquet file; pass --format parquet",
+    b"PAR1": "a Parquet file; pass --input-format parquet",
     b"\x89PNG": "an image",
     b"\xff\xd8\xff": "an image",
     b"\xff\xfe": "UTF-16 text; pass --encoding utf-16",

@@ -111,7 +111,7 @@ def _label_cells(values: Mapping[str, object], columns: Iterable[str]) -> dict[s
     if missing:
         raise BadInputError(
             f"no label column '{missing[0]}' (found: {_named(values)}). "
-            "Add it, or leave it out of --label-columns."
+            "Add it, or leave out its --label-column."
         )
     return {column: values[column] for column in columns}
 

@@ -72,8 +72,8 @@ def import_joblib(path: Path) -> Model:
         pipeline = joblib.load(path)
     except Exception as error:  # a pickle may raise anything
         raise ModelError(
-            f"{path} does not load as a joblib file: {error}. Mind that such files run code when "
-            "loaded; ask for the model folder instead."
+            f"{path} does not load as a joblib file ({error!r:.200}). Mind that such files run "
+            "code when loaded; ask for the model folder instead."
         ) from error
     description = getattr(pipeline, "classifier_model_", None)
     if not isinstance(description, dict):
