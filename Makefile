@@ -2,6 +2,7 @@
 # make test    install what the tests need and run them
 # make check   ruff, mypy, import layers
 # make model   train models/sectors as it is shipped (needs both corpora)
+# make readme  renew the output that README.md shows
 # make quality measure the figures in README.md and docs/quality.md
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ALLSIDES ?=
 
-.PHONY: demo test check model quality clean
+.PHONY: demo test check model quality readme clean
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -49,6 +50,9 @@ quality: .venv/.installed-dev
 	$(BIN)/classifier corpus fetch news_articles
 	$(BIN)/classifier corpus fetch allsides $(if $(ALLSIDES),--from $(ALLSIDES))
 	$(BIN)/python -m bench.quality
+
+readme: .venv/.installed
+	$(BIN)/python -m bench.readme
 
 clean:
 	rm -rf .venv .cache build *.egg-info

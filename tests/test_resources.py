@@ -69,11 +69,11 @@ def test_the_environment_variable_decides_the_cache(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """CLASSIFIER_CACHE wins over the checkout, and ~ is the home folder."""
-    monkeypatch.setenv("HOME", "/home/someone")
-    monkeypatch.setenv("USERPROFILE", "/home/someone")
+    monkeypatch.setenv("HOME", "/users/someone")
+    monkeypatch.setenv("USERPROFILE", "/users/someone")
     monkeypatch.setenv("CLASSIFIER_CACHE", "~/kept")
 
-    assert cache_dir(package=checkout) == Path("/home/someone/kept")
+    assert cache_dir(package=checkout) == Path("/users/someone/kept")
 
 
 def test_a_checkout_keeps_its_cache_in_the_repository(
@@ -89,10 +89,10 @@ def test_a_checkout_keeps_its_cache_in_the_repository(
     ("platform", "variables", "expected"),
     [
         ("linux", {"XDG_CACHE_HOME": "/x"}, "/x/classifier"),
-        ("linux", {}, "/home/someone/.cache/classifier"),
-        ("darwin", {}, "/home/someone/Library/Caches/classifier"),
+        ("linux", {}, "/users/someone/.cache/classifier"),
+        ("darwin", {}, "/users/someone/Library/Caches/classifier"),
         ("win32", {"LOCALAPPDATA": "/l"}, "/l/classifier"),
-        ("win32", {}, "/home/someone/AppData/Local/classifier"),
+        ("win32", {}, "/users/someone/AppData/Local/classifier"),
     ],
 )
 def test_an_installed_package_uses_the_platform_s_cache(
@@ -105,7 +105,7 @@ def test_an_installed_package_uses_the_platform_s_cache(
     """Each platform has its own place for a user's caches."""
     for name in ("CLASSIFIER_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.delenv(name, raising=False)
-    for name, value in {"HOME": "/home/someone", "USERPROFILE": "/home/someone"}.items():
+    for name, value in {"HOME": "/users/someone", "USERPROFILE": "/users/someone"}.items():
         monkeypatch.setenv(name, value)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

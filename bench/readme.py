@@ -1,0 +1,46 @@
+"""Puts the real output of commands between their marks in README.md; ``make readme`` runs it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+__all__ = ["COMMANDS", "shown"]
+
+ROOT = Path(__file__).parent.parent
+BEGIN, END = "<!-- shown: begin -->", "<!-- shown: end -->"
+
+# Each as a reader types it, and how many lines of it are shown.
+COMMANDS = (
+    ("classifier predict data/examples --format table --terms", 14),
+    ("head -1 data/examples/articles.jsonl | classifier predict", 1),
+    ("echo 'Oil prices rise' | classifier predict - --format table", 1),
+)
+
+
+def shown() -> str:
+    """Return the commands with the first lines of what they print, as Markdown."""
+    return "\n\n".join(_block(command, lines) for command, lines in COMMANDS)
+
+
+def _block(command: str, lines: int) -> str:
+    program = f"{sys.executable} -m classifier "
+    typed = command.replace("classifier ", program, 1)
+    done = subprocess.run(
+        ["sh", "-c", typed], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
+    )
+    printed = done.stdout.splitlines()
+    kept = [*printed[:lines], *(["…"] if len(printed) > lines else [])]
+    return "\n".join(["```console", f"$ {command}", *kept, "```"])
+
+
+def main() -> None:
+    """Rewrite the part of the README between the marks."""
+    readme = ROOT / "README.md"
+    head, _, rest = readme.read_text().partition(BEGIN)
+    readme.write_text(f"{head}{BEGIN}\n{shown()}\n{END}{rest.partition(END)[2]}")
+
+
+if __name__ == "__main__":
+    main()
