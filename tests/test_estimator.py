@@ -484,7 +484,7 @@ def test_nothing_is_scored_before_fit():
         ({"C": ()}, r"C = \[\]: at least one value"),
         ({"labels": "many"}, "labels = 'many': must be one of"),
         ({"n_folds": 1}, "n_folds = 1: must be a whole number, at least 2"),
-        ({"thresholds": "half"}, "thresholds = 'half': must be one of smoothed-f1"),
+        ({"thresholds": "half"}, "thresholds = 'half': must be one of expected-f1, smoothed-f1"),
         ({"min_coverage": 2}, "min_coverage = 2: must be from 0 to 1"),
         ({"random_state": -1}, "seed = -1: must be a whole number, at least 0"),
     ],

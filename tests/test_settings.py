@@ -77,7 +77,7 @@ def test_an_empty_file_leaves_every_default(tmp_path: Path) -> None:
         ("min_coverage = nan", "min_coverage = nan: must be from 0 to 1"),
         ('labels = "two"', "labels = 'two': must be one of several, one"),
         ('labels = ["one"]', r"labels = \['one'\]: must be one of several, one"),
-        ('thresholds = "best"', "must be one of smoothed-f1, micro-macro"),
+        ('thresholds = "best"', "must be one of expected-f1, smoothed-f1, micro-macro"),
         ('calibration = "venn"', "must be one of auto, isotonic, platt"),
         ("C = 1.0 2.0", "not valid TOML"),
         ("C = 1\nC = 2", "not valid TOML"),

@@ -53,7 +53,10 @@ def cells(pairs, n_labels):
 )
 def test_a_cut_has_the_best_smoothed_f1(scores, truth, cut):
     """The best (2tp + 1) / (2tp + fp + fn + 2), worked out by hand."""
-    assert_allclose(choose_thresholds(column(*scores), column(*truth), rare_positives=0), [cut])
+    assert_allclose(
+        choose_thresholds(column(*scores), column(*truth), rare_positives=0, rule="smoothed-f1"),
+        [cut],
+    )
 
 
 def test_of_equally_good_cuts_the_higher_is_chosen():
@@ -62,12 +65,14 @@ def test_of_equally_good_cuts_the_higher_is_chosen():
     truth = column(0, 0, 0, 0, 0, 1)
 
     # None 1/3; all 3 / (2 + 5 + 0 + 2) = 1/3.
-    assert_allclose(choose_thresholds(scores, truth, rare_positives=0), [10])
+    assert_allclose(choose_thresholds(scores, truth, rare_positives=0, rule="smoothed-f1"), [10])
 
 
 def test_a_label_without_known_articles_is_never_given():
     """There is no score to cut between."""
-    cuts = choose_thresholds(column(0.4, 0.6), column(NAN, NAN), rare_positives=0)
+    cuts = choose_thresholds(
+        column(0.4, 0.6), column(NAN, NAN), rare_positives=0, rule="smoothed-f1"
+    )
 
     assert cuts.tolist() == [np.inf]
 
@@ -80,14 +85,18 @@ def test_the_pooled_cut_is_best_for_all_labels_together():
 @pytest.mark.parametrize(("rare_positives", "cuts"), [(0, [0.6, 0.15]), (2, [0.6, 0.75])])
 def test_a_rare_label_gets_no_cut_below_the_pooled_one(rare_positives, cuts):
     """One positive article cannot justify a cut at 0.15; two can justify theirs."""
-    assert_allclose(choose_thresholds(SCORES, TRUTH, rare_positives=rare_positives), cuts)
+    assert_allclose(
+        choose_thresholds(SCORES, TRUTH, rare_positives=rare_positives, rule="smoothed-f1"), cuts
+    )
 
 
 def test_a_rare_label_keeps_a_cut_above_the_pooled_one():
     """A label that is never present stays above its highest score."""
     truth = np.column_stack([TRUTH[:, 0], np.zeros(4)])
 
-    assert_allclose(choose_thresholds(SCORES, truth, rare_positives=2), [0.6, 1.7])
+    assert_allclose(
+        choose_thresholds(SCORES, truth, rare_positives=2, rule="smoothed-f1"), [0.6, 1.7]
+    )
 
 
 @pytest.mark.parametrize("rule", ["smoothed-f1", "micro-macro"])
@@ -163,7 +172,7 @@ def test_scores_one_ulp_apart_can_be_cut_between():
     """The cut between two neighbouring floats gives the upper one and not the lower."""
     low, high = 1.0, np.nextafter(1.0, 2.0)
 
-    [cut] = choose_thresholds(column(high, low), column(1, 0), rare_positives=0)
+    [cut] = choose_thresholds(column(high, low), column(1, 0), rare_positives=0, rule="smoothed-f1")
 
     assert low < cut <= high
 
@@ -193,6 +202,45 @@ def test_articles_of_no_fold_are_given_nothing_and_move_no_cut():
 def test_an_unknown_rule_is_refused():
     """A misspelt rule must not pass for another."""
     with pytest.raises(
-        SettingsError, match=r"rule is 'f1'\. Choose one of smoothed-f1, micro-macro"
+        SettingsError, match=r"rule is 'f1'\. Choose one of expected-f1, smoothed-f1, micro-macro"
     ):
         choose_thresholds(np.zeros((1, 1)), np.ones((1, 1)), rule="f1")
+
+
+def test_the_expected_cut_is_where_the_probability_is_half_the_best_f1():
+    """Two thousand articles whose probability is the sigmoid of the score: F* is about 0.675."""
+    rng = np.random.default_rng(0)
+    scores = rng.normal(-1.5, 2.0, size=(2000, 1))
+    truth = (rng.random((2000, 1)) < 1 / (1 + np.exp(-scores))).astype(float)
+
+    cut = choose_thresholds(scores, truth)[0]
+
+    # sigmoid(-0.674) = 0.338, half of the best F1 of 200,000 articles drawn alike
+    assert cut == pytest.approx(-0.674, abs=0.2)
+
+
+@pytest.mark.parametrize("rule", ["expected-f1", "smoothed-f1", "micro-macro"])
+@pytest.mark.parametrize("allowed", [0.02, 0.05, 0.10])
+def test_no_more_articles_without_a_label_get_one_than_allowed(rule, allowed):
+    """All cuts rise together until the share of false tags is within what is allowed."""
+    rng = np.random.default_rng(1)
+    truth = (rng.random((1000, 3)) < 0.15).astype(float)
+    scores = rng.normal(size=(1000, 3)) + 1.5 * truth
+
+    free = choose_thresholds(scores, truth, rule=rule)
+    kept = choose_thresholds(scores, truth, rule=rule, max_false_tags=allowed)
+
+    untagged = truth.sum(axis=1) == 0
+    assert (scores[untagged] >= free).any(axis=1).mean() > 0.10
+    assert allowed - 0.005 < (scores[untagged] >= kept).any(axis=1).mean() <= allowed
+    assert np.ptp(kept - free) == pytest.approx(0)
+
+
+def test_few_articles_without_a_label_raise_no_cut():
+    """Below fifty their share of false tags says nothing."""
+    truth = np.repeat([[0.0], [1.0]], [40, 60], axis=0)
+    scores = np.linspace(-1, 1, 100)[::-1][:, None]
+
+    capped = choose_thresholds(scores, truth, rule="smoothed-f1", max_false_tags=0.0)
+
+    assert capped == choose_thresholds(scores, truth, rule="smoothed-f1")

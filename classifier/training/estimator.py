@@ -47,8 +47,9 @@ class SectorClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Decides the folds; with an int every fit on the same texts is the same.
     n_jobs : int or None
         How many labels are fitted at once; the result does not depend on it.
-    C, C_per_label, min_df, lead_words, lead_repeats, bigrams, borderline_weight, thresholds, \
-calibration, isotonic_positives, rare_positives, n_folds, min_words, min_coverage
+    C, C_per_label, min_df, lead_words, lead_repeats, bigrams, fold_plurals, borderline_weight, \
+thresholds, max_false_tags, calibration, isotonic_positives, rare_positives, n_folds, min_words, \
+min_coverage
         As in `classifier.Settings`, with the same defaults. `borderline_weight` matters for an
         `Article` whose labels are marked as borderline; its labels themselves come from `y`.
 
@@ -79,8 +80,10 @@ calibration, isotonic_positives, rare_positives, n_folds, min_words, min_coverag
         lead_words: int = 100,
         lead_repeats: int | Sequence[int] = (2, 0),
         bigrams: bool | Sequence[bool] = (False,),
+        fold_plurals: bool = True,
         borderline_weight: float | Sequence[float] = (1.0, 0.5),
-        thresholds: str = "smoothed-f1",
+        thresholds: str = "expected-f1",
+        max_false_tags: float = 0.08,
         calibration: str = "auto",
         isotonic_positives: int = 50,
         rare_positives: int = 10,
@@ -97,8 +100,10 @@ calibration, isotonic_positives, rare_positives, n_folds, min_words, min_coverag
         self.lead_words = lead_words
         self.lead_repeats = lead_repeats
         self.bigrams = bigrams
+        self.fold_plurals = fold_plurals
         self.borderline_weight = borderline_weight
         self.thresholds = thresholds
+        self.max_false_tags = max_false_tags
         self.calibration = calibration
         self.isotonic_positives = isotonic_positives
         self.rare_positives = rare_positives

@@ -33,7 +33,7 @@ def provenance(
             ),
         },
         "trials": [
-            {**vars(candidate), "micro_f1": round(score, 6)}
+            {**vars(candidate), "score": round(score, 6)}
             for candidate, score in choice.trials.items()
         ],
         "corpus": {

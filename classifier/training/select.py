@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.evaluation.metrics import micro_f1
+from classifier.evaluation.metrics import average_precision
 from classifier.training.features import CountedCorpus
 from classifier.training.linear import Candidate, HeldOut, out_of_fold
 from classifier.training.settings import Settings
@@ -48,18 +48,21 @@ def tags_out_of_fold(
     """Return tags of held-out articles, cuts chosen without them; shape of `margins`."""
     if settings.labels == "one":
         return np.asarray(np.arange(Y.shape[1]) == margins.argmax(axis=1)[:, None])
-    return held_out_tags(
-        margins, Y, folds, rule=settings.thresholds, rare_positives=settings.rare_positives
-    )
+    return held_out_tags(margins, Y, folds, **settings.cut_rules)
 
 
-def held_out_score(
-    margins: Matrix, Y: Matrix, folds: NDArray[np.int64], settings: Settings
-) -> float:
-    """Return the micro-F1 of held-out articles (with exactly one label: the accuracy)."""
-    held = folds >= 0
-    given = tags_out_of_fold(margins[held], Y[held], folds[held], settings)
-    return micro_f1(Y[held], given)
+def held_out_score(margins: Matrix, Y: Matrix, *, mode: str) -> float:
+    """Return how well margins rank held-out cells of all labels together.
+
+    It is the average precision over all cells (micro-averaged); with exactly one label an
+    article, the accuracy. Measured on news it agrees with unseen outlets where the F1 at fitted
+    cuts is mostly noise: candidates differ by less than the cuts do from fold to fold.
+    """
+    held = ~np.isnan(margins).any(axis=1)
+    margins, Y = margins[held], Y[held]
+    if mode == "one":
+        return float((margins.argmax(axis=1) == Y.argmax(axis=1)).mean())
+    return float(average_precision(Y.reshape(-1, 1), margins.reshape(-1, 1))[0])
 
 
 @dataclass
@@ -90,7 +93,7 @@ class _Trials:
             for candidate, result in zip(batch, held_out, strict=True):
                 self.results[candidate] = result
                 self.scores[candidate] = held_out_score(
-                    result.margins, self.Y, self.folds, self.settings
+                    result.margins, self.Y, mode=self.settings.labels
                 )
 
     def best(self, candidates: Sequence[Candidate]) -> Candidate:
@@ -199,7 +202,7 @@ def _label_score(trials: _Trials, candidate: Candidate, k: int) -> float:
     """Return the best smoothed F1 of one label at any cut, on its held-out margins."""
     held = trials.folds >= 0
     m, y = trials.results[candidate].margins[held][:, [k]], trials.Y[held][:, [k]]
-    given = m >= choose_thresholds(m, y, rare_positives=0)
+    given = m >= choose_thresholds(m, y, rule="smoothed-f1", rare_positives=0)
     known = ~np.isnan(y)
     tp = (given & (y > 0)).sum()
     return float((2 * tp + 1) / (given[known].sum() + (y[known] > 0).sum() + 2))

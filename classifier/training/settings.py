@@ -44,8 +44,10 @@ class Settings:
         Candidates for the weight of articles whose labeller hesitated.
     auxiliary_weight : tuple of float
         Candidates for the weight of each corpus that is no natural sample.
-    thresholds : {"smoothed-f1", "micro-macro"}
+    thresholds : {"expected-f1", "smoothed-f1", "micro-macro"}
         How cuts are chosen on out-of-fold scores.
+    max_false_tags : float
+        Largest share of held-out articles without a label that the cuts may let through.
     calibration : {"auto", "isotonic", "platt"}
         How margins become probabilities; "auto" takes isotonic from `isotonic_positives` on.
     isotonic_positives : int
@@ -70,7 +72,8 @@ class Settings:
     fold_plurals: bool = True
     borderline_weight: tuple[float, ...] = (1.0, 0.5)
     auxiliary_weight: tuple[float, ...] = (0.3, 1.0)
-    thresholds: str = "smoothed-f1"
+    thresholds: str = "expected-f1"
+    max_false_tags: float = 0.08
     calibration: str = "auto"
     isotonic_positives: int = 50
     rare_positives: int = 10
@@ -91,8 +94,18 @@ class Settings:
         for name, least in _LEAST.items():
             wanted = f"a whole number, at least {least}"
             _check(name, (getattr(self, name),), _is_whole(least), wanted)
+        _check("max_false_tags", (self.max_false_tags,), _is_share, "from 0 to 1")
         if self.min_coverage is not None:
             _check("min_coverage", (self.min_coverage,), _is_share, "from 0 to 1")
+
+    @property
+    def cut_rules(self) -> dict[str, Any]:
+        """What `choose_thresholds` takes."""
+        return {
+            "rule": self.thresholds,
+            "rare_positives": self.rare_positives,
+            "max_false_tags": self.max_false_tags,
+        }
 
     def to_json(self) -> dict[str, object]:
         """Return the settings as JSON types, for the manifest."""
@@ -101,7 +114,7 @@ class Settings:
 
 _CHOICES = {
     "labels": ("several", "one"),
-    "thresholds": ("smoothed-f1", "micro-macro"),
+    "thresholds": ("expected-f1", "smoothed-f1", "micro-macro"),
     "calibration": ("auto", "isotonic", "platt"),
 }
 _LEAST = {

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from classifier.errors import SettingsError
+from classifier.training.calibrate import fit_calibration
 
 __all__ = ["choose_thresholds", "held_out_tags"]
 
-RULES = ("smoothed-f1", "micro-macro")
+RULES = ("expected-f1", "smoothed-f1", "micro-macro")
+
+# With fewer articles without a label, their share of false tags is too rough to act on.
+FEWEST_UNTAGGED = 50
 
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 
 
 def choose_thresholds(
-    scores: Matrix, truth: Matrix, *, rule: str = "smoothed-f1", rare_positives: int = 10
+    scores: Matrix,
+    truth: Matrix,
+    *,
+    rule: str = "expected-f1",
+    rare_positives: int = 10,
+    max_false_tags: float = 1.0,
 ) -> Vector:
     """Return, per label, the cut from which it is given.
 
@@ -26,13 +37,17 @@ def choose_thresholds(
         Out-of-fold scores, never training scores; any scale that all labels share.
     truth : ndarray of shape (n_articles, n_labels)
         1 present, 0 absent, NaN unknown; unknown cells are left out.
-    rule : {"smoothed-f1", "micro-macro"}
-        The best ``(2tp + 1) / (2tp + fp + fn + 2)`` per label, which never collapses to
-        "everything" on a label without positives; or the best sum of micro- and macro-F1 over
-        all labels, by cyclic descent (Lin et al., CIKM 2023).
+    rule : {"expected-f1", "smoothed-f1", "micro-macro"}
+        Half of the best expected F1, the cut in calibrated probability that is best for F1
+        (Lipton et al., ECML 2014); the best ``(2tp + 1) / (2tp + fp + fn + 2)`` per label,
+        which never collapses to "everything" on a label without positives; or the best sum of
+        micro- and macro-F1 over all labels, by cyclic descent (Lin et al., CIKM 2023).
     rare_positives : int
         A label with fewer positives gets no cut below the one that is best for all labels
         pooled: a handful of articles cannot justify a lower one.
+    max_false_tags : float
+        Largest share of the articles known to have no label that may be given one. Where the
+        cuts exceed it, all are raised by the same amount.
 
     Returns
     -------
@@ -47,13 +62,29 @@ def choose_thresholds(
     if rule not in RULES:
         raise SettingsError(f"rule is '{rule}'. Choose one of {', '.join(RULES)}.")
     curves = [_Curve(scores[:, k], truth[:, k]) for k in range(scores.shape[1])]
-    cuts = _micro_macro(curves) if rule == "micro-macro" else _smoothed(curves)
+    cuts = _cuts(rule, curves, scores, truth)
     rare = np.array([curve.n_positive < rare_positives for curve in curves])
     unseen = np.array([len(curve.cuts) == 1 for curve in curves])
     pooled = pooled_cut(scores, truth) if (rare | unseen).any() else np.inf
     cuts[rare] = np.maximum(cuts[rare], pooled)
     cuts[unseen] = pooled
-    return cuts
+    return cuts + _raise(scores - cuts, truth, max_false_tags)
+
+
+def _cuts(rule: str, curves: list[_Curve], scores: Matrix, truth: Matrix) -> Vector:
+    if rule == "expected-f1":
+        return _expected(scores, truth)
+    return _micro_macro(curves) if rule == "micro-macro" else _smoothed(curves)
+
+
+def _raise(excess: Matrix, truth: Matrix, max_false_tags: float) -> float:
+    """Return by how much all cuts must rise to keep to the largest share of false tags."""
+    untagged = (truth == 0).all(axis=1)
+    if max_false_tags >= 1 or untagged.sum() < FEWEST_UNTAGGED:
+        return 0.0
+    strongest = np.sort(excess[untagged].max(axis=1))[::-1]
+    first_refused = strongest[int(max_false_tags * len(strongest))]
+    return max(float(np.nextafter(first_refused, np.inf)), 0.0)
 
 
 def pooled_cut(scores: Matrix, truth: Matrix) -> float:
@@ -63,18 +94,16 @@ def pooled_cut(scores: Matrix, truth: Matrix) -> float:
 
 
 def held_out_tags(
-    scores: Matrix, truth: Matrix, folds: NDArray[np.int64], *, rule: str, rare_positives: int
+    scores: Matrix, truth: Matrix, folds: NDArray[np.int64], **rules: Any
 ) -> NDArray[np.bool_]:
     """Return tags by cuts that were chosen on the other folds; shape of `scores`.
 
-    Rows outside every fold (fold -1) are given nothing.
+    Rows outside every fold (fold -1) are given nothing. `rules` go to `choose_thresholds`.
     """
     given = np.zeros(scores.shape, dtype=bool)
     for fold in range(folds.max() + 1):
         rest, test = (folds >= 0) & (folds != fold), folds == fold
-        cuts = choose_thresholds(
-            scores[rest], truth[rest], rule=rule, rare_positives=rare_positives
-        )
+        cuts = choose_thresholds(scores[rest], truth[rest], **rules)
         given[test] = scores[test] >= cuts
     return given
 
@@ -116,6 +145,22 @@ def _between(ranked: Vector) -> Vector:
     # Between neighbouring floats the mean is one of them; it must not be the lower.
     middle = np.where(middle > lower, middle, upper)
     return np.concatenate([[ranked[0] + 1.0], middle, [ranked[-1] - 1.0]])
+
+
+def _expected(scores: Matrix, truth: Matrix) -> Vector:
+    calibration = fit_calibration(scores, truth)
+    probabilities = calibration(scores)
+    lines = zip(calibration.margins, calibration.probabilities, strict=True)
+    return np.array(
+        [np.interp(_half_expected_f1(probabilities[:, k]), y, x) for k, (x, y) in enumerate(lines)]
+    )
+
+
+def _half_expected_f1(probabilities: Vector) -> float:
+    """Return half of the best smoothed F1 that these probabilities promise at any cut."""
+    ranked = np.sort(probabilities[~np.isnan(probabilities)])[::-1]
+    tp, given = np.append(0.0, np.cumsum(ranked)), np.arange(len(ranked) + 1)
+    return float(((2 * tp + 1) / (given + tp[-1] + 2)).max()) / 2
 
 
 def _smoothed(curves: list[_Curve]) -> Vector:

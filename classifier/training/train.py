@@ -216,9 +216,7 @@ def _base_rates(truth: Matrix) -> Any:
 def _cuts(margins: Matrix, truth: Matrix, settings: Settings) -> NDArray[np.float64]:
     if settings.labels == "one":
         return np.zeros(truth.shape[1])
-    return choose_thresholds(
-        margins, truth, rule=settings.thresholds, rare_positives=settings.rare_positives
-    )
+    return choose_thresholds(margins, truth, **settings.cut_rules)
 
 
 def calibrate(margins: Matrix, truth: Matrix, settings: Settings) -> Calibration:
