@@ -2,6 +2,7 @@
 # make test    install what the tests need and run them
 # make check   ruff, mypy, import layers
 # make model   train models/sectors as it is shipped (needs both corpora)
+# make bench-quality  that, and everything that was tried, and the public sets
 # make readme  renew the output that README.md shows
 # make quality measure the figures in README.md and docs/quality.md
 
@@ -10,7 +11,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ALLSIDES ?=
 
-.PHONY: demo test check model quality readme clean
+.PHONY: demo test check model quality bench-quality readme clean
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -50,6 +51,10 @@ quality: .venv/.installed-dev
 	$(BIN)/classifier corpus fetch news_articles
 	$(BIN)/classifier corpus fetch allsides $(if $(ALLSIDES),--from $(ALLSIDES))
 	$(BIN)/python -m bench.quality
+
+bench-quality: quality
+	$(BIN)/python -m bench.variants
+	$(BIN)/python -m bench.plots
 
 readme: .venv/.installed
 	$(BIN)/python -m bench.readme

@@ -155,14 +155,23 @@ def test_one_mode_gives_exactly_the_best_label():
         ),
     ],
 )
-@pytest.mark.parametrize("mode", ["several", "one"])
-def test_what_cannot_be_judged_gets_base_rates_no_tags_and_a_reason(text, note, mode):
+def test_what_cannot_be_judged_gets_base_rates_no_tags_and_a_reason(text, note):
     """Too few words, or too few known ones: the scores are what any article would get."""
-    [prediction] = tiny_model(mode=mode).predict([text])
+    [prediction] = TINY.predict([text])
 
     assert prediction.note == note
     assert prediction.tags == ()
     assert prediction.scores == BASE_RATES
+
+
+@pytest.mark.parametrize("text", ["", "oil gas pipeline", "Öl und Benzin kosten mehr als je"])
+def test_exactly_one_label_is_given_with_the_remark(text):
+    """Where each article has one label it gets its likeliest, and the reader is warned."""
+    [prediction] = tiny_model(mode="one").predict([text])
+
+    assert prediction.note != ""
+    assert prediction.tags == (max(prediction.scores, key=prediction.scores.__getitem__),)
+    assert sum(prediction.scores.values()) == pytest.approx(1)
 
 
 def test_a_threshold_of_zero_tags_nothing_that_cannot_be_judged():

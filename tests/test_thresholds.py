@@ -10,7 +10,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import f1_score
 
 from classifier.errors import SettingsError
-from classifier.training.thresholds import choose_thresholds, held_out_tags, pooled_cut
+from classifier.training.thresholds import (
+    choose_shift,
+    choose_thresholds,
+    held_out_tags,
+    pooled_cut,
+)
 
 NAN = np.nan
 # Two labels of four articles: one easy, one with a single positive below the pooled cut.
@@ -244,3 +249,19 @@ def test_few_articles_without_a_label_raise_no_cut():
     capped = choose_thresholds(scores, truth, rule="smoothed-f1", max_false_tags=0.0)
 
     assert capped == choose_thresholds(scores, truth, rule="smoothed-f1")
+
+
+def test_margins_of_rare_labels_are_raised_where_that_is_more_often_right():
+    """Two of ten articles are of the rare label and lose by 0.1; the rest win by 0.2."""
+    truth = np.repeat([[1.0, 0.0], [0.0, 1.0]], [8, 2], axis=0)
+    margins = np.repeat([[0.3, 0.0], [0.1, 0.0]], [8, 2], axis=0)
+
+    shift = choose_shift(margins, truth)
+
+    # Shares (8 + 1) / 12 and (2 + 1) / 12; 0.1 times the difference of their logarithms is 0.11.
+    assert_allclose(shift, [0.1 * np.log(12 / 9), 0.1 * np.log(12 / 3)])
+
+
+def test_no_margin_is_raised_without_need():
+    """Everything is right already."""
+    assert choose_shift(np.eye(3), np.eye(3)).tolist() == [0.0, 0.0, 0.0]

@@ -165,8 +165,10 @@ class Model:
         coverage = reading.n_known / np.maximum(reading.n_words, 1)
         for i, article in enumerate(articles):
             note = self._note(int(reading.n_words[i]), int(reading.n_known[i]))
-            row = self.base_rates if note else scores[i]
-            ranked = [] if note else self._ranked(given[i], scores[i], margins[i])
+            # Exactly one label is owed even to a text that cannot be judged.
+            silent = note and self.mode == "several"
+            row = self.base_rates if silent else scores[i]
+            ranked = [] if silent else self._ranked(given[i], scores[i], margins[i])
             yield Prediction(
                 id=article.id,
                 tags=tuple(self.labels[k] for k in ranked),

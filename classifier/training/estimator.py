@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -74,7 +74,7 @@ min_coverage
         self,
         *,
         labels: str = "auto",
-        C: float | Sequence[float] = (0.3, 1.0, 3.0),
+        C: float | Sequence[float] = (0.3, 1.0, 3.0, 10.0),
         C_per_label: bool = False,
         min_df: int = 2,
         lead_words: int = 100,
@@ -83,7 +83,7 @@ min_coverage
         fold_plurals: bool = True,
         borderline_weight: float | Sequence[float] = (1.0, 0.5),
         thresholds: str = "expected-f1",
-        max_false_tags: float = 0.08,
+        max_false_tags: float = 0.075,
         calibration: str = "auto",
         isotonic_positives: int = 50,
         rare_positives: int = 10,
@@ -160,7 +160,7 @@ min_coverage
         """Return the labels of texts in the form of the `y` that was fitted.
 
         Tags are those of `Model.predict`, so a text that the model would not judge (too short,
-        another language) has none. Where every text needs exactly one, it gets the most frequent.
+        another language) has none. Where every text needs exactly one, it gets its likeliest.
 
         Returns
         -------
@@ -221,12 +221,8 @@ min_coverage
         check_is_fitted(self)
         predictions = self.model_.predict(as_texts(X))
         names = self._names()
-        tags = [p.tags or self._without_tags(p.scores) for p in predictions]
-        given = [[name in row for name in names] for row in tags]
+        given = [[name in p.tags for name in names] for p in predictions]
         return np.array(given, dtype=bool).reshape(-1, len(names))
-
-    def _without_tags(self, scores: Mapping[str, float]) -> tuple[str, ...]:
-        return (max(self._names(), key=scores.__getitem__),) if self.model_.mode == "one" else ()
 
     def _names(self) -> list[str]:
         return label_names(self.classes_)

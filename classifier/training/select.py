@@ -157,7 +157,7 @@ def _first_candidate(
     candidate = Candidate(C=1.0, corpus_weights=(1.0,) * len(counted.corpora))
     for axis in axes[:-1]:
         candidate = axis[0](candidate)
-    return replace(candidate, C=settings.C[len(settings.C) // 2])
+    return replace(candidate, C=settings.C[(len(settings.C) - 1) // 2])
 
 
 def choose_candidate(

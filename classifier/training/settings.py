@@ -63,7 +63,7 @@ class Settings:
     """
 
     labels: str = "several"
-    C: tuple[float, ...] = (0.3, 1.0, 3.0)
+    C: tuple[float, ...] = (0.3, 1.0, 3.0, 10.0)
     C_per_label: bool = False
     min_df: int = 2
     lead_words: int = 100
@@ -73,7 +73,7 @@ class Settings:
     borderline_weight: tuple[float, ...] = (1.0, 0.5)
     auxiliary_weight: tuple[float, ...] = (0.3, 1.0)
     thresholds: str = "expected-f1"
-    max_false_tags: float = 0.08
+    max_false_tags: float = 0.075
     calibration: str = "auto"
     isotonic_positives: int = 50
     rare_positives: int = 10

@@ -23,7 +23,7 @@ from classifier.training.linear import article_weights, fit_linear, fold_idf
 from classifier.training.provenance import provenance
 from classifier.training.select import Choice, choose_candidate, n_candidates
 from classifier.training.settings import Settings
-from classifier.training.thresholds import choose_thresholds
+from classifier.training.thresholds import choose_shift, choose_thresholds
 
 __all__ = ["count_articles", "fit_model", "train"]
 
@@ -114,6 +114,9 @@ def fit_model(
     held = folds >= 0
     margins, truth = choice.held_out.margins[held], Y[held]
     model = _final_fit(counted, Y, choice, settings, jobs=jobs)
+    if settings.labels == "one":
+        shift = choose_shift(margins, truth)
+        margins, model["bias"] = margins + shift, model["bias"] + shift
     tick()
     figures = quality_figures(margins, truth, folds[held], counted.groups[held], labels, settings)
     return Model(
