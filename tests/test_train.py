@@ -331,7 +331,7 @@ def test_exactly_one_label_is_asked_of_every_article(labels, found):
         (QUICK, 3 * 1 + 1),
         (Settings(min_df=1, n_folds=3, C=(0.3, 1.0, 3.0), lead_repeats=(1, 0)), 3 * 4 + 1),
         (Settings(min_df=1, n_folds=3, C=(0.3, 3.0), C_per_label=True, bigrams=(False, True)), 13),
-        (Settings(min_df=1, n_folds=3, lead_words=0, lead_repeats=(2, 1, 0)), 3 * 3 + 1),
+        (Settings(min_df=1, n_folds=3, lead_words=0, lead_repeats=(2, 1, 0)), 3 * 4 + 1),
     ],
     ids=["one candidate", "four", "per label", "no lead"],
 )
