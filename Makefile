@@ -53,6 +53,8 @@ quality: .venv/.installed-dev
 	$(BIN)/python -m bench.quality
 
 bench-quality: quality
+	$(BIN)/python -m bench.public_sets
+	$(BIN)/python -m bench.many_labels
 	$(BIN)/python -m bench.variants
 	$(BIN)/python -m bench.plots
 
