@@ -112,7 +112,7 @@ def settled(settings: Settings, model: Model) -> Settings:
     """Return the settings with what the training of `model` chose as their only candidates."""
     chosen: Any = model.info["chosen"]
     names = ("lead_repeats", "bigrams", "borderline_weight")
-    found = {name: (chosen[name],) for name in names if name in chosen}
+    found: dict[str, Any] = {name: (chosen[name],) for name in names if name in chosen}
     return replace(settings, C=(float(np.ravel(list(chosen["C"].values()))[0]),), **found)
 
 
