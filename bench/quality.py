@@ -67,7 +67,7 @@ class Split:
 def main() -> None:
     """Measure everything and write the results, the tables and the README's part."""
     counted, plain_counted = counted_corpora(Settings()), counted_corpora(BASELINE)
-    labels = tuple(sorted({label for known in counted.known for label in known}))
+    labels = counted.label_names
     Y = truth_matrix(counted.labels, labels)
     splits = list(all_splits(counted, Y))
     jobs = [(split, plain) for split in splits for plain in (False, True)]
@@ -99,7 +99,7 @@ def corrections(counted, plain_counted, splits, jobs, outcomes):  # type: ignore
         for plain in (False, True)
     )
     before = [(split, plain) for split in unseen for plain in (False, True)]
-    names = tuple(sorted({label for known in counted.known for label in known}))
+    names = counted.label_names
     truths = {
         "corrected": truth_matrix(counted.labels, names),
         "before": truth_matrix(former[False].labels, names),

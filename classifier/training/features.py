@@ -78,6 +78,11 @@ class CountedCorpus:
         return replace(self, **picked)
 
     @property
+    def label_names(self) -> tuple[str, ...]:
+        """Every label that some corpus knows, sorted."""
+        return tuple(sorted(frozenset().union(*self.known)))
+
+    @property
     def is_pair(self) -> NDArray[np.bool_]:
         """Which terms are pairs of tokens; shape (n_terms,)."""
         return np.array([" " in term for term in self.vocabulary], dtype=bool)

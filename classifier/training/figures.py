@@ -11,7 +11,7 @@ from classifier.evaluation.metrics import (
     false_tag_rate,
     per_label,
 )
-from classifier.training.calibrate import fit_calibration, fit_softmax
+from classifier.training.calibrate import calibrate
 from classifier.training.select import tags_out_of_fold
 from classifier.training.settings import Settings
 
@@ -63,16 +63,7 @@ def held_out_probabilities(
     probabilities = np.full(margins.shape, np.nan)
     for fold in range(folds.max() + 1):
         rest, test = folds != fold, folds == fold
-        if settings.labels == "one":
-            probabilities[test] = fit_softmax(margins[rest], truth[rest])(margins[test])
-        else:
-            calibration = fit_calibration(
-                margins[rest],
-                truth[rest],
-                method=settings.calibration,
-                isotonic_positives=settings.isotonic_positives,
-            )
-            probabilities[test] = calibration(margins[test])
+        probabilities[test] = calibrate(margins[rest], truth[rest], settings)(margins[test])
     return probabilities
 
 

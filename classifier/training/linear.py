@@ -83,12 +83,14 @@ def fit_label(X: sp.csr_matrix, y: Vector, C: float, weights: Vector) -> tuple[V
     fast on news as its primal one at a smaller error.
     """
     known = ~np.isnan(y)
-    present = y[known] > 0
+    if not known.all():  # a copy of all rows is only made where some are left out
+        X, y, weights = X[known], y[known], weights[known]
+    present = y > 0
     if present.all() or not present.any():
         return np.zeros(X.shape[1]), 1.0 if present.any() else -1.0
     svm = LinearSVC(C=C, dual=True, tol=1e-3, max_iter=20_000, random_state=0)
     with _ONE_FIT:
-        svm.fit(X[known], present, sample_weight=weights[known])
+        svm.fit(X, present, sample_weight=weights)
     return svm.coef_[0], float(svm.intercept_[0])
 
 

@@ -188,14 +188,14 @@ def choose_candidate(
 def _choose_per_label(trials: _Trials, best: Candidate) -> tuple[tuple[float, ...], HeldOut]:
     candidates = [replace(best, C=C) for C in trials.settings.C]
     trials.run(candidates)
-    margins = best_margins = trials.results[best].margins.copy()
-    chosen = [best.C] * margins.shape[1]
+    margins = trials.results[best].margins.copy()
+    chosen = []
     for k in range(margins.shape[1]):
-        scores = [_label_score(trials, c, k) for c in [best, *candidates]]
-        winner = [best, *candidates][int(np.argmax(scores))]
-        chosen[k] = winner.C
+        # best stands first, so that it stays where another C is no better
+        winner = max([best, *candidates], key=lambda c: _label_score(trials, c, k))
+        chosen.append(winner.C)
         margins[:, k] = trials.results[winner].margins[:, k]
-    return tuple(chosen), replace(trials.results[best], margins=best_margins)
+    return tuple(chosen), replace(trials.results[best], margins=margins)
 
 
 def _label_score(trials: _Trials, candidate: Candidate, k: int) -> float:

@@ -13,10 +13,9 @@ from classifier.corpus.corpus import Corpus
 from classifier.corpus.labels import truth_matrix
 from classifier.corpus.split import stratified_folds
 from classifier.errors import CorpusError
-from classifier.model.calibration import Calibration
 from classifier.model.model import Model
 from classifier.model.tokenize import Analyzer
-from classifier.training.calibrate import fit_calibration, fit_softmax
+from classifier.training.calibrate import calibrate
 from classifier.training.features import CountedCorpus, count_corpora, tfidf
 from classifier.training.figures import quality_figures
 from classifier.training.linear import article_weights, fit_linear, fold_idf
@@ -105,11 +104,11 @@ def fit_model(
     progress: Progress = no_progress,
 ) -> Model:
     """Choose, fit, cut and calibrate on counted articles."""
-    labels = _label_names(counted)
+    labels = counted.label_names
     Y = truth_matrix(counted.labels, labels, [k or frozenset(labels) for k in counted.known])
     _check(counted, Y, labels, settings)
     folds = natural_folds(counted, Y, settings)
-    tick = _ticker(progress, (n_candidates(counted, settings)) * settings.n_folds + 1)
+    tick = _ticker(progress, n_candidates(counted, settings) * settings.n_folds + 1)
     choice = choose_candidate(counted, Y, folds, settings, jobs=jobs, tick=tick)
     held = folds >= 0
     margins, truth = choice.held_out.margins[held], Y[held]
@@ -137,10 +136,6 @@ def fit_model(
         name=name,
         info=provenance(counted, Y, choice, settings, labels) | {"figures": figures},
     )
-
-
-def _label_names(counted: CountedCorpus) -> tuple[str, ...]:
-    return tuple(sorted({label for known in counted.known for label in known}))
 
 
 def natural_folds(counted: CountedCorpus, Y: Matrix, settings: Settings) -> NDArray[np.int64]:
@@ -220,18 +215,6 @@ def _cuts(margins: Matrix, truth: Matrix, settings: Settings) -> NDArray[np.floa
     if settings.labels == "one":
         return np.zeros(truth.shape[1])
     return choose_thresholds(margins, truth, **settings.cut_rules)
-
-
-def calibrate(margins: Matrix, truth: Matrix, settings: Settings) -> Calibration:
-    """Fit the calibration that the settings ask for on out-of-fold margins."""
-    if settings.labels == "one":
-        return fit_softmax(margins, truth)
-    return fit_calibration(
-        margins,
-        truth,
-        method=settings.calibration,
-        isotonic_positives=settings.isotonic_positives,
-    )
 
 
 def _min_coverage(choice: Choice, held: NDArray[np.bool_], settings: Settings) -> float:
