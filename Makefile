@@ -3,6 +3,8 @@
 # make check   ruff, mypy, import layers
 # make model   train models/sectors as it is shipped (needs both corpora)
 # make bench-quality  that, and everything that was tried, and the public sets
+# make kernel  compile the kernel in place, after a change of it
+# make sanitize  its tests under the address and undefined-behaviour sanitizers (gcc)
 # make readme  renew the output that README.md shows
 # make quality measure the figures in README.md and docs/quality.md
 
@@ -11,7 +13,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ALLSIDES ?=
 
-.PHONY: demo test check model quality bench-quality readme clean
+.PHONY: demo test check model quality bench-quality readme kernel sanitize clean
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -46,6 +48,7 @@ model: .venv/.installed
 	$(BIN)/classifier corpus fetch news_articles
 	$(BIN)/classifier corpus fetch allsides $(if $(ALLSIDES),--from $(ALLSIDES))
 	$(BIN)/classifier train news_articles --auxiliary allsides --auxiliary data/house --out models/sectors --jobs 2
+	$(BIN)/python -m bench.quality --pages
 
 quality: .venv/.installed-dev
 	$(BIN)/classifier corpus fetch news_articles
@@ -57,6 +60,21 @@ bench-quality: quality
 	$(BIN)/python -m bench.many_labels
 	$(BIN)/python -m bench.variants
 	$(BIN)/python -m bench.plots
+
+kernel: .venv/.installed-dev
+	$(BIN)/python setup.py --quiet build_ext --inplace --force
+
+# Apart from the package in use: a sanitized module loads only where the sanitizer is loaded first.
+# Python itself never frees all of its memory, so leaks are looked for elsewhere.
+sanitize: .venv/.installed-dev
+	mkdir -p build/sanitized
+	tar -cf - --exclude=__pycache__ classifier models tests data setup.py pyproject.toml | tar -xf - -C build/sanitized
+	rm -f build/sanitized/classifier/model/_kernel.c build/sanitized/classifier/model/_kernel.*.so
+	cd build/sanitized && CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all -g -O1" \
+		$(CURDIR)/$(BIN)/python setup.py --quiet build_ext --inplace
+	cd build/sanitized && LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+		ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
+		$(CURDIR)/$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_kernel.py tests/test_model.py -k "not memory"
 
 readme: .venv/.installed
 	$(BIN)/python -m bench.readme

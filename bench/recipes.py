@@ -37,10 +37,12 @@ def plurals_folded(document: Document) -> list[str]:
     return [singular(word) for word in document.words]
 
 
-def lead(tokens: list[str], document: Document, *, length: int = 100, repeats: int = 2) -> Counter:  # type: ignore[type-arg]
-    """Count all tokens, the first ones `repeats` times more."""
+def lead(  # type: ignore[no-untyped-def]
+    tokens: list[str], document: Document, *, length: int = 100, divisor: int = 5, repeats: int = 2
+):
+    """Count all tokens, the first `length` but at most one in `divisor` `repeats` times more."""
     counts = Counter(tokens)
-    for token in tokens[:length]:
+    for token in tokens[: min(length, -(-len(tokens) // divisor))]:
         counts[token] += repeats
     return counts
 
@@ -61,6 +63,7 @@ class Recipe:
     weigh: Callable[[list[str], Document], Counter] = lead  # type: ignore[type-arg]
     min_df: int = 2
     tf: Callable[[Vector], Vector] = field(default=lambda counts: 1 + np.log(counts))
+    idf: str = "bm25"
     pivot: float = 1.0
     best_terms: int = 0
     hashed: int = 0
@@ -112,7 +115,7 @@ def compounds_kept(document: Document) -> list[str]:
 
 
 def title_only(tokens: list[str], document: Document) -> Counter:  # type: ignore[type-arg]
-    return lead(tokens, document, length=document.n_title, repeats=3)
+    return lead(tokens, document, length=document.n_title, divisor=1, repeats=3)
 
 
 def decaying(tokens: list[str], document: Document) -> Counter:  # type: ignore[type-arg]
@@ -182,6 +185,7 @@ PLAIN = Recipe(
     "plain baseline",
     tokens=words,
     weigh=partial(lead, repeats=0),
+    idf="smooth",
     borderline=1.0,
     corpora=(),
     rule="smoothed-f1",
@@ -191,8 +195,10 @@ NO_HOUSE, NO_ALLSIDES = (("allsides", 0.3),), (("house", 1.0),)
 RECIPES = (
     Recipe("text: no weight on the lead", weigh=partial(lead, repeats=0)),
     Recipe("text: weight on the headline alone", weigh=title_only),
-    Recipe("text: lead of 50 words", weigh=partial(lead, length=50)),
-    Recipe("text: lead of 200 words", weigh=partial(lead, length=200)),
+    Recipe("text: lead of 50 words at most", weigh=partial(lead, length=50)),
+    Recipe("text: lead of 200 words at most", weigh=partial(lead, length=200)),
+    Recipe("text: lead of 100 words in short articles too", weigh=partial(lead, divisor=1)),
+    Recipe("text: lead of a tenth at most", weigh=partial(lead, divisor=10)),
     Recipe("text: lead counted 4 times more", weigh=partial(lead, repeats=4)),
     Recipe("text: weight decaying with position", weigh=decaying),
     Recipe("text: first 200 words only", tokens=partial(first, length=200)),
@@ -207,6 +213,7 @@ RECIPES = (
     Recipe("terms: in at least 1 article", min_df=1),
     Recipe("terms: in at least 3 articles", min_df=3),
     Recipe("terms: in at least 5 articles", min_df=5),
+    Recipe("terms: idf with 1 added, as scikit-learn's", idf="smooth"),
     Recipe("terms: raw counts", tf=lambda counts: counts),
     Recipe("terms: square root of counts", tf=np.sqrt),
     Recipe("terms: BM25 saturation", tf=lambda counts: 2.2 * counts / (counts + 1.2)),

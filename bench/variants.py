@@ -33,6 +33,7 @@ from classifier.evaluation.metrics import (
     micro_f1,
 )
 from classifier.training.calibrate import fit_calibration
+from classifier.training.features import inverse_document_frequencies
 from classifier.training.thresholds import choose_thresholds
 
 ROOT = Path(__file__).parent.parent
@@ -78,8 +79,7 @@ def hash_of(term: str) -> int:
 
 def weighted(counts: sp.csr_matrix, train: Rows, recipe: Recipe, Y: Matrix) -> sp.csr_matrix:
     """Return tf-idf of all rows with document frequencies of the training rows."""
-    df = np.bincount(counts[train].indices, minlength=counts.shape[1])
-    idf = np.where(df >= recipe.min_df, np.log((1 + len(train)) / (1 + df)) + 1, 0.0)
+    idf = inverse_document_frequencies(counts[train], recipe.min_df, form=recipe.idf)
     values = recipe.tf(counts.data) * idf[counts.indices]
     rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
     norms = np.sqrt(np.bincount(rows, weights=values**2, minlength=counts.shape[0]))

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from classifier.corpus.fetch import load_corpus
     from classifier.corpus.read import read_articles
     from classifier.corpus.read_options import ReadOptions
+    from classifier.corpus.split import split_corpus
     from classifier.errors import ClassifierError
+    from classifier.evaluation.compare import compare
+    from classifier.evaluation.evaluate import evaluate
     from classifier.model.export import export_joblib
     from classifier.model.model import Model
     from classifier.model.prediction import Contribution, Explanation, Prediction
@@ -39,6 +42,8 @@ _HOMES = {
     "SectorClassifier": "classifier.training.estimator",
     "Settings": "classifier.training.settings",
     "article_text": "classifier.text",
+    "compare": "classifier.evaluation.compare",
+    "evaluate": "classifier.evaluation.evaluate",
     "export_joblib": "classifier.model.export",
     "load": "classifier.serving.score",
     "load_corpus": "classifier.corpus.fetch",
@@ -47,6 +52,7 @@ _HOMES = {
     "read_settings": "classifier.training.settings",
     "save_model": "classifier.model.store",
     "score": "classifier.serving.score",
+    "split_corpus": "classifier.corpus.split",
     "tag": "classifier.serving.score",
     "train": "classifier.training.train",
 }
@@ -64,6 +70,8 @@ __all__ = [
     "SectorClassifier",
     "Settings",
     "article_text",
+    "compare",
+    "evaluate",
     "export_joblib",
     "load",
     "load_corpus",
@@ -72,6 +80,7 @@ __all__ = [
     "read_settings",
     "save_model",
     "score",
+    "split_corpus",
     "tag",
     "train",
 ]

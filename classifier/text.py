@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import cache
 
 from classifier.article import Article
 
@@ -18,6 +19,12 @@ TEXT_RULES_VERSION: int = 1  # raised whenever any article turns into something 
 
 # A UTF-8 lead byte and a continuation byte, as Windows-1252 or Latin-1 shows them.
 _MOJIBAKE = re.compile("[Â-ô][\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]")
+
+# Nearly all of nearly every text: what to leave out to look at the rest alone.
+_COMMON = bytes(range(0x20, 0x7F)) + b"\n"
+# Printable, and in normal form C next to anything.
+_SOUND = re.compile("[\xa1-\xac\xae-\u02ff\u2010-\u2027\u2030-\u205e\u20a0-\u20c0\u2122]*")
+_LOOSE_LINE = re.compile("\n(?: |\n\n|(?<= \n))")
 
 # Soft hyphen, zero-width space, byte order mark; then direction marks and isolates.
 _INVISIBLE = (0xAD, 0x200B, 0xFEFF, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x206A))
@@ -43,9 +50,9 @@ _WEEKDAY = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
 _NAME_ENDS = f"(?![\\w'’&/-])(?! (?!{_WEEKDAY})[A-Z&])"
 # One pattern a verb: a fixed beginning is found many times faster than one of several.
 _CREDITS_AFTER = {
-    verb: re.compile(f"{verb}(?: (?:[Tt]he )?{_AGENCY})++{_NAME_ENDS}")
+    verb: f"{verb}(?: (?:[Tt]he )?{_AGENCY})++{_NAME_ENDS}"
     for verb in ("told", "tells", "informed", "interview with", "reported by")
-} | {"reports": re.compile(f"reports(?: {_AGENCY})++(?=[.,;\n])")}
+} | {"reports": f"reports(?: {_AGENCY})++(?=[.,;\n])"}
 _CREDIT_BEFORE = re.compile(f", {_AGENCY} (?=report(?:s|ed)(?:[.,]| citing ))")
 
 _UPPER = "A-Z\u00c0-\u00de\u0100-\u0130\u018f\u0400-\u042f"
@@ -129,7 +136,7 @@ _PROMOTION = re.compile(f"[-–—*•|>]{{0,3}} ?(?:{'|'.join(_PROMOTIONS)})")
 
 def with_mojibake_repaired(text: str) -> str:
     """Return `text` with UTF-8 that was read as Windows-1252 or Latin-1 read rightly."""
-    if text.isascii() or not _MOJIBAKE.search(text):
+    if not _has_mojibake(text):
         return text
     from ftfy import fix_encoding
 
@@ -138,13 +145,27 @@ def with_mojibake_repaired(text: str) -> str:
     return "\n".join(fix_encoding(line) if _MOJIBAKE.search(line) else line for line in lines)
 
 
+def _has_mojibake(text: str) -> bool:
+    # neighbours that are none of the common characters are neighbours in what is left of them
+    return not text.isascii() and bool(_MOJIBAKE.search(_uncommon(text)) and _MOJIBAKE.search(text))
+
+
+def _uncommon(text: str) -> str:
+    """Return the characters of `text` but printable ASCII and line ends, in order."""
+    return (
+        text.encode("utf-8", "surrogatepass")
+        .translate(None, _COMMON)
+        .decode("utf-8", "surrogatepass")
+    )
+
+
 def printable(text: str) -> str:
     r"""Return `text` with ``\n`` line ends, other controls as spaces, invisible marks gone.
 
     Surrogate pairs become their character, lone surrogates U+FFFD.
     """
     # Far cheaper than a search for what is not.
-    if text.replace("\n", " ").isprintable():
+    if _uncommon(text).isprintable():
         return text
     text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_UNPRINTABLE)
@@ -160,18 +181,27 @@ def composed(text: str) -> str:
 
 def spaced_once(text: str) -> str:
     """Return `text` with single spaces, single or double line ends, and no blank edges."""
-    plain = text.isascii() or text.replace("\n", " ").isprintable()
-    if plain and not any(run in text for run in ("  ", "\n ", " \n", "\n\n\n", "\t")):
-        return text.strip()
-    lines = "\n".join(" ".join(line.split()) for line in text.split("\n"))
-    return re.sub("\n{3,}", "\n\n", lines).strip()
+    if not _uncommon(text).isprintable():
+        text = "\n".join([" ".join(line.split()) for line in text.split("\n")])
+    # what is printable has no spaces but these
+    while "  " in text:
+        text = text.replace("  ", " ")
+    if _LOOSE_LINE.search(text):
+        text = re.sub("\n{3,}", "\n\n", text.replace(" \n", "\n").replace("\n ", "\n"))
+    return text.strip()
 
 
 def without_credits(text: str) -> str:
     """Return `text` without the agency in "told Reuters that" and in ", TASS reports."."""
-    for verb, credit in _CREDITS_AFTER.items():
-        text = credit.sub(verb, text) if f"{verb} " in text else text
+    for verb in _CREDITS_AFTER:
+        text = _credit_after(verb).sub(verb, text) if f"{verb} " in text else text
     return _CREDIT_BEFORE.sub(", ", text)
+
+
+@cache
+def _credit_after(verb: str) -> re.Pattern[str]:
+    # compiled when it is needed: together they take longer than tagging an article
+    return re.compile(_CREDITS_AFTER[verb])
 
 
 def without_opening(text: str) -> str:
@@ -209,6 +239,7 @@ STEPS: tuple[Callable[[str], str], ...] = (
 # The first four mend characters, in titles too; the others know what a body looks like.
 _CHARACTER_STEPS = STEPS[:4]
 _BODY_STEPS = STEPS[4:]
+_PASSED_BY_SOUND = 3
 
 
 def article_text(article: Article | str) -> str:
@@ -232,7 +263,7 @@ def article_text(article: Article | str) -> str:
     """
     if isinstance(article, str):
         return _applied(STEPS, article)
-    title = " ".join(_applied(_CHARACTER_STEPS, article.title).split())
+    title = " ".join(_applied(_CHARACTER_STEPS, article.title).split()) if article.title else ""
     body = _applied(_CHARACTER_STEPS, article.text)
     body = _applied(_BODY_STEPS, f"{body}\n".removeprefix(f"{title}\n").strip())
     doubled = body.startswith(title) and not body[len(title) :][:1].isalnum()
@@ -242,8 +273,15 @@ def article_text(article: Article | str) -> str:
 def _applied(steps: tuple[Callable[[str], str], ...], text: str) -> str:
     while True:
         before = text
-        for step in steps:
+        passed = _PASSED_BY_SOUND if steps[0] is STEPS[0] and _is_sound(text) else 0
+        for step in steps[passed:]:
             text = step(text)
         # One repair can uncover the next; sound text never comes round again.
-        if text.isascii() or text == before or not _MOJIBAKE.search(text):
+        if text == before or not _has_mojibake(text):
             return text
+
+
+def _is_sound(text: str) -> bool:
+    """Return whether the steps before `spaced_once` would find nothing to mend."""
+    rest = _uncommon(text)
+    return not rest or (_SOUND.fullmatch(rest) is not None and not _MOJIBAKE.search(rest))

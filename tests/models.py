@@ -37,6 +37,7 @@ def tiny_model(
     lead_repeats: int = 0,
     bigrams: bool = False,
     fold_plurals: bool = False,
+    lead_divisor: int = 1,
 ) -> Model:
     """Return a model of 12 words (and 2 pairs with `bigrams`) and 3 labels."""
     rows = dict(sorted((TERMS | (PAIRS if bigrams else {})).items()))
@@ -54,7 +55,7 @@ def tiny_model(
         cuts=np.array([0.125, 0.0, 0.3125]),
         base_rates=np.array([0.25, 0.125, 0.0625]),
         calibration=Softmax(1.5) if mode == "one" else lines,
-        analyzer=Analyzer(lead_words, lead_repeats, bigrams, fold_plurals),
+        analyzer=Analyzer(lead_words, lead_repeats, bigrams, fold_plurals, lead_divisor),
         mode=mode,
         name="tiny",
         info={"seed": 7, "corpus": {"name": "invented", "n_articles": 40}},

@@ -6,6 +6,7 @@ from importlib.metadata import version
 import numpy as np
 import pytest
 
+from classifier.model.compiled import kernel_status
 from classifier.model.store import load_model, save_model
 from tests.command_line import run, run_process, save_tiny, unhashed
 from tests.models import tiny_model
@@ -23,7 +24,8 @@ def test_info_tells_what_a_model_is(model):
 
     assert outcome.code == 0
     assert unhashed(outcome.out) == (
-        "tiny@HASH: any number of energy, diplomacy, culture; 12 terms\n\nno figures are recorded\n"
+        "tiny@HASH: any number of energy, diplomacy, culture; 12 terms\n"
+        f"kernel: {kernel_status()}\n\nno figures are recorded\n"
     )
 
 

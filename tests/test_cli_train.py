@@ -175,7 +175,7 @@ def test_a_model_and_the_remains_of_a_save_are_replaced(tmp_path, quick):
 
     assert (first.code, second.code) == (0, 0)
     assert load(old).labels == ("culture", "diplomacy", "energy", "parliament", "technology")
-    assert len(list(cut_short.iterdir())) == 5
+    assert len(list(cut_short.iterdir())) == 6
 
 
 def test_progress_is_drawn_on_a_terminal_alone(tmp_path, quick):

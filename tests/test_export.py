@@ -40,6 +40,8 @@ MODELS = [
     tiny_model(mode="one", lead_words=2, lead_repeats=3, bigrams=True),
     one_label_model(),
     tiny_model(lead_words=3, lead_repeats=1, bigrams=True, fold_plurals=True),
+    tiny_model(lead_words=3, lead_repeats=2, lead_divisor=2),
+    tiny_model(lead_words=2, lead_repeats=1, lead_divisor=5, bigrams=True, fold_plurals=True),
 ]
 PIPELINES = [(model, sklearn_pipeline(model)) for model in MODELS]
 WORD = st.sampled_from(

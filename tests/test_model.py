@@ -331,7 +331,7 @@ def test_more_words_than_are_remembered_are_still_read(monkeypatch):
     monkeypatch.setattr("classifier.model.reading.REMEMBERED_WORDS", 2)
     model = tiny_model()
 
-    assert_array_equal(model.margins([MIXED_TEXT]), expected)
+    assert_array_equal(model.margins_of(model.read_by_dict([MIXED_TEXT])), expected)
     assert len(model.word_ids) == 2
 
 

@@ -8,10 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
 
+from classifier.article import Article, Labels
 from classifier.corpus.split import (
+    SplitOptions,
     leave_one_source_out,
+    outlet_folds,
+    outlet_split,
     random_split,
+    split_corpus,
     stratified_folds,
+    stratified_split,
+    time_folds,
     time_split,
 )
 from classifier.errors import CorpusError, SettingsError
@@ -320,3 +327,155 @@ def test_a_corpus_of_one_source_is_refused():
     """There is nothing else to train on."""
     with pytest.raises(CorpusError, match="leave_one_source_out: 0 articles to train on"):
         next(leave_one_source_out(["A", "A"]))
+
+
+def test_a_stratified_split_has_the_same_share_of_each_label_on_both_sides():
+    """Of forty and of ten articles a fifth is eight and two."""
+    truth = np.zeros((100, 2))
+    truth[:40, 0] = 1
+    truth[30:40, 1] = 1
+
+    train, test = stratified_split(truth, test_share=0.2, seed=3)
+
+    assert (len(train), len(test)) == (80, 20)
+    assert truth[test].sum(axis=0).tolist() == [8, 2]
+
+
+@settings(max_examples=60, deadline=None)
+@given(corpus=corpora(), share=st.sampled_from([0.1, 0.3, 0.5]), seed=st.integers(0, 5))
+def test_a_stratified_split_divides_no_group_and_loses_no_article(corpus, share, seed):
+    """Every article is on one side, and the test side exceeds its share by less than a group."""
+    truth, groups, _ = corpus
+
+    train, test = stratified_split(truth, groups, test_share=share, seed=seed)
+
+    assert sorted([*train, *test]) == list(range(len(truth)))
+    assert split_groups(groups, train, test) == set()
+    assert len(test) < share * len(truth) + 1 + np.unique(groups, return_counts=True)[1].max()
+
+
+def test_the_smallest_corpus_still_has_two_sides():
+    """Of two articles one is tested on, whatever a fifth of two is."""
+    assert [len(side) for side in stratified_split(np.zeros((2, 1)))] == [1, 1]
+    with pytest.raises(CorpusError, match="0 articles to train on and 1 to test on, out of 1"):
+        stratified_split(np.zeros((1, 1)))
+    with pytest.raises(CorpusError, match="out of 0"):
+        stratified_split(np.zeros((0, 1)))
+
+
+def test_folds_by_time_chain_forward():
+    """Three blocks of two days: train on the first, then on the first two."""
+    folds = list(time_folds([*MONTHS[:6], ""], n_folds=2))
+
+    assert [(train.tolist(), test.tolist()) for train, test in folds] == [
+        ([0, 1, 6], [2, 3]),
+        ([0, 1, 2, 3, 6], [4, 5]),
+    ]
+
+
+def test_a_crowded_day_is_one_block():
+    """Nine articles of one day are tested on together, and each other block has a day."""
+    dates = ["2020-01-01", "2020-01-02", *["2020-01-03"] * 9, "2020-01-04"]
+
+    folds = list(time_folds(dates, n_folds=3))
+
+    assert [test.tolist() for _, test in folds] == [[1], [2, 3, 4, 5, 6, 7, 8, 9, 10], [11]]
+
+
+def test_folds_by_time_need_more_days_than_folds():
+    """The message says how many days there are and how many it takes."""
+    with pytest.raises(CorpusError, match=r"3 different days cannot make 3 folds.*takes 4"):
+        list(time_folds(MONTHS[:3], n_folds=3))
+    with pytest.raises(SettingsError, match="n_folds is 1"):
+        list(time_folds(MONTHS, n_folds=1))
+
+
+@settings(max_examples=60, deadline=None)
+@given(corpus=corpora(), n_folds=st.integers(2, 4))
+def test_folds_by_time_never_train_on_what_comes_later(corpus, n_folds):
+    """Days trained on come before days tested on, and no near-duplicate crosses over."""
+    _, groups, dates = corpus
+    groups = np.where(np.arange(len(dates)) < 6, groups, groups % 3)
+
+    folds = list(time_folds(dates, n_folds=n_folds, groups=groups))
+
+    assert len(folds) == n_folds
+    tested = np.concatenate([test for _, test in folds])
+    assert len(set(tested.tolist())) == len(tested)
+    for train, test in folds:
+        assert max(dates[i] for i in train) < min(dates[i] for i in test)
+        assert split_groups(groups, train, test) == set()
+
+
+def test_outlets_are_drawn_until_the_share_is_met():
+    """Of five outlets of equal size, a share of 0.4 takes two; other seeds take others."""
+    sources = list("ABCDE") * 4
+
+    sides = [outlet_split(sources, test_share=0.4, seed=seed)[1] for seed in range(6)]
+
+    assert {len(test) for test in sides} == {8}
+    assert {len({sources[i] for i in test}) for test in sides} == {2}
+    assert len({tuple(test.tolist()) for test in sides}) > 1
+
+
+def test_the_smallest_outlet_is_tested_on_when_all_are_too_large():
+    """Two outlets, a share of 0.1: half or none; the smaller one is taken."""
+    train, test = outlet_split(["A"] * 6 + ["B"] * 4 + [""], test_share=0.1)
+
+    assert test.tolist() == [6, 7, 8, 9]
+    assert train.tolist() == [0, 1, 2, 3, 4, 5, 10]
+
+
+def test_outlet_folds_test_each_outlet_once_and_level_the_labels():
+    """Two outlets have all of a label, and land in different folds."""
+    sources = [name for name in "ABCDEF" for _ in range(5)]
+    truth = np.zeros((30, 1))
+    truth[:10] = 1
+
+    folds = list(outlet_folds(sources, truth, n_folds=2))
+
+    assert [len(test) for _, test in folds] == [15, 15]
+    assert [truth[test].sum() for _, test in folds] == [5, 5]
+    assert sorted(i for _, test in folds for i in test) == list(range(30))
+
+
+def test_split_corpus_is_for_articles_and_reads_them_once():
+    """A generator of articles gives positions, of which near-duplicates share a side."""
+    story = " ".join(f"word{i}" for i in range(40))
+    texts = [story, f"{story} more", *(" ".join(f"w{i}x{k}" for k in range(9)) for i in range(8))]
+    labels = Labels(frozenset({"energy"}))
+
+    splits = split_corpus((Article(text, labels=labels) for text in texts), folds=3, seed=2)
+
+    assert [split.name for split in splits] == ["fold-1", "fold-2", "fold-3"]
+    assert sorted(i for split in splits for i in split.test) == list(range(10))
+    assert [np.isin([0, 1], split.test).sum() for split in splits].count(2) == 1
+    assert [len(split.left_out) for split in splits] == [0, 0, 0]
+
+
+def test_a_corpus_split_by_time_tells_left_out_from_later():
+    """A reprint that would be trained on is left out; an article of a later block is not."""
+    story = " ".join(f"word{i}" for i in range(40))
+    texts = [story, "one", "two", story, "three", "four"]
+    articles = [Article(text, date=date) for text, date in zip(texts, MONTHS, strict=False)]
+
+    first, second = split_corpus(articles, by="time", folds=2)
+
+    assert (first.train.tolist(), first.test.tolist()) == ([1], [2, 3])
+    assert first.left_out.tolist() == [0]
+    assert (second.test.tolist(), second.left_out.tolist()) == ([4, 5], [])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"by": "magic"}, "by is 'magic'. Choose one of random, time, outlet"),
+        ({"folds": 1}, "folds is 1. Choose 2 or more"),
+        ({"folds": 3, "test_share": 0.1}, r"both folds \(3\) and a test share \(0.1\)"),
+        ({"test_share": 0.0}, "test_share is 0.0"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(values, message):
+    """The message names the option and its value."""
+    with pytest.raises(SettingsError, match=message):
+        SplitOptions(**values)

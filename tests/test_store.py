@@ -112,7 +112,7 @@ def test_saving_twice_gives_the_same_bytes(tmp_path):
         {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in "ab"
     ]
     assert contents[0] == contents[1]
-    assert len(contents[0]) == 5
+    assert len(contents[0]) == 6
 
 
 def test_a_changed_number_changes_the_hash(tmp_path):
@@ -239,7 +239,7 @@ def test_a_save_after_a_killed_one_clears_up(folder):
 
     save_model(tiny_model(), folder)
 
-    assert len(list(folder.iterdir())) == 5
+    assert len(list(folder.iterdir())) == 6
 
 
 def test_a_model_replaced_while_it_is_read_is_read_again(folder, monkeypatch):
@@ -323,7 +323,7 @@ def test_a_manifest_edited_by_hand_is_refused(folder):
         load_model(folder)
 
 
-@pytest.mark.parametrize("role", ["vocabulary", "idf", "weights"])
+@pytest.mark.parametrize("role", ["vocabulary", "table", "idf", "weights"])
 def test_a_missing_file_is_named(folder, role):
     """A file of the manifest that is not there is named."""
     path_of(folder, role).unlink()
@@ -332,7 +332,7 @@ def test_a_missing_file_is_named(folder, role):
         load_model(folder)
 
 
-@pytest.mark.parametrize("role", ["vocabulary", "idf", "weights"])
+@pytest.mark.parametrize("role", ["vocabulary", "table", "idf", "weights"])
 def test_a_truncated_file_is_refused(folder, role):
     """A file that lost its last byte is refused by its size."""
     path = path_of(folder, role)
@@ -342,7 +342,7 @@ def test_a_truncated_file_is_refused(folder, role):
         load_model(folder)
 
 
-@pytest.mark.parametrize("role", ["vocabulary", "idf", "weights"])
+@pytest.mark.parametrize("role", ["vocabulary", "table", "idf", "weights"])
 def test_a_changed_byte_is_refused(folder, role):
     """A file of the right size and other content has the wrong hash."""
     path = path_of(folder, role)

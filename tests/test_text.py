@@ -88,6 +88,29 @@ def test_a_tower_of_marks_is_cut_to_thirty() -> None:
     assert text.startswith("á\u0327")
 
 
+def test_what_is_passed_over_as_sound_needs_no_mending() -> None:
+    """The steps for characters change nothing of it, whatever it stands beside."""
+    sound = [c for c in map(chr, range(0x80, 0x3000)) if rules._SOUND.fullmatch(c)]
+
+    changed = [c for c in sound if step_by_step(f"a{c}e{c}\u0301 {c} {c}b") != mended(c)]
+
+    assert len(sound) == 711
+    assert changed == []
+
+
+def step_by_step(text: str) -> str:
+    """Return a text after the steps for characters, one by one."""
+    for step in STEPS[:3]:
+        text = step(text)
+    return text
+
+
+def mended(c: str) -> str:
+    """Return what composing the e with its accent leaves of the text around `c`."""
+    accented = unicodedata.normalize("NFC", f"{c}\u0301")
+    return f"a{c}e{accented} {c} {c}b"
+
+
 @settings(deadline=None)  # a loaded machine is no failure
 @given(st.one_of(characters, pieces))
 def test_any_text_comes_out_clean_and_composed(text: str) -> None:

@@ -265,3 +265,45 @@ def test_margins_of_rare_labels_are_raised_where_that_is_more_often_right():
 def test_no_margin_is_raised_without_need():
     """Everything is right already."""
     assert choose_shift(np.eye(3), np.eye(3)).tolist() == [0.0, 0.0, 0.0]
+
+
+def test_expected_f1_is_for_labels_with_enough_positives():
+    """With fewer, probabilities are too rough to build on, and smoothed F1 sets the cut."""
+    scores = column(*np.linspace(-1, 1, 40))
+    truth = (scores > 0.3).astype(float)
+    truth[[3, 36]] = 1 - truth[[3, 36]]
+
+    few = choose_thresholds(scores, truth, rule="expected-f1", isotonic_positives=50)
+    enough = choose_thresholds(scores, truth, rule="expected-f1", isotonic_positives=10)
+
+    assert few == choose_thresholds(scores, truth, rule="smoothed-f1")
+    assert enough != few
+
+
+def test_the_calibration_behind_expected_f1_can_be_chosen():
+    """A sigmoid and an isotonic line promise different F1, so other cuts."""
+    scores = column(*np.linspace(-1, 1, 40))
+    truth = (scores > 0.3).astype(float)
+    truth[[3, 36]] = 1 - truth[[3, 36]]
+
+    cuts = [
+        choose_thresholds(scores, truth, isotonic_positives=10, calibration=method)[0]
+        for method in ("isotonic", "platt")
+    ]
+
+    assert cuts[0] != cuts[1]
+
+
+@pytest.mark.parametrize(("n_untagged", "limited"), [(60, False), (200, True)])
+def test_without_a_chosen_limit_false_tags_are_limited_on_streams_of_all_news(n_untagged, limited):
+    """From a quarter of articles without a label on, 7.5 % of them may be given one."""
+    tagged = 300
+    # the weaker the score, the more articles without the label have the same
+    scores = column(*np.linspace(0, 1, tagged), *np.linspace(0.2, 0.9, n_untagged))
+    truth = column(*np.ones(tagged), *np.zeros(n_untagged))
+
+    free = choose_thresholds(scores, truth, rule="smoothed-f1", max_false_tags=1.0)
+    usual = choose_thresholds(scores, truth, rule="smoothed-f1", max_false_tags=None)
+
+    false_tags = (scores[tagged:] >= usual).mean()
+    assert (false_tags <= 0.075, bool(usual > free)) == (limited, limited)

@@ -1,5 +1,24 @@
 """The command line: options, one library call, one print."""
 
-from classifier.cli.app import main
+import gc
+import os
+import sys
 
 __all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line."""
+    # of what is imported nothing is garbage
+    gc.disable()
+    from classifier.cli.quick import plain_prediction, run
+
+    # shells ask for completions with the same arguments
+    completing = any(name.endswith("_COMPLETE") for name in os.environ)
+    plain = None if completing else plain_prediction(sys.argv[1:])
+    if plain is not None:
+        sys.exit(run(plain))
+    from classifier.cli.app import main as parsed
+
+    gc.enable()
+    parsed()

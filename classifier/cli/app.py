@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -12,9 +10,20 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from classifier.cli import corpus, models, predict, train
-from classifier.corpus.table import disarmed
-from classifier.errors import ClassifierError
+from classifier.cli import (
+    audit,
+    card,
+    compare,
+    corpus,
+    drift,
+    evaluate,
+    models,
+    predict,
+    split,
+    suggest,
+    train,
+)
+from classifier.cli.leave import EXPECTED, flush, told
 
 __all__ = ["app", "main"]
 
@@ -34,7 +43,7 @@ class Program(TyperGroup):
             try:
                 return super().invoke(ctx)
             finally:
-                _flush()
+                flush()
 
 
 app = typer.Typer(
@@ -48,8 +57,15 @@ app = typer.Typer(
 )
 app.command("predict", epilog=predict.EPILOG)(predict.predict)
 app.command("train", epilog=train.EPILOG)(train.train)
+app.command("evaluate", epilog=evaluate.EPILOG)(evaluate.evaluate)
+app.command("audit", epilog=audit.EPILOG)(audit.audit)
 app.add_typer(corpus.app, name="corpus")
+app.command("split", epilog=split.EPILOG)(split.split)
+app.command("compare", epilog=compare.EPILOG)(compare.compare)
+app.command("drift", epilog=drift.EPILOG)(drift.drift)
+app.command("suggest", epilog=suggest.EPILOG)(suggest.suggest)
 app.command("info", epilog=models.INFO_EPILOG)(models.info)
+app.command("card", epilog=card.EPILOG)(card.card)
 app.command("export", epilog=models.EXPORT_EPILOG)(models.export)
 app.command("import", epilog=models.IMPORT_EPILOG)(models.import_)
 
@@ -85,24 +101,7 @@ def main() -> None:
 def _errors_as_lines() -> Iterator[None]:
     try:
         yield
-    except ClassifierError as error:
-        _fail(str(error))
-    except BrokenPipeError:
-        # The reader (head, less) has gone: point stdout elsewhere so that the flush at exit
-        # does not complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-    except KeyboardInterrupt:
-        _fail("interrupted", code=130)
-
-
-def _fail(message: str, *, code: int = 1) -> None:
-    typer.echo(f"classifier: {disarmed(message)}", err=True)
-    raise typer.Exit(code)
-
-
-def _flush() -> None:
-    # Here and not at exit, where Python would report a reader that has gone as a failure.
-    if sys.stdout is not None:
-        sys.stdout.flush()
+    except EXPECTED as error:
+        code = told(error)
+        if code:
+            raise typer.Exit(code) from None

@@ -9,8 +9,6 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import typer
-
 from classifier.article import Article
 from classifier.cli.explanation import TOP, deciding_spans
 from classifier.corpus.table import disarmed, table_line
@@ -161,6 +159,8 @@ class Listing:
     def _painted(self, text: str, label: str) -> str:
         if not self.colour:
             return text
+        import typer
+
         paint = COLOURS[list(self.rules).index(label) % len(COLOURS)]
         return typer.style(text, fg=paint, bold=True)
 

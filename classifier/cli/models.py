@@ -30,10 +30,11 @@ def info(
 ) -> None:
     """Check a model and tell what it is: labels, figures, cuts, what it was trained on."""
     from classifier.cli.predict import chosen_model
+    from classifier.model.compiled import kernel_status
     from classifier.model.description import described, quality_table
 
     model = chosen_model(folder)
-    echo_lines(f"{described(model)}\n\n{quality_table(model)}")
+    echo_lines(f"{described(model)}\nkernel: {kernel_status()}\n\n{quality_table(model)}")
 
 
 def export(
@@ -65,7 +66,7 @@ def import_(
     files you trust.
     """
     from classifier.errors import ModelError
-    from classifier.model.description import model_card
+    from classifier.evaluation.card import model_card
     from classifier.model.export import import_joblib
     from classifier.model.store import save_model
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import typer
 
 from classifier.cli.targets import model_target
-from classifier.corpus.read_options import FORMATS, ReadOptions
+from classifier.corpus.read_options import FORMATS, UNREAD, ReadOptions
 
 __all__ = ["ModelOption", "ModelTarget", "QuietOption", "reads_articles", "thresholds_from"]
 
@@ -36,8 +36,6 @@ QuietOption: TypeAlias = Annotated[
 ]
 
 _READING, _LABELS = "Reading", "Labels and other fields"
-# No file has a field of this name, so what is looked for under it is passed over.
-UNREAD = "\0"
 # For the parser, not the type checker: a literal type spelled by a constant.
 _Format: Any = Literal[FORMATS]
 _OnError: Any = Literal["stop", "skip"]

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
-import typer
-
 from classifier.cli.progress import on_terminal
 
 if TYPE_CHECKING:
@@ -79,15 +77,20 @@ def chosen_layout(
     """
     out = None if out is None or str(out) == "-" else out
     if out is not None and out.is_dir():
-        raise typer.BadParameter(f"{out} is a folder; name a file in it", param_hint="--out")
+        raise _refusal(f"{out} is a folder; name a file in it", "--out")
     format = format or _format(out)
     if format == "parquet" and out is None:
-        raise typer.BadParameter("parquet needs --out FILE", param_hint="--format")
+        raise _refusal("parquet needs --out FILE", "--format")
     if explain and format in ("csv", "parquet"):
-        raise typer.BadParameter(
-            f"goes into a table or jsonl, not into {format}", param_hint="--explain"
-        )
+        raise _refusal(f"goes into a table or jsonl, not into {format}", "--explain")
     return Layout(format, out, scores=scores, terms=terms, explain=explain)
+
+
+def _refusal(message: str, option: str) -> Exception:
+    # only then, as loading it takes longer than tagging an article
+    import typer
+
+    return typer.BadParameter(message, param_hint=option)
 
 
 def _format(out: Path | None) -> str:
@@ -96,10 +99,10 @@ def _format(out: Path | None) -> str:
     name = Path(out.stem) if _is_packed(out) else out
     format = _FORMAT_OF.get(name.suffix.lower(), "")
     if not format or (_is_packed(out) and format == "parquet"):
-        raise typer.BadParameter(
+        raise _refusal(
             f"the name {out.name} tells no format; let it end in .jsonl, .csv, .parquet or .txt "
             "(.gz packs all but .parquet), or pass --format",
-            param_hint="--out",
+            "--out",
         )
     return format
 

@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import typer
-
+from classifier.cli.leave import remark
 from classifier.corpus.read_options import ReadTally
 from classifier.corpus.table import disarmed
 
@@ -29,6 +28,8 @@ def on_terminal(stream: Any) -> bool:
 
 def echo_lines(text: str) -> None:
     """Print lines that may hold names from outside, harmless for a terminal."""
+    import typer
+
     for line in text.split("\n"):
         typer.echo(disarmed(line))
 
@@ -60,9 +61,9 @@ def remark_on(tally: ReadTally, *, quiet: bool) -> None:
     if tally.skipped:
         reasons = ", ".join(f"{n} {kind}" for kind, n in tally.reasons.most_common())
         rows = "row was" if tally.skipped == 1 else "rows were"
-        typer.echo(f"classifier: {tally.skipped} bad {rows} skipped ({reasons})", err=True)
+        remark(f"{tally.skipped} bad {rows} skipped ({reasons})")
     elif not tally.read:
-        typer.echo("classifier: there were no articles to read", err=True)
+        remark("there were no articles to read")
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from classifier.errors import BadInputError, ClassifierError, ModelError
 __all__ = ["file_target", "model_target", "refuse_inputs"]
 
 # What a save that was cut short leaves behind, which the next one clears away.
-_OURS = ("vocabulary-", "idf-", "weights-", "README.md")
+_OURS = ("vocabulary-", "table-", "idf-", "weights-", "README.md")
 
 
 def file_target(path: Path) -> Path:

@@ -65,7 +65,8 @@ def train(
     figures printed come from articles that the fits had not seen. An old
     model in the folder stays in place until the new one is whole.
     """
-    from classifier.model.description import model_card, quality_table
+    from classifier.evaluation.card import model_card
+    from classifier.model.description import quality_table
     from classifier.model.store import save_model
     from classifier.training.train import train as train_model
 

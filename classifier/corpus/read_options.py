@@ -8,7 +8,7 @@ from pathlib import Path
 
 from classifier.errors import SettingsError
 
-__all__ = ["FORMATS", "ReadOptions", "ReadTally"]
+__all__ = ["FORMATS", "UNLABELLED", "UNREAD", "ReadOptions", "ReadTally"]
 
 FORMATS = ("jsonl", "csv", "tsv", "parquet", "txt", "md", "html")
 
@@ -72,6 +72,18 @@ class ReadOptions:
             raise SettingsError(
                 f"separator is {self.separator!r}. Choose a visible one, such as |."
             )
+
+
+# No file has a field of this name, so what is looked for under it is passed over.
+UNREAD = "\0"
+# For tagging: nothing can be wrong with fields that are not looked at.
+UNLABELLED = ReadOptions(
+    source_field=UNREAD,
+    date_field=UNREAD,
+    labels_field=UNREAD,
+    negative_field=UNREAD,
+    confidence_field=UNREAD,
+)
 
 
 @dataclass(slots=True)

@@ -7,20 +7,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from classifier.errors import BadInputError
-from classifier.evaluation.counts import check_shapes, f1_counts, macro_of, micro_of
+from classifier.evaluation.counts import check_shapes, f1_counts, macro_of, micro_of, ratio
 
-__all__ = ["Interval", "bootstrap_f1", "bootstrap_interval", "paired_bootstrap"]
+__all__ = [
+    "Interval",
+    "Resampling",
+    "ShareInterval",
+    "bootstrap_f1",
+    "bootstrap_interval",
+    "paired_bootstrap",
+    "percentile_interval",
+    "resampled_sums",
+    "resampled_weights",
+    "share_interval",
+]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 Statistic = Callable[[FloatArray, npt.NDArray[Any]], float]
+
+# Products of whole matrices are many times faster than of one resample after the other.
+DRAWS_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +45,26 @@ class Interval:
     estimate: float
     low: float
     high: float
+
+
+@dataclass(frozen=True, slots=True)
+class ShareInterval:
+    """`count` articles of `of`, as a share from 0 to 1 with its interval."""
+
+    estimate: float
+    low: float
+    high: float
+    count: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resampling:
+    """How intervals are made: so many resamples, their seed, the share of them inside."""
+
+    repeats: int = 1000
+    seed: int = 0
+    level: float = 0.95
 
 
 def bootstrap_interval(
@@ -58,13 +93,12 @@ def bootstrap_interval(
         Share of the resampled figures inside the interval; those that are NaN are left out.
     """
     check_shapes(truth, predicted)
-    cluster_of = _clusters(groups, len(truth))
     rows = np.arange(len(truth))
     values = []
-    for weights in _resamples(int(cluster_of.max()) + 1, repeats, seed):
-        drawn = np.repeat(rows, weights[cluster_of])
+    for weights in resampled_weights(groups, len(truth), repeats=repeats, seed=seed):
+        drawn = np.repeat(rows, weights)
         values.append(statistic(truth[drawn], predicted[drawn]))
-    return _interval(statistic(truth, predicted), np.array(values), level)
+    return percentile_interval(statistic(truth, predicted), np.array(values), level)
 
 
 def bootstrap_f1(
@@ -81,9 +115,9 @@ def bootstrap_f1(
     The keys are "micro" and "macro"; the parameters are those of `bootstrap_interval`.
     """
     cells = f1_counts(truth, predicted)
-    counts = _resampled_counts(cells, groups, repeats, seed)
+    counts = resampled_sums(cells, groups, repeats, seed)
     return {
-        name: _interval(figure(cells.sum(axis=0)), figure(counts), level)
+        name: percentile_interval(figure(cells.sum(axis=0)), figure(counts), level)
         for name, figure in (("micro", micro_of), ("macro", macro_of))
     }
 
@@ -104,22 +138,46 @@ def paired_bootstrap(
     `bootstrap_interval`.
     """
     cells = [f1_counts(truth, predicted) for predicted in (predicted_a, predicted_b)]
-    a, b = (micro_of(_resampled_counts(each, groups, repeats, seed)) for each in cells)
+    a, b = (micro_of(resampled_sums(each, groups, repeats, seed)) for each in cells)
     estimate_a, estimate_b = (micro_of(each.sum(axis=0)) for each in cells)
-    return _interval(estimate_b - estimate_a, b - a, level)
+    return percentile_interval(estimate_b - estimate_a, b - a, level)
 
 
-def _resampled_counts(
-    cells: IntArray, groups: IntArray | None, repeats: int, seed: int
+def resampled_sums(
+    cells: npt.NDArray[Any], groups: IntArray | None, repeats: int, seed: int
 ) -> FloatArray:
-    """Return tp, fp and fn per label of each resample, of shape (repeats, 3, n_labels)."""
+    """Return the sum of `cells` over each resample's articles.
+
+    Parameters
+    ----------
+    cells : ndarray of shape (n_articles, …)
+        Counts, errors: what figures are made of by adding up.
+    groups, repeats, seed
+        As in `bootstrap_interval`; with the same ones the same articles are drawn.
+
+    Returns
+    -------
+    ndarray of shape (repeats, …), float64
+    """
     n_articles, *shape = cells.shape
     cluster_of = _clusters(groups, n_articles)
     summed = np.zeros((int(cluster_of.max()) + 1, int(np.prod(shape))))
     np.add.at(summed, cluster_of, cells.reshape(n_articles, -1))
     draws = _resamples(len(summed), repeats, seed)
     # Weighted sums of counts: no article is copied, and the float sums of integers are exact.
-    return np.array([weights @ summed for weights in draws]).reshape(repeats, *shape)
+    sums = [np.empty((0, summed.shape[1]))]
+    while chunk := list(islice(draws, DRAWS_AT_ONCE)):
+        sums.append(np.array(chunk, dtype=np.float64) @ summed)
+    return np.concatenate(sums).reshape(repeats, *shape)
+
+
+def resampled_weights(
+    groups: IntArray | None, n_articles: int, *, repeats: int, seed: int
+) -> Iterator[IntArray]:
+    """Yield, per resample, how often each article was drawn, of shape (n_articles,)."""
+    cluster_of = _clusters(groups, n_articles)
+    for drawn in _resamples(int(cluster_of.max()) + 1, repeats, seed):
+        yield drawn[cluster_of]
 
 
 def _resamples(n_clusters: int, repeats: int, seed: int) -> Iterator[IntArray]:
@@ -140,10 +198,22 @@ def _clusters(groups: IntArray | None, n_articles: int) -> IntArray:
     return np.unique(own, return_inverse=True)[1]
 
 
-def _interval(estimate: float, values: FloatArray, level: float) -> Interval:
+def percentile_interval(estimate: float, values: FloatArray, level: float) -> Interval:
     """Return the middle `level` of `values` around `estimate`."""
     known = values[~np.isnan(values)]
     low, high = (
         np.quantile(known, [(1 - level) / 2, (1 + level) / 2]) if known.size else (np.nan,) * 2
     )
     return Interval(float(estimate), float(low), float(high))
+
+
+def share_interval(count: int, of: int, sums: FloatArray, level: float = 0.95) -> ShareInterval:
+    """Return the share `count` / `of` with its interval.
+
+    Parameters
+    ----------
+    sums : ndarray of shape (repeats, 2)
+        `count` and `of` in every resample.
+    """
+    share = percentile_interval(float(ratio(count, of)), ratio(sums[:, 0], sums[:, 1]), level)
+    return ShareInterval(share.estimate, share.low, share.high, int(count), int(of))

@@ -34,6 +34,7 @@ __all__ = [
     "average_precision",
     "brier",
     "confusion",
+    "equal_mass_bins",
     "exact_match",
     "expected_calibration_error",
     "false_tag_rate",
@@ -152,10 +153,15 @@ def expected_calibration_error(
     """
 
     def gap(y: FloatArray, p: FloatArray) -> float:
-        bin_of = np.searchsorted(np.sort(p), p) * bins // len(p)
+        bin_of = equal_mass_bins(p, bins)
         return float(np.abs(np.bincount(bin_of, weights=p - y)).sum() / len(p))
 
     return _by_label(truth, probabilities, gap)
+
+
+def equal_mass_bins(p: FloatArray, bins: int = 10) -> IntArray:
+    """Return the bin from 0 on of each value; equal values share one, so some may be empty."""
+    return np.asarray(np.searchsorted(np.sort(p), p) * bins // len(p), dtype=np.int64)
 
 
 def average_precision(truth: FloatArray, scores: FloatArray) -> FloatArray:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import io
 import math
-import mmap
-import operator
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
@@ -17,19 +15,20 @@ from numpy.typing import NDArray
 
 from classifier.errors import ModelError
 from classifier.model.model import Model
+from classifier.model.table import Buffer, Table, fault_of, n_slots
+from classifier.model.vocabulary import Vocabulary
 
 __all__ = ["Buffer", "decoded", "encoded"]
 
-Buffer: TypeAlias = bytes | mmap.mmap
-
 FLOAT = np.dtype("<f4")
+SLOT = np.dtype("<u4")
 MAX_HEADER_BYTES = 10_240
 LARGEST_VALUE = 1e4
 MEND = "Fetch or train the model again."
 
 
 def encoded(model: Model) -> dict[str, bytes]:
-    """Return the bytes of vocabulary, idf and weights; the same model gives the same bytes.
+    """Return the bytes of vocabulary, table, idf and weights; the same model, the same bytes.
 
     Raises
     ------
@@ -37,19 +36,20 @@ def encoded(model: Model) -> dict[str, bytes]:
         When a term is no text that UTF-8 can hold.
     """
     try:
-        vocabulary = "".join(f"{term}\n" for term in model.vocabulary).encode()
+        vocabulary = Vocabulary.of(model.vocabulary)
     except UnicodeEncodeError as error:
         raise ModelError(f"model '{model.name}': a term is no valid text: {error}") from error
     return {
-        "vocabulary": vocabulary,
-        "idf": _npy_bytes(model.idf),
-        "weights": _npy_bytes(model.weights),
+        "vocabulary": vocabulary.lines[:],
+        "table": _npy_bytes(vocabulary.table, SLOT),
+        "idf": _npy_bytes(model.idf, FLOAT),
+        "weights": _npy_bytes(model.weights, FLOAT),
     }
 
 
-def _npy_bytes(values: NDArray[np.float32]) -> bytes:
+def _npy_bytes(values: NDArray[Any], dtype: np.dtype[Any]) -> bytes:
     stream = io.BytesIO()
-    little = np.ascontiguousarray(values, dtype=FLOAT)
+    little = np.ascontiguousarray(values, dtype=dtype)
     npy.write_array(stream, little, version=(1, 0), allow_pickle=False)
     return stream.getvalue()
 
@@ -57,7 +57,7 @@ def _npy_bytes(values: NDArray[np.float32]) -> bytes:
 def decoded(
     outline: Model, n_terms: int, buffers: Mapping[str, Buffer], paths: Mapping[str, Path]
 ) -> Model:
-    """Return `outline` with the vocabulary, idf and weights that `buffers` hold, not copied.
+    """Return `outline` with what `buffers` hold, not copied.
 
     Parameters
     ----------
@@ -75,54 +75,74 @@ def decoded(
         When something does not have the form, size or range that it must have.
     """
     n_labels = len(outline.labels)
-    idf = _array(buffers["idf"], (n_terms,), paths["idf"])
+    idf = _floats(buffers["idf"], (n_terms,), paths["idf"])
     if not idf.min(initial=1) > 0:
         raise ModelError(f"{paths['idf']} holds values that are not above zero. {MEND}")
     return replace(
         outline,
-        vocabulary=_terms(buffers["vocabulary"], n_terms, paths["vocabulary"]),
+        vocabulary=_vocabulary(buffers, n_terms, paths),
         idf=idf,
-        weights=_array(buffers["weights"], (n_terms, n_labels), paths["weights"]),
+        weights=_floats(buffers["weights"], (n_terms, n_labels), paths["weights"]),
     )
 
 
-def _terms(buffer: Buffer, n_terms: int, path: Path) -> tuple[str, ...]:
+def _vocabulary(
+    buffers: Mapping[str, Buffer], n_terms: int, paths: Mapping[str, Path]
+) -> Vocabulary:
+    path = paths["vocabulary"]
+    # models of format 1 have no table; it is made when it is needed
+    table = _table(buffers["table"], n_terms, paths["table"]) if "table" in buffers else None
+    vocabulary = Vocabulary(buffers["vocabulary"], table)
     try:
-        *terms, rest = str(buffer, "utf-8").split("\n")
+        str(vocabulary.lines, "utf-8")
     except UnicodeDecodeError as error:
         raise ModelError(f"{path} is not UTF-8: {error}. {MEND}") from error
-    if rest or len(terms) != n_terms:
+    if not vocabulary.whole or len(vocabulary) != n_terms:
         raise ModelError(
-            f"{path} holds {len(terms)} whole lines where the model has {n_terms} terms. {MEND}"
+            f"{path} holds {len(vocabulary)} whole lines where the model has {n_terms} terms. "
+            f"{MEND}"
         )
-    if not all(map(operator.lt, ["", *terms], terms)):
+    if not vocabulary.in_order:
         raise ModelError(f"{path} must hold different terms in code point order. {MEND}")
-    return tuple(terms)
+    fault = "" if table is None else fault_of(table, vocabulary.lines, vocabulary.starts)
+    if fault:
+        raise ModelError(f"{paths['table']} {fault}. {MEND}")
+    return vocabulary
 
 
-def _array(buffer: Buffer, shape: tuple[int, ...], path: Path) -> NDArray[np.float32]:
-    start = _header_length(buffer, shape, path)
-    # compared in Python's integers before anything of that size is asked for
-    wanted = start + math.prod(shape) * FLOAT.itemsize
-    if len(buffer) != wanted:
-        raise ModelError(f"{path} has {len(buffer)} bytes, shape {shape} needs {wanted}. {MEND}")
-    values = np.frombuffer(buffer, FLOAT, offset=start).reshape(shape)
-    if not np.abs(values).max(initial=0) <= LARGEST_VALUE:
+def _table(buffer: Buffer, n_terms: int, path: Path) -> Table:
+    return _array(buffer, (n_slots(n_terms), 2), path, dtype=SLOT)
+
+
+def _floats(buffer: Buffer, shape: tuple[int, ...], path: Path) -> NDArray[np.float32]:
+    values = _array(buffer, shape, path, dtype=FLOAT)
+    if not -LARGEST_VALUE <= values.min(initial=0) <= values.max(initial=0) <= LARGEST_VALUE:
         raise ModelError(f"{path} holds values that are no numbers or above {LARGEST_VALUE:g}.")
     return values
 
 
-def _header_length(buffer: Buffer, shape: tuple[int, ...], path: Path) -> int:
+def _array(
+    buffer: Buffer, shape: tuple[int, ...], path: Path, *, dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    start = _header_length(buffer, shape, path, dtype)
+    # compared in Python's integers before anything of that size is asked for
+    wanted = start + math.prod(shape) * dtype.itemsize
+    if len(buffer) != wanted:
+        raise ModelError(f"{path} has {len(buffer)} bytes, shape {shape} needs {wanted}. {MEND}")
+    return np.frombuffer(buffer, dtype, offset=start).reshape(shape)
+
+
+def _header_length(buffer: Buffer, shape: tuple[int, ...], path: Path, dtype: np.dtype[Any]) -> int:
     stream = io.BytesIO(buffer[:MAX_HEADER_BYTES])
     try:
         version = npy.read_magic(stream)
-        found, fortran_order, dtype = npy.read_array_header_1_0(stream)
+        found, fortran_order, kind = npy.read_array_header_1_0(stream)
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is no readable .npy file: {error}. {MEND}") from error
-    if (version, found, fortran_order, dtype) != ((1, 0), shape, False, FLOAT):
+    if (version, found, fortran_order, kind) != ((1, 0), shape, False, dtype):
         order = "Fortran" if fortran_order else "C"
         raise ModelError(
-            f"{path} holds shape {found} of {dtype} in {order} order (.npy version {version[0]}), "
-            f"the model needs {shape} of {FLOAT} in C order (version 1). {MEND}"
+            f"{path} holds shape {found} of {kind} in {order} order (.npy version {version[0]}), "
+            f"the model needs {shape} of {dtype} in C order (version 1). {MEND}"
         )
     return stream.tell()

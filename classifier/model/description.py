@@ -1,4 +1,7 @@
-"""A model in words: its card, its figures, its first lines for the terminal."""
+"""A model in words: its first lines and its figures for the terminal.
+
+Its card, which tells more, is made by `classifier.evaluation.card`.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,7 @@ import numpy as np
 
 from classifier.model.model import Model
 
-__all__ = ["described", "model_card", "quality_table"]
-
-NUMBER_WORDS = {3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 10: "ten"}
+__all__ = ["cut_texts", "described", "quality_table", "recorded"]
 
 
 def described(model: Model) -> str:
@@ -19,13 +20,13 @@ def described(model: Model) -> str:
     kind = "any number of" if model.mode == "several" else "exactly one of"
     labels = ", ".join(model.labels)
     lines = [f"{model.signature}: {kind} {labels}; {len(model.vocabulary):,} terms"]
-    corpus = _part(model, "corpus")
+    corpus = recorded(model, "corpus")
     if {"articles", "natural", "none", "sha256"} <= set(corpus):
         lines.append(
             f"trained on {corpus['articles']:,} articles ({corpus['natural']:,} of them a natural "
             f"sample, {corpus['none']:,} without a label), corpus {corpus['sha256']:.12}"
         )
-    versions = _part(model, "versions")
+    versions = recorded(model, "versions")
     if versions:
         lines.append("made with " + ", ".join(f"{k} {v}" for k, v in sorted(versions.items())))
     return "\n".join(lines)
@@ -36,7 +37,7 @@ def quality_table(model: Model) -> str:
 
     ``cut`` is the probability from which a label is given.
     """
-    figures = _part(model, "figures")
+    figures = recorded(model, "figures")
     if not figures:
         return "no figures are recorded"
     width = max(len(label) for label in model.labels) + 2
@@ -53,76 +54,25 @@ def quality_table(model: Model) -> str:
 
 
 def _rows(model: Model, figures: Mapping[str, Mapping[str, Any]], width: int) -> Iterator[str]:
-    cuts = model.calibration(np.where(np.isfinite(model.cuts), model.cuts, 1e9)[None, :])[0]
-    for k, label in enumerate(model.labels):
+    for label, cut in zip(model.labels, cut_texts(model), strict=True):
         f = figures[label]
-        given = model.mode == "several" and np.isfinite(model.cuts[k])
         yield (
             f"{label:<{width}}{f['support']:>9,}{_number(f['precision']):>11}"
             f"{_number(f['recall']):>8}{_number(f['f1']):>7}{_number(f['average_precision']):>7}"
-            f"{f'{cuts[k]:.2f}' if given else '–':>7}"
+            f"{cut:>7}"
         )
 
 
-def model_card(model: Model) -> str:
-    """Return the README of a model folder, in Markdown."""
-    gives = (
-        "gives each label whose margin reaches its cut, several or none"
-        if model.mode == "several"
-        else "gives the label with the highest margin"
-    )
-    return f"""# {model.name}
-
-A linear tagger of `classifier` for news articles. It reads headline and text, weighs words by
-tf-idf, and {gives}.
-The scores are calibrated probabilities.
-
-```
-{described(model)}
-```
-
-## Figures
-
-{_origin_of_figures(model)}
-```
-{quality_table(model)}
-```
-
-## Chosen by cross-validation
-
-{_chosen(model)}
-## Use
-
-`classifier predict --model FOLDER article.txt`, or `classifier.load("FOLDER")` in Python. The
-folder holds numbers and words only; nothing in it runs. An article with fewer than
-{model.min_words} known words, or less than {100 * model.min_coverage:.0f} % of its words known,
-is not judged.
-"""
+def cut_texts(model: Model) -> list[str]:
+    """Return the probability from which each label is given, a dash where there is none."""
+    finite = np.isfinite(model.cuts)
+    cuts = model.calibration(np.where(finite, model.cuts, 1e9)[None, :])[0].tolist()
+    given = finite & (model.mode == "several")
+    return [f"{cut:.2f}" if has else "–" for cut, has in zip(cuts, given, strict=True)]
 
 
-def _origin_of_figures(model: Model) -> str:
-    n_folds = _part(model, "settings").get("n_folds")
-    if not n_folds or not _part(model, "figures"):
-        return ""
-    return f"""Cross-validation over {NUMBER_WORDS.get(n_folds, n_folds)} folds of the training \
-corpus, cuts chosen without the
-articles they are judged on. The settings below were chosen on the same folds, so expect a little
-less on articles of other outlets.
-"""
-
-
-def _chosen(model: Model) -> str:
-    chosen = _part(model, "chosen")
-    return "".join(f"- {name}: {_value(value)}\n" for name, value in chosen.items()) or "Nothing.\n"
-
-
-def _value(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{each} for {name}" for name, each in value.items())
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
-
-
-def _part(model: Model, name: str) -> dict[str, Any]:
+def recorded(model: Model, name: str) -> dict[str, Any]:
+    """Return a part of what the training recorded, empty when it did not."""
     part = model.info.get(name)
     return part if isinstance(part, dict) else {}
 

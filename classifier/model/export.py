@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable
 from dataclasses import astuple, fields
 from functools import partial
-from operator import methodcaller
+from itertools import chain
+from operator import itemgetter, methodcaller
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ __all__ = ["export_joblib", "import_joblib", "sklearn_pipeline"]
 Floats = NDArray[np.float64]
 
 # The first tokens of a text; possessive, so that no text makes it go back and try again.
-_LEAD = r"\A(?:\W*+(?:\w\W++)*+\w\w++){{0,{lead_words}}}+"
+_FIRST_TOKENS = r"\A((?:\W*+(?:\w\W++)*+\w\w++){{0,{n_tokens}}}+)"
 
 # A probability cannot tell two margins on a level part of a calibration line apart, so the line
 # gets a step of this height at the cut; the scores move by less than twice of it.
@@ -138,9 +139,25 @@ def _plural_steps(analyzer: Analyzer) -> list[tuple[str, Any]]:
 def _lead_steps(analyzer: Analyzer) -> list[tuple[str, Any]]:
     if not (analyzer.lead_words and analyzer.lead_repeats):
         return []
-    pattern = re.compile(_LEAD.format(lead_words=analyzer.lead_words))
-    repeated = r"\g<0> " * analyzer.lead_repeats + r"\g<0>"
-    return [("lead", _each(partial(pattern.sub, repeated)))]
+    # Of the first lead_words * n tokens, n being the divisor, the lead is one in n rounded up: the
+    # first of n parts as array_split makes them.
+    n = analyzer.lead_divisor
+    first = re.compile(_FIRST_TOKENS.format(n_tokens=analyzer.lead_words * n))
+    parts = partial(np.array_split, indices_or_sections=n)
+    # n parts each of what stands before the first tokens (nothing), of these, and of the rest
+    order = [n] * analyzer.lead_repeats + [*range(n, 3 * n)]
+    steps: list[Callable[[Any], Any]] = [
+        partial(first.split, maxsplit=1),
+        partial(map, re.compile(TOKEN_PATTERN).findall),
+        partial(map, partial(np.array, dtype=object)),
+        partial(map, parts),
+        chain.from_iterable,
+        tuple,
+        itemgetter(*order),
+        np.concatenate,
+        " ".join,
+    ]
+    return [(f"lead-{number}", _each(step)) for number, step in enumerate(steps, 1)]
 
 
 def _vectorizer(model: Model) -> Any:

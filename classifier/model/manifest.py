@@ -31,11 +31,13 @@ __all__ = [
     "parse_manifest",
 ]
 
-FORMAT_VERSION = 1
-MAX_LEAD_WORDS, MAX_LEAD_REPEATS = 1_000_000, 100
+FORMAT_VERSION = 2
+# Version 1 knew no `lead_divisor` and no table.
+READABLE_VERSIONS = (1, 2)
+MAX_LEAD_WORDS, MAX_LEAD_REPEATS, MAX_LEAD_DIVISOR = 1_000_000, 100, 1000
 # The model's hash is that of its manifest without this line, files and all being in there by hash.
 _HASH_LINE = re.compile(rb'^ "hash": "[0-9a-f]{64}",\n', re.MULTILINE)
-SUFFIXES = {"vocabulary": ".txt", "idf": ".npy", "weights": ".npy"}
+SUFFIXES = {"vocabulary": ".txt", "table": ".npy", "idf": ".npy", "weights": ".npy"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ def parse_manifest(raw: bytes, path: Path) -> Manifest:
     manifest = Manifest(
         outline=_outline(top, labels),
         n_terms=shapes.whole("n_terms"),
-        files={role: _stored_file(top.inner("files"), role) for role in SUFFIXES},
+        files=_stored_files(top.inner("files"), top.whole("format_version")),
         golden=tuple(_golden_article(row, labels) for row in top.rows("golden")),
     )
     if top.text("hash") != hashlib.sha256(_HASH_LINE.sub(b"", raw, count=1)).hexdigest():
@@ -170,25 +172,25 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _check_versions(top: Fields) -> None:
     for key, known in (
-        ("format_version", FORMAT_VERSION),
-        ("text_rules_version", TEXT_RULES_VERSION),
+        ("format_version", READABLE_VERSIONS),
+        ("text_rules_version", (TEXT_RULES_VERSION,)),
     ):
         found = top.whole(key)
-        if found == known:
+        if found in known:
             continue
         advice = (
             "Upgrade classifier."
-            if found > known
+            if found > max(known)
             else "Train the model again, or install the classifier that made it."
         )
-        raise ModelError(f"{top.where}: {key} is {found}, this classifier knows {known}. {advice}")
+        listed = " and ".join(map(str, known))
+        raise ModelError(f"{top.where}: {key} is {found}, this classifier knows {listed}. {advice}")
 
 
 def _outline(top: Fields, labels: tuple[str, ...]) -> Model:
     n_labels = len(labels)
     if top.text("mode") not in ("several", "one"):
         raise top.refusal("mode", "'several' or 'one'")
-    analyzer = top.inner("analyzer")
     return Model(
         labels=labels,
         vocabulary=(),
@@ -198,17 +200,25 @@ def _outline(top: Fields, labels: tuple[str, ...]) -> Model:
         cuts=np.array(top.numbers("cuts", n_labels, null=math.inf)),
         base_rates=np.array(top.numbers("base_rates", n_labels, low=0, high=1)),
         calibration=_calibration(top, n_labels),
-        analyzer=Analyzer(
-            lead_words=analyzer.whole("lead_words", most=MAX_LEAD_WORDS),
-            lead_repeats=analyzer.whole("lead_repeats", most=MAX_LEAD_REPEATS),
-            bigrams=analyzer.flag("bigrams"),
-            fold_plurals=analyzer.flag("fold_plurals"),
-        ),
+        analyzer=_analyzer(top.inner("analyzer"), top.whole("format_version")),
         mode=top.text("mode"),
         min_words=top.whole("min_words"),
         min_coverage=top.number("min_coverage", low=0, high=1),
         name=top.text("name"),
         info={**top.inner("info").values, "hash": top.text("hash")},
+    )
+
+
+def _analyzer(given: Fields, version: int) -> Analyzer:
+    divisor = given.whole("lead_divisor", most=MAX_LEAD_DIVISOR) if version > 1 else 1
+    if divisor < 1:
+        raise given.refusal("lead_divisor", f"a whole number from 1 to {MAX_LEAD_DIVISOR}")
+    return Analyzer(
+        lead_words=given.whole("lead_words", most=MAX_LEAD_WORDS),
+        lead_repeats=given.whole("lead_repeats", most=MAX_LEAD_REPEATS),
+        bigrams=given.flag("bigrams"),
+        fold_plurals=given.flag("fold_plurals"),
+        lead_divisor=divisor,
     )
 
 
@@ -220,6 +230,11 @@ def _calibration(top: Fields, n_labels: int) -> Calibration:
     if isinstance(calibration, PiecewiseLinear) and len(calibration.margins) != n_labels:
         raise top.refusal("calibration", f"a line for each of the {n_labels} labels")
     return calibration
+
+
+def _stored_files(files: Fields, version: int) -> dict[str, StoredFile]:
+    roles = SUFFIXES if version > 1 else SUFFIXES.keys() - {"table"}
+    return {role: _stored_file(files, role) for role in roles}
 
 
 def _stored_file(files: Fields, role: str) -> StoredFile:

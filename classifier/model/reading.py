@@ -9,7 +9,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["UNKNOWN", "Reading", "WordIds", "counted", "on_grid", "tfidf_values"]
+__all__ = ["UNKNOWN", "Reading", "WordIds", "counted", "on_grid", "sublinear", "tfidf_values"]
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -67,9 +67,14 @@ class Reading:
     n_known: NDArray[np.int64]
 
 
+def sublinear(counts: NDArray[np.int64]) -> Vector:
+    """Return what counts weigh before idf: 1 + ln count."""
+    return np.asarray(1.0 + np.log(counts))
+
+
 def tfidf_values(reading: Reading, idf: NDArray[np.float32]) -> Vector:
     """Return sublinear tf-idf, each article scaled to unit length; shape (n_terms_in_batch,)."""
-    values = (1.0 + np.log(reading.counts)) * idf[reading.terms]
+    values = sublinear(reading.counts) * idf[reading.terms]
     lengths = np.diff(reading.starts)
     rows = np.repeat(np.arange(len(lengths)), lengths)
     # bincount adds in order, so an article's norm does not depend on its neighbours

@@ -86,12 +86,16 @@ class Analyzer:
         Whether pairs of neighbouring tokens are terms as well.
     fold_plurals : bool
         Whether an English plural and its singular are one term.
+    lead_divisor : int
+        The lead is at most one in so many of the tokens, rounded up; 1 sets no such limit. A
+        short text is not all lead.
     """
 
     lead_words: int = 0
     lead_repeats: int = 0
     bigrams: bool = False
     fold_plurals: bool = False
+    lead_divisor: int = 1
 
     def words(self, text: str) -> list[str]:
         """Return the folded words of `text` in reading order, plurals as they stand."""
@@ -113,9 +117,13 @@ class Analyzer:
             if len(word) > 1:
                 yield match.start(), match.end(), self.token(word)
 
+    def lead_length(self, n_tokens: int) -> int:
+        """Return how many of `n_tokens` tokens are the lead."""
+        return min(self.lead_words, -(-n_tokens // self.lead_divisor))
+
     def weigh_lead(self, sequence: list[Item]) -> list[Item]:
         """Return `sequence` (tokens, or their ids) with its lead repeated before it."""
-        return sequence[: self.lead_words] * self.lead_repeats + sequence
+        return sequence[: self.lead_length(len(sequence))] * self.lead_repeats + sequence
 
     def pairs(self, tokens: list[str]) -> list[str]:
         """Return the terms that are pairs of neighbours, none when `bigrams` is off."""

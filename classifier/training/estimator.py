@@ -47,9 +47,9 @@ class SectorClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Decides the folds; with an int every fit on the same texts is the same.
     n_jobs : int or None
         How many labels are fitted at once; the result does not depend on it.
-    C, C_per_label, min_df, lead_words, lead_repeats, bigrams, fold_plurals, borderline_weight, \
-thresholds, max_false_tags, calibration, isotonic_positives, rare_positives, n_folds, min_words, \
-min_coverage
+    C, C_per_label, min_df, lead_words, lead_divisor, lead_repeats, bigrams, fold_plurals, idf, \
+borderline_weight, thresholds, max_false_tags, calibration, isotonic_positives, rare_positives, \
+n_folds, min_words, min_coverage
         As in `classifier.Settings`, with the same defaults. `borderline_weight` matters for an
         `Article` whose labels are marked as borderline; its labels themselves come from `y`.
 
@@ -78,15 +78,17 @@ min_coverage
         C_per_label: bool = False,
         min_df: int = 2,
         lead_words: int = 100,
+        lead_divisor: int = 5,
         lead_repeats: int | Sequence[int] = (2, 0),
         bigrams: bool | Sequence[bool] = (False,),
         fold_plurals: bool = True,
+        idf: str = "bm25",
         borderline_weight: float | Sequence[float] = (1.0, 0.5),
         thresholds: str = "expected-f1",
-        max_false_tags: float = 0.075,
+        max_false_tags: float | None = None,
         calibration: str = "auto",
         isotonic_positives: int = 50,
-        rare_positives: int = 10,
+        rare_positives: int = 2,
         n_folds: int = 5,
         min_words: int = 5,
         min_coverage: float | None = None,
@@ -98,9 +100,11 @@ min_coverage
         self.C_per_label = C_per_label
         self.min_df = min_df
         self.lead_words = lead_words
+        self.lead_divisor = lead_divisor
         self.lead_repeats = lead_repeats
         self.bigrams = bigrams
         self.fold_plurals = fold_plurals
+        self.idf = idf
         self.borderline_weight = borderline_weight
         self.thresholds = thresholds
         self.max_false_tags = max_false_tags

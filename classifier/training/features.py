@@ -187,13 +187,20 @@ class _Kept:
         self.ids.append(article.id)
 
 
-def inverse_document_frequencies(counts: sp.csr_matrix, min_df: int) -> NDArray[np.float64]:
-    """Return smoothed idf, ``ln((1 + n) / (1 + df)) + 1``; 0 for terms below `min_df`.
+def inverse_document_frequencies(
+    counts: sp.csr_matrix, min_df: int, *, form: str = "bm25"
+) -> NDArray[np.float64]:
+    """Return the idf of each term, 0 for terms below `min_df` and above 0 for all others.
 
-    The form is scikit-learn's ``TfidfTransformer(smooth_idf=True)``.
+    Parameters
+    ----------
+    form : {"bm25", "smooth"}
+        ``ln((n + 1) / (df + 1/2))``, as in BM25 (Robertson and Zaragoza, 2009) but never below
+        0, by which words of every article weigh next to nothing; or
+        ``ln((n + 1) / (df + 1)) + 1``, scikit-learn's ``TfidfTransformer(smooth_idf=True)``.
     """
-    df = document_frequencies(counts)
-    idf = np.log((1 + counts.shape[0]) / (1 + df)) + 1
+    n, df = counts.shape[0], document_frequencies(counts)
+    idf = np.log((n + 1) / (df + 0.5)) if form == "bm25" else np.log((n + 1) / (df + 1)) + 1
     return np.where(df >= min_df, idf, 0.0)
 
 

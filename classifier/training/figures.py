@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +22,10 @@ __all__ = ["held_out_probabilities", "quality_figures"]
 
 Matrix = NDArray[np.float64]
 
+# Outlets with figures of their own, and held-out articles from which an outlet has them.
+MOST_OUTLETS, FEWEST_ARTICLES = 15, 20
+RELIABILITY_BINS = 10
+
 
 def quality_figures(
     margins: Matrix,
@@ -27,11 +34,22 @@ def quality_figures(
     groups: NDArray[np.int64],
     labels: tuple[str, ...],
     settings: Settings,
+    *,
+    sources: Sequence[str] = (),
 ) -> dict[str, object]:
     """Return cross-validated figures as JSON types; cuts and calibration are cross-fitted too.
 
     Settings were chosen on the same folds, so these figures flatter a little; nested
     cross-validation and unseen outlets are the business of ``make quality``.
+
+    Parameters
+    ----------
+    margins, truth : ndarray of shape (n_held_out, n_labels)
+    folds, groups : ndarray of int64 of shape (n_held_out,)
+    labels : tuple of str, length n_labels
+    settings : Settings
+    sources : sequence of str, length n_held_out
+        Outlets, empty where unknown; without any there are no figures by outlet.
     """
     given = tags_out_of_fold(margins, truth, folds, settings)
     probabilities = held_out_probabilities(margins, truth, folds, settings)
@@ -53,7 +71,44 @@ def quality_figures(
             }
             for k, row in enumerate(per_label(truth, given, probabilities, labels))
         },
+        "outlets": outlet_figures(truth, given, groups, sources),
+        "reliability": reliability_bins(truth, probabilities),
     }
+
+
+def outlet_figures(
+    truth: Matrix, given: NDArray[np.bool_], groups: NDArray[np.int64], sources: Sequence[str]
+) -> list[dict[str, object]]:
+    """Return the micro-F1 of outlets with enough articles, those with most articles first."""
+    counts = sorted(Counter(filter(None, sources)).items(), key=lambda each: (-each[1], each[0]))
+    figures: list[dict[str, object]] = []
+    for name, n_articles in counts[:MOST_OUTLETS]:
+        if n_articles >= FEWEST_ARTICLES:
+            rows = np.array([source == name for source in sources])
+            f1 = bootstrap_f1(truth[rows], given[rows], groups=groups[rows])["micro"]
+            interval = _rounded(f1.estimate, f1.low, f1.high)
+            figures.append({"name": name, "articles": n_articles, "micro_f1": interval})
+    return figures
+
+
+def reliability_bins(truth: Matrix, probabilities: Matrix) -> list[dict[str, object]]:
+    """Return what was said and what was so, over the known cells of all labels together.
+
+    The bins are of equal width, which is how people name probabilities; empty ones are left out.
+    """
+    known = ~np.isnan(truth)
+    p, y = probabilities[known], truth[known]
+    bin_of = np.minimum((p * RELIABILITY_BINS).astype(int), RELIABILITY_BINS - 1)
+    return [
+        {
+            "from": number / RELIABILITY_BINS,
+            "to": (number + 1) / RELIABILITY_BINS,
+            "cells": int((bin_of == number).sum()),
+            "probability": _number(p[bin_of == number].mean()),
+            "present": _number(y[bin_of == number].mean()),
+        }
+        for number in np.unique(bin_of).tolist()
+    ]
 
 
 def held_out_probabilities(

@@ -32,6 +32,7 @@ class Candidate:
     C : float
     lead_repeats : int
     bigrams : bool
+    idf : {"bm25", "smooth"}
     borderline_weight : float
     corpus_weights : tuple of float
         Weight of the articles of each corpus; none stands for 1 throughout.
@@ -40,6 +41,7 @@ class Candidate:
     C: float
     lead_repeats: int = 0
     bigrams: bool = False
+    idf: str = "bm25"
     borderline_weight: float = 1.0
     corpus_weights: tuple[float, ...] = ()
 
@@ -113,7 +115,7 @@ def fold_idf(
     counts: sp.csr_matrix, counted: CountedCorpus, candidate: Candidate, min_df: int
 ) -> Vector:
     """Return idf over the rows of `counts`, 0 for terms that the candidate leaves out."""
-    idf = inverse_document_frequencies(counts, min_df)
+    idf = inverse_document_frequencies(counts, min_df, form=candidate.idf)
     return idf if candidate.bigrams else np.where(counted.is_pair, 0.0, idf)
 
 
@@ -129,7 +131,7 @@ def out_of_fold(
 ) -> list[HeldOut]:
     """Return, per candidate, the margins of articles by models that never saw them.
 
-    All candidates must agree on `lead_repeats` and `bigrams`: they share one matrix a fold.
+    All candidates must agree on terms and their weights: they share one matrix a fold.
 
     Parameters
     ----------

@@ -38,6 +38,7 @@ def provenance(
         ],
         "corpus": {
             "names": counted.corpora,
+            "parts": _parts(counted),
             "sha256": counted.sha256,
             "articles": len(counted),
             "natural": int(counted.natural.sum()),
@@ -50,3 +51,16 @@ def provenance(
             **{p: version(p) for p in ("classifier", "numpy", "scipy", "scikit-learn")},
         },
     }
+
+
+def _parts(counted: CountedCorpus) -> list[dict[str, object]]:
+    """Return the corpora in order: name, labelled articles, whether they are a natural sample."""
+    members = [counted.corpus == number for number in range(len(counted.corpora))]
+    return [
+        {
+            "name": name,
+            "articles": int(member.sum()),
+            "natural": bool(counted.natural[member].any()),
+        }
+        for name, member in zip(counted.corpora, members, strict=True)
+    ]

@@ -100,6 +100,20 @@ class _Trials:
         self.run(candidates)
         return max(candidates, key=lambda c: self.scores[c])
 
+    def climb(self, start: Candidate, C: Sequence[float]) -> Candidate:
+        """Return the best on the way up from the C of `start`, then on the way down.
+
+        A larger C takes longer to fit, so the next one is tried only where the last one helped.
+        """
+        best = start
+        above, below = (sorted(c for c in C if c > start.C), sorted(c for c in C if c < start.C))
+        for way in (above, below[::-1]):
+            for candidate in (replace(start, C=c) for c in way):
+                if self.best([best, candidate]) is best:
+                    break
+                best = candidate
+        return best
+
 
 def _sharing_a_matrix(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
     batches: dict[tuple[int, bool], list[Candidate]] = {}
@@ -109,15 +123,14 @@ def _sharing_a_matrix(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
 
 
 def n_candidates(counted: CountedCorpus, settings: Settings) -> int:
-    """Return how many candidates `choose_candidate` will try."""
+    """Return how many candidates `choose_candidate` will try at most."""
     return 1 + sum(len(axis) - 1 for axis in _axes(counted, settings))
 
 
 def _axes(counted: CountedCorpus, settings: Settings) -> list[list[Change]]:
     """Return, per choice to make, the changes among which to choose; C last.
 
-    What the best penalty is depends on features and weights. Choices that cannot matter have
-    one change.
+    Choices that cannot matter have one change.
     """
     auxiliary = sorted(set(counted.corpus[~counted.natural].tolist()))
     has_lead, has_borderline = settings.lead_words > 0, bool(counted.borderline.any())
@@ -154,7 +167,8 @@ def _first_candidate(
     counted: CountedCorpus, settings: Settings, axes: list[list[Change]]
 ) -> Candidate:
     """Return the candidate of first values, C from the middle."""
-    candidate = Candidate(C=1.0, corpus_weights=(1.0,) * len(counted.corpora))
+    weights = (1.0,) * len(counted.corpora)
+    candidate = Candidate(C=1.0, idf=settings.idf, corpus_weights=weights)
     for axis in axes[:-1]:
         candidate = axis[0](candidate)
     return replace(candidate, C=settings.C[(len(settings.C) - 1) // 2])
@@ -172,13 +186,15 @@ def choose_candidate(
     """Choose every setting that has several candidates by the score on held-out articles.
 
     One setting is varied at a time, the others at their best so far. Folds, counts and (for
-    most candidates) matrices are shared. Ties go to the value that stands first.
+    most candidates) matrices are shared. Ties go to the value that stands first. C comes last, as
+    the best penalty depends on features and weights, and by steps from the middle.
     """
     axes = _axes(counted, settings)
     best = _first_candidate(counted, settings, axes)
     trials = _Trials(counted, Y, folds, settings, jobs, tick)
-    for axis in axes:
+    for axis in axes[:-1]:
         best = trials.best([change(best) for change in axis])
+    best = trials.climb(best, settings.C)
     C, held_out = (best.C,) * Y.shape[1], trials.results[best]
     if settings.C_per_label:
         C, held_out = _choose_per_label(trials, best)

@@ -34,20 +34,26 @@ class Settings:
         Terms in fewer training articles are left out.
     lead_words : int
         How many tokens at the start (headline included) may count more often.
+    lead_divisor : int
+        The lead is at most one in so many of an article's tokens; 1 sets no such limit.
     lead_repeats : tuple of int
         Candidates for how many extra times the lead counts; 0 treats all text alike.
     bigrams : tuple of bool
         Candidates for whether pairs of neighbouring tokens are terms.
     fold_plurals : bool
         Whether an English plural and its singular are one term.
+    idf : {"bm25", "smooth"}
+        Form of the inverse document frequency, see `inverse_document_frequencies`.
     borderline_weight : tuple of float
         Candidates for the weight of articles whose labeller hesitated.
     auxiliary_weight : tuple of float
         Candidates for the weight of each corpus that is no natural sample.
     thresholds : {"expected-f1", "smoothed-f1", "micro-macro"}
         How cuts are chosen on out-of-fold scores.
-    max_false_tags : float
+    max_false_tags : float or None
         Largest share of held-out articles without a label that the cuts may let through.
+        ``None`` sets 0.075 where at least a quarter of the articles have no label, as on a
+        stream of all news, and no limit elsewhere.
     calibration : {"auto", "isotonic", "platt"}
         How margins become probabilities; "auto" takes isotonic from `isotonic_positives` on.
     isotonic_positives : int
@@ -67,16 +73,18 @@ class Settings:
     C_per_label: bool = False
     min_df: int = 2
     lead_words: int = 100
+    lead_divisor: int = 5
     lead_repeats: tuple[int, ...] = (2, 0)
     bigrams: tuple[bool, ...] = (False,)
     fold_plurals: bool = True
+    idf: str = "bm25"
     borderline_weight: tuple[float, ...] = (1.0, 0.5)
     auxiliary_weight: tuple[float, ...] = (0.3, 1.0)
     thresholds: str = "expected-f1"
-    max_false_tags: float = 0.075
+    max_false_tags: float | None = None
     calibration: str = "auto"
     isotonic_positives: int = 50
-    rare_positives: int = 10
+    rare_positives: int = 2
     n_folds: int = 5
     min_words: int = 5
     min_coverage: float | None = None
@@ -91,12 +99,14 @@ class Settings:
         for name in ("C_per_label", "fold_plurals"):
             _check(name, (getattr(self, name),), _is_flag, "true or false")
         _check("lead_repeats", self.lead_repeats, _is_whole(0, 100), "a whole number, 0 to 100")
+        divisor = (self.lead_divisor,)
+        _check("lead_divisor", divisor, _is_whole(1, 1000), "a whole number, 1 to 1000")
         for name, least in _LEAST.items():
             wanted = f"a whole number, at least {least}"
             _check(name, (getattr(self, name),), _is_whole(least), wanted)
-        _check("max_false_tags", (self.max_false_tags,), _is_share, "from 0 to 1")
-        if self.min_coverage is not None:
-            _check("min_coverage", (self.min_coverage,), _is_share, "from 0 to 1")
+        for name in ("max_false_tags", "min_coverage"):
+            if getattr(self, name) is not None:
+                _check(name, (getattr(self, name),), _is_share, "from 0 to 1")
 
     @property
     def cut_rules(self) -> dict[str, Any]:
@@ -105,6 +115,8 @@ class Settings:
             "rule": self.thresholds,
             "rare_positives": self.rare_positives,
             "max_false_tags": self.max_false_tags,
+            "calibration": self.calibration,
+            "isotonic_positives": self.isotonic_positives,
         }
 
     def to_json(self) -> dict[str, object]:
@@ -114,6 +126,7 @@ class Settings:
 
 _CHOICES = {
     "labels": ("several", "one"),
+    "idf": ("bm25", "smooth"),
     "thresholds": ("expected-f1", "smoothed-f1", "micro-macro"),
     "calibration": ("auto", "isotonic", "platt"),
 }

@@ -31,7 +31,7 @@ class TermCounter:
     def add(self, text: str) -> None:
         """Count the terms of one prepared text, in all of it and in its lead."""
         tokens = self.analyzer.tokens(text)
-        lead = tokens[: self.analyzer.lead_words]
+        lead = tokens[: self.analyzer.lead_length(len(tokens))]
         self.n_words.append(len(tokens))
         self.rows.append(self._row(tokens, tokens))
         # A repeated lead is followed by the first token again, which makes one more pair.

@@ -19,6 +19,12 @@ SHIFTS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1)
 # With fewer articles without a label, their share of false tags is too rough to act on.
 FEWEST_UNTAGGED = 50
 
+# The largest share of false tags where nobody chose one, and the share of articles without a label
+# from which it holds: it serves streams of all news. Where nearly every article has a label, it
+# would raise all cuts for the sake of a few.
+USUAL_FALSE_TAGS = 0.075
+MOSTLY_UNTAGGED = 0.25
+
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 
@@ -28,8 +34,10 @@ def choose_thresholds(
     truth: Matrix,
     *,
     rule: str = "expected-f1",
-    rare_positives: int = 10,
-    max_false_tags: float = 1.0,
+    rare_positives: int = 2,
+    max_false_tags: float | None = 1.0,
+    calibration: str = "auto",
+    isotonic_positives: int = 50,
 ) -> Vector:
     """Return, per label, the cut from which it is given.
 
@@ -41,15 +49,20 @@ def choose_thresholds(
         1 present, 0 absent, NaN unknown; unknown cells are left out.
     rule : {"expected-f1", "smoothed-f1", "micro-macro"}
         Half of the best expected F1, the cut in calibrated probability that is best for F1
-        (Lipton et al., ECML 2014); the best ``(2tp + 1) / (2tp + fp + fn + 2)`` per label,
-        which never collapses to "everything" on a label without positives; or the best sum of
-        micro- and macro-F1 over all labels, by cyclic descent (Lin et al., CIKM 2023).
+        (Lipton et al., ECML 2014), for labels with `isotonic_positives` positives, whose
+        probabilities can be relied on, and smoothed F1 for the others; the best
+        ``(2tp + 1) / (2tp + fp + fn + 2)`` per label, which never collapses to "everything" on
+        a label without positives; or the best sum of micro- and macro-F1 over all labels, by
+        cyclic descent (Lin et al., CIKM 2023).
     rare_positives : int
         A label with fewer positives gets no cut below the one that is best for all labels
         pooled: a handful of articles cannot justify a lower one.
-    max_false_tags : float
+    max_false_tags : float or None
         Largest share of the articles known to have no label that may be given one. Where the
-        cuts exceed it, all are raised by the same amount.
+        cuts exceed it, all are raised by the same amount. ``None`` stands for 0.075 where at
+        least a quarter of the articles have no label, else for no limit.
+    calibration, isotonic_positives
+        Of the calibration behind expected F1, as in `fit_calibration`.
 
     Returns
     -------
@@ -64,7 +77,11 @@ def choose_thresholds(
     if rule not in RULES:
         raise SettingsError(f"rule is '{rule}'. Choose one of {', '.join(RULES)}.")
     curves = [_Curve(scores[:, k], truth[:, k]) for k in range(scores.shape[1])]
-    cuts = _cuts(rule, curves, scores, truth)
+    cuts = _micro_macro(curves) if rule == "micro-macro" else _smoothed(curves)
+    if rule == "expected-f1":
+        common = np.array([curve.n_positive >= isotonic_positives for curve in curves])
+        probable = _expected(scores, truth, calibration, isotonic_positives)
+        cuts = np.where(common, probable, cuts)
     rare = np.array([curve.n_positive < rare_positives for curve in curves])
     unseen = np.array([len(curve.cuts) == 1 for curve in curves])
     pooled = pooled_cut(scores, truth) if (rare | unseen).any() else np.inf
@@ -73,15 +90,11 @@ def choose_thresholds(
     return cuts + _raise(scores - cuts, truth, max_false_tags)
 
 
-def _cuts(rule: str, curves: list[_Curve], scores: Matrix, truth: Matrix) -> Vector:
-    if rule == "expected-f1":
-        return _expected(scores, truth)
-    return _micro_macro(curves) if rule == "micro-macro" else _smoothed(curves)
-
-
-def _raise(excess: Matrix, truth: Matrix, max_false_tags: float) -> float:
+def _raise(excess: Matrix, truth: Matrix, max_false_tags: float | None) -> float:
     """Return by how much all cuts must rise to keep to the largest share of false tags."""
     untagged = (truth == 0).all(axis=1)
+    if max_false_tags is None:
+        max_false_tags = USUAL_FALSE_TAGS if untagged.mean() >= MOSTLY_UNTAGGED else 1.0
     if max_false_tags >= 1 or untagged.sum() < FEWEST_UNTAGGED:
         return 0.0
     strongest = np.sort(excess[untagged].max(axis=1))[::-1]
@@ -173,10 +186,10 @@ def _between(ranked: Vector) -> Vector:
     return np.concatenate([[ranked[0] + 1.0], middle, [ranked[-1] - 1.0]])
 
 
-def _expected(scores: Matrix, truth: Matrix) -> Vector:
-    calibration = fit_calibration(scores, truth)
-    probabilities = calibration(scores)
-    lines = zip(calibration.margins, calibration.probabilities, strict=True)
+def _expected(scores: Matrix, truth: Matrix, method: str, isotonic_positives: int) -> Vector:
+    fitted = fit_calibration(scores, truth, method=method, isotonic_positives=isotonic_positives)
+    probabilities = fitted(scores)
+    lines = zip(fitted.margins, fitted.probabilities, strict=True)
     return np.array(
         [np.interp(_half_expected_f1(probabilities[:, k]), y, x) for k, (x, y) in enumerate(lines)]
     )

@@ -20,6 +20,7 @@ from classifier.training.features import CountedCorpus, count_corpora, tfidf
 from classifier.training.figures import quality_figures
 from classifier.training.linear import article_weights, fit_linear, fold_idf
 from classifier.training.provenance import provenance
+from classifier.training.reference import with_reference
 from classifier.training.select import Choice, choose_candidate, n_candidates
 from classifier.training.settings import Settings
 from classifier.training.thresholds import choose_shift, choose_thresholds
@@ -86,6 +87,7 @@ def count_articles(
     """Read the corpora and return their counts, without auxiliary copies of natural articles."""
     analyzer = Analyzer(
         lead_words=settings.lead_words,
+        lead_divisor=settings.lead_divisor,
         bigrams=any(settings.bigrams),
         fold_plurals=settings.fold_plurals,
     )
@@ -108,7 +110,8 @@ def fit_model(
     Y = truth_matrix(counted.labels, labels, [k or frozenset(labels) for k in counted.known])
     _check(counted, Y, labels, settings)
     folds = natural_folds(counted, Y, settings)
-    tick = _ticker(progress, n_candidates(counted, settings) * settings.n_folds + 1)
+    total = n_candidates(counted, settings) * settings.n_folds + 1
+    tick = _ticker(progress, total)
     choice = choose_candidate(counted, Y, folds, settings, jobs=jobs, tick=tick)
     held = folds >= 0
     margins, truth = choice.held_out.margins[held], Y[held]
@@ -116,9 +119,17 @@ def fit_model(
     if settings.labels == "one":
         shift = choose_shift(margins, truth)
         margins, model["bias"] = margins + shift, model["bias"] + shift
-    tick()
-    figures = quality_figures(margins, truth, folds[held], counted.groups[held], labels, settings)
-    return Model(
+    progress("fitting", total, total)
+    figures = quality_figures(
+        margins,
+        truth,
+        folds[held],
+        counted.groups[held],
+        labels,
+        settings,
+        sources=[counted.sources[i] for i in np.flatnonzero(held)],
+    )
+    fitted = Model(
         labels=labels,
         **model,
         cuts=_cuts(margins, truth, settings),
@@ -126,6 +137,7 @@ def fit_model(
         calibration=calibrate(margins, truth, settings),
         analyzer=Analyzer(
             lead_words=settings.lead_words,
+            lead_divisor=settings.lead_divisor,
             lead_repeats=choice.candidate.lead_repeats,
             bigrams=choice.candidate.bigrams,
             fold_plurals=settings.fold_plurals,
@@ -136,6 +148,7 @@ def fit_model(
         name=name,
         info=provenance(counted, Y, choice, settings, labels) | {"figures": figures},
     )
+    return with_reference(fitted, counted, folds, settings, margins=margins)
 
 
 def natural_folds(counted: CountedCorpus, Y: Matrix, settings: Settings) -> NDArray[np.int64]:

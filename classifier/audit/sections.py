@@ -1,0 +1,215 @@
+"""An audit as sections of sentences and tables, which every output format lays out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from classifier.audit.audit import Audit
+from classifier.audit.duplicates import Group
+from classifier.audit.label_counts import LabelCounts
+from classifier.audit.section import Row, Section, cut_section, listed, named
+
+__all__ = ["sections"]
+
+
+def sections(audit: Audit, *, shown: int = 10) -> tuple[Section, ...]:
+    """Return what was found, tables cut to so many rows."""
+    made = [build(audit, shown) for build in _SECTIONS]
+    return tuple(section for section in made if section is not None)
+
+
+def _overview(audit: Audit, shown: int) -> Section:
+    summary, leaks = audit.summary, audit.leaks
+    counts: dict[str, int | None] = {
+        "articles": summary.n_articles,
+        "labelled": summary.n_labelled,
+        f"leaks into {audit.against}": None if leaks is None else leaks.n_articles,
+        "conflicts": len(audit.conflicts),
+        "identical to an earlier article": audit.duplicates.n_identical,
+        "near-duplicate of an earlier article": audit.duplicates.n_near,
+        "suspicious labels": None if audit.suspicious.note else len(audit.suspicious.found),
+        "repeated lines": len(audit.lines),
+        "damaged": len({each for damage in audit.damage for each in damage.articles}),
+        "in another language": None if audit.languages.note else len(audit.languages.others),
+        "empty": len(audit.lengths.empty),
+    }
+    rows = tuple((name, f"{n:,}") for name, n in counts.items() if n is not None)
+    dates = f"Dates from {summary.first_date} to {summary.last_date}."
+    says = (dates,) if summary.first_date else ("No article has a date.",)
+    return Section(f"Audit of {audit.corpus}", says, ("finding", "count"), rows)
+
+
+def _leaks(audit: Audit, shown: int) -> Section | None:
+    leaks = audit.leaks
+    if leaks is None:
+        return None
+    n = f"{leaks.n_articles:,} of {audit.summary.n_articles:,} articles"
+    says = [
+        f"{n} stand in {audit.against} too ({audit.n_against:,} articles), "
+        f"{leaks.n_identical:,} of them word for word."
+    ]
+    if leaks.same_id:
+        ids = listed(f"{here}" for here, _ in leaks.same_id)
+        says.append(f"{len(leaks.same_id):,} ids name different texts in the two: {ids}.")
+    rows = [_group_row(group) for group in leaks.groups]
+    return cut_section("Leaks", says, _GROUP_COLUMNS, rows, shown, alarm=bool(leaks.groups))
+
+
+def _conflicts(audit: Audit, shown: int) -> Section:
+    rows = [
+        (
+            each.label,
+            named(each.present),
+            named(each.absent),
+            (each.present + each.absent)[0].title,
+        )
+        for each in audit.conflicts
+    ]
+    says = [f"On {len(rows):,} labels near-duplicates disagree." if rows else _NONE]
+    columns = ("label", "present in", "absent in", "title")
+    return cut_section("Conflicts", says, columns, rows, shown, alarm=bool(rows))
+
+
+def _duplicates(audit: Audit, shown: int) -> Section:
+    found = audit.duplicates
+    says = [
+        f"{found.n_near:,} articles have a near-duplicate before them (similarity "
+        f"{audit.settings.similarity:g} or more), {found.n_identical:,} of them word for word; "
+        f"{len(found.groups):,} groups."
+    ]
+    rows = [_group_row(group) for group in found.groups]
+    return cut_section("Duplicates", says, _GROUP_COLUMNS, rows, shown)
+
+
+def _ids(audit: Audit, shown: int) -> Section | None:
+    ids = audit.ids
+    if not ids.n_missing and not ids.repeated:
+        return None
+    says = [f"{ids.n_missing:,} articles have no id; {len(ids.repeated):,} ids name several."]
+    rows = [(id, f"{n:,}") for id, n in ids.repeated.items()]
+    return cut_section("Ids", says, ("id", "articles"), rows, shown)
+
+
+def _suspicious(audit: Audit, shown: int) -> Section:
+    found = audit.suspicious
+    rows = [
+        (
+            str(each.article),
+            each.label,
+            ("present" if each.present else "absent") + (", borderline" if each.borderline else ""),
+            f"{each.probability:.3f}",
+            each.article.title,
+        )
+        for each in found.found
+    ]
+    says = [f"Not judged: {found.note}." if found.note else _judged(found.n_cells, len(rows))]
+    if found.left_out:
+        says.append(f"Left out, with too few articles that have or lack them: "
+                    f"{listed(found.left_out)}.")  # fmt: skip
+    columns = ("article", "label", "corpus says", "probability", "title")
+    return cut_section("Suspicious labels", says, columns, rows, shown)
+
+
+def _judged(n_cells: int, n_found: int) -> str:
+    return f"{n_found:,} of {n_cells:,} judged cells (an article and a label) should be read again."
+
+
+def _lines(audit: Audit, shown: int) -> Section:
+    gone = sum(line.n_left == 0 for line in audit.lines)
+    says = [
+        f"{len(audit.lines):,} lines stand in {audit.settings.repeats} or more articles of one "
+        f"outlet; the text rules remove {gone:,} of them everywhere."
+        if audit.lines
+        else _NONE
+    ]
+    rows = [
+        (line.source or "–", f"{line.n_articles:,}", f"{line.n_left:,}", line.excerpt)
+        for line in audit.lines
+    ]
+    columns = ("outlet", "articles", "after the rules", "line, its start")
+    return cut_section("Repeated lines", says, columns, rows, shown)
+
+
+def _damage(audit: Audit, shown: int) -> Section:
+    rows = [
+        (each.kind, f"{len(each.articles):,}", f"{each.n_left:,}", named(each.articles))
+        for each in audit.damage
+    ]
+    columns = ("damage", "articles", "after the rules", "such as")
+    return cut_section("Damaged characters", [] if rows else [_NONE], columns, rows, shown)
+
+
+def _languages(audit: Audit, shown: int) -> Section:
+    found = audit.languages
+    if found.note:
+        return Section("Languages", (f"Not looked at: {found.note}.",))
+    counts = listed(f"{language} {n:,}" for language, n in found.counts.items())
+    says = [f"Articles per language: {counts or 'none'}; too short or mixed to tell: "
+            f"{found.n_unsure:,}."]  # fmt: skip
+    rows = [(str(each), language, each.title) for language, each in found.others]
+    return cut_section("Languages", says, ("article", "language", "title"), rows, shown)
+
+
+def _lengths(audit: Audit, shown: int) -> Section:
+    lengths, settings = audit.lengths, audit.settings
+    rows = [(name, f"{n:,}") for name, n in lengths.quantiles.items()]
+    extremes = {
+        "without a word": lengths.empty,
+        f"with fewer than {settings.short_words:,} words": lengths.short,
+        f"with more than {settings.long_words:,} words": lengths.long,
+    }
+    says = [
+        f"{len(articles):,} {what}{': ' if articles else ''}{named(articles)}."
+        for what, articles in extremes.items()
+    ]
+    return Section("Lengths", tuple(says), ("share of the articles", "words"), tuple(rows))
+
+
+def _labels(audit: Audit, shown: int) -> Section:
+    found = audit.labels
+    if not found.labels:
+        return Section("Labels", ("No article is labelled with anything.",))
+    rows = [_label_row(found, k) for k in range(len(found.labels))]
+    says = [f"{audit.summary.n_none:,} labelled articles have none of the labels."]
+    columns = ("label", "present", "absent", "unknown", "alone", "most often with")
+    return Section("Labels", tuple(says), columns, tuple(rows))
+
+
+def _label_row(found: LabelCounts, k: int) -> Row:
+    columns = (found.n_present, found.n_absent, found.n_unknown)
+    return (
+        found.labels[k],
+        *(f"{column[k]:,}" for column in columns),
+        f"{found.together[k][k]:,}",
+        _companions(found.labels, found.together[k], k),
+    )
+
+
+def _companions(labels: Sequence[str], together: Sequence[int], k: int) -> str:
+    """Return the three labels that a label most often stands with."""
+    order = sorted(
+        (j for j in range(len(labels)) if j != k and together[j]), key=lambda j: -together[j]
+    )
+    return ", ".join(f"{labels[j]} {together[j]:,}" for j in order[:3]) or "–"
+
+
+_SECTIONS: tuple[Callable[[Audit, int], Section | None], ...] = (
+    _overview,
+    _leaks,
+    _conflicts,
+    _duplicates,
+    _ids,
+    _suspicious,
+    _lines,
+    _damage,
+    _languages,
+    _lengths,
+    _labels,
+)
+_NONE = "None."
+_GROUP_COLUMNS = ("articles", "identical", "which", "title")
+
+
+def _group_row(group: Group) -> Row:
+    same = "yes" if group.identical else "no"
+    return f"{len(group.articles):,}", same, named(group.articles), group.articles[0].title

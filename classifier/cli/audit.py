@@ -1,0 +1,150 @@
+"""classifier audit."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from classifier.cli.corpora import open_corpus
+from classifier.cli.options import QuietOption, reads_articles
+from classifier.cli.progress import on_terminal, remark_on, training_progress
+from classifier.corpus.read_options import ReadOptions, ReadTally
+
+if TYPE_CHECKING:
+    from classifier.audit.audit import Audit
+
+EPILOG = """Examples:
+  classifier audit news.jsonl
+  classifier audit train.jsonl --against test.jsonl --strict
+  classifier audit news_articles --no-labels --format markdown
+  classifier audit mine.csv --labels-field sectors --out audit/"""
+
+WIDEST = 160
+
+
+def _folder_target(path: Path | None) -> Path | None:
+    from classifier.errors import ClassifierError
+
+    if path is not None and path.exists() and not path.is_dir():
+        raise ClassifierError(f"{path}: is a file. Name a folder.")
+    return path
+
+
+@reads_articles(labels=True)
+def audit(
+    corpus: Annotated[
+        str,
+        typer.Argument(metavar="CORPUS", help="A file, a folder, or a fetched corpus's name."),
+    ],
+    *,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OTHER", help="A corpus in which no article of CORPUS should stand: a test set."
+        ),
+    ] = None,
+    no_labels: Annotated[
+        bool, typer.Option("--no-labels", metavar="", help="Do not judge labels, which takes fits.")
+    ] = False,
+    similarity: Annotated[
+        float, typer.Option(metavar="SHARE", help="Of word 5-grams, from which texts are the same.")
+    ] = 0.7,
+    repeats: Annotated[
+        int,
+        typer.Option(metavar="N", help="Articles of an outlet that make a line boilerplate."),
+    ] = 5,
+    shown: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Rows of each table; JSON always has all.")
+    ] = 10,
+    format: Annotated[
+        Literal["table", "json", "markdown"], typer.Option(help="What is printed.")
+    ] = "table",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            callback=_folder_target,
+            help="Also write audit.json, audit.md and audit.html into this folder.",
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", metavar="", help="Exit code 1 at leaks or conflicts.")
+    ] = False,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of folds and signatures.")] = 0,
+    jobs: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Labels fitted at once; changes only the time.")
+    ] = 1,
+    quiet: QuietOption = False,
+    reading: ReadOptions,
+) -> None:
+    """Look a corpus over before you train on it or believe a figure from it.
+
+    Leaks, duplicates, contradicting and suspicious labels, boilerplate,
+    damaged characters, other languages, lengths. No article's text is
+    kept or shown, but for headlines and the starts of repeated lines.
+    """
+    from classifier.audit.audit import audit as audit_corpus
+    from classifier.audit.settings import AuditSettings
+
+    if corpus == against == "-":
+        raise typer.BadParameter("standard input can only be read once", param_hint="--against")
+    settings = AuditSettings(
+        similarity=similarity, repeats=repeats, labels=not no_labels, seed=seed, jobs=jobs
+    )
+    tally = ReadTally()
+    first = open_corpus(corpus, reading, tally)
+    second = open_corpus(against, reading, tally) if against is not None else None
+    with training_progress(quiet=quiet) as progress:
+        found = audit_corpus(first, against=second, settings=settings, progress=progress)
+    _print(found, format, shown)
+    if out is not None:
+        _write(found, out, shown=shown, quiet=quiet)
+    if tally.skipped or not found.summary.n_articles:
+        remark_on(tally, quiet=quiet)
+    if strict and found.fails:
+        typer.echo("classifier: leaks or conflicts were found (--strict)", err=True)
+        raise typer.Exit(1)
+
+
+def _print(found: Audit, format: str, shown: int) -> None:
+    from classifier.audit.layout import markdown_page, section_lines
+    from classifier.audit.sections import sections
+
+    if format != "table":
+        page = _as_json(found) if format == "json" else markdown_page(found, shown=shown)
+        typer.echo(page, nl=False)
+        return
+    on_screen = on_terminal(sys.stdout)
+    width = min(shutil.get_terminal_size().columns, WIDEST) if on_screen else None
+    for section in sections(found, shown=shown):
+        heading, *lines = section_lines(section, width=width)
+        # colours only reach a terminal, and not one that asks for none
+        typer.echo(typer.style(heading, bold=True, fg="red" if section.alarm else None))
+        typer.echo("\n".join([*lines, ""]))
+
+
+def _as_json(found: Audit) -> str:
+    return json.dumps(found.to_json(), ensure_ascii=True, indent=1) + "\n"
+
+
+def _write(found: Audit, folder: Path, *, shown: int, quiet: bool) -> None:
+    """Write the three files; without the extra for pages, say so and leave out the page."""
+    from classifier.audit.layout import html_page, markdown_page
+    from classifier.errors import ClassifierError
+    from classifier.resources import replacing
+
+    pages = {"audit.json": _as_json(found), "audit.md": markdown_page(found, shown=shown)}
+    try:
+        pages["audit.html"] = html_page(found, shown=shown)
+    except ClassifierError as error:
+        typer.echo(f"classifier: audit.html is left out: {error}", err=True)
+    for name, page in pages.items():
+        with replacing(folder / name) as stream:
+            stream.write(page.encode("utf-8", "replace"))
+    if not quiet:
+        typer.echo(f"classifier: {', '.join(pages)} in {folder}", err=True)

@@ -1,0 +1,156 @@
+"""classifier compare."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from classifier.cli.corpora import open_corpus
+from classifier.cli.options import QuietOption, reads_articles
+from classifier.cli.progress import counted_on_terminal, echo_lines, remark_on
+from classifier.corpus.read_options import ReadOptions, ReadTally
+from classifier.errors import ClassifierError, CorpusError, ModelError
+
+if TYPE_CHECKING:
+    from classifier.evaluation.comparison import Comparison
+    from classifier.model.model import Model
+
+EPILOG = """Examples:
+  classifier compare sectors mymodel articles.jsonl
+  classifier compare mymodel-old mymodel held-out.jsonl --out comparison
+  classifier compare sectors mymodel test.jsonl.gz --fail-if-worse 0.005 --measure macro"""
+
+
+@reads_articles(labels=True)
+def compare(
+    a: Annotated[
+        str,
+        typer.Argument(
+            metavar="A", help="The old model: its folder, or the name of a shipped one (sectors)."
+        ),
+    ],
+    b: Annotated[str, typer.Argument(metavar="B", help="The new model, likewise.")],
+    corpus: Annotated[
+        str,
+        typer.Argument(
+            metavar="CORPUS",
+            help="Labelled articles that neither was trained on: a file, a folder, or a fetched "
+            "corpus's name.",
+        ),
+    ],
+    *,
+    format: Annotated[
+        Literal["table", "json", "markdown"], typer.Option(help="How to print.")
+    ] = "table",
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Also write compare.json and compare.md there."),
+    ] = None,
+    fail_if_worse: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="BY",
+            help="Exit with code 1 when the F1 of B is lower than that of A by more than this.",
+            show_default="never",
+        ),
+    ] = None,
+    measure: Annotated[
+        Literal["micro", "macro"], typer.Option(help="Which F1 --fail-if-worse looks at.")
+    ] = "micro",
+    examples: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Fixed and broken articles to explain.")
+    ] = 5,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the bootstrap.")] = 0,
+    quiet: QuietOption = False,
+    reading: ReadOptions,
+) -> None:
+    """Compare two models on the same labelled articles: what changed, and is it real.
+
+    F1 with paired bootstrap intervals, articles that B fixed or broke and
+    the terms behind it, false tags, calibration, size and speed. Labels
+    that only one of them knows are left out.
+    """
+    from classifier.evaluation.compare import compare as compare_models
+
+    _check_target(out)
+    models = (_model(a), _model(b))
+    tally = ReadTally()
+    articles = open_corpus(corpus, reading, tally).articles
+    shown = counted_on_terminal(articles, "articles", quiet=quiet)
+    comparison = compare_models(*models, shown, n_examples=examples, seed=seed)
+    _print(comparison, format)
+    if out is not None:
+        _write(comparison, out)
+    if tally.skipped:
+        remark_on(tally, quiet=quiet)
+    if fail_if_worse is not None:
+        _judge(comparison, measure, fail_if_worse, quiet=quiet)
+
+
+def _model(name: str) -> Model:
+    """Return the model in a folder, or a shipped one; a folder wins."""
+    from classifier.resources import resource
+    from classifier.serving.score import load
+
+    if Path(name).exists():
+        return load(name)
+    shipped = sorted(path.parent.name for path in resource("models").glob("*/manifest.json"))
+    if name not in shipped:
+        raise ModelError(
+            f"{name}: no such folder, and no shipped model of that name. Check the spelling; "
+            f"shipped: {', '.join(shipped)}."
+        )
+    return load(resource("models", name))
+
+
+def _check_target(out: Path | None) -> None:
+    if out is not None and out.exists() and not out.is_dir():
+        raise ClassifierError(f"{out}: is a file. Name a folder.")
+
+
+def _print(comparison: Comparison, format: str) -> None:
+    from classifier.evaluation.compare_lines import comparison_lines
+    from classifier.evaluation.compare_markdown import comparison_markdown
+
+    if format == "json":
+        typer.echo(_json(comparison), nl=False)
+    elif format == "markdown":
+        echo_lines(comparison_markdown(comparison).rstrip())
+    else:
+        echo_lines("\n".join(line.replace("\n", " ") for line in comparison_lines(comparison)))
+
+
+def _json(comparison: Comparison) -> str:
+    content = json.dumps(comparison.to_json(), ensure_ascii=False, allow_nan=False, indent=1)
+    return f"{content}\n"
+
+
+def _write(comparison: Comparison, out: Path) -> None:
+    from classifier.evaluation.compare_markdown import comparison_markdown
+    from classifier.resources import replacing
+
+    contents = {"compare.json": _json(comparison), "compare.md": comparison_markdown(comparison)}
+    for name, content in contents.items():
+        with replacing(out / name) as stream:
+            stream.write(content.encode())
+
+
+def _judge(comparison: Comparison, measure: str, most: float, *, quiet: bool) -> None:
+    change = comparison.micro if measure == "micro" else comparison.macro
+    if change.estimate != change.estimate:
+        raise CorpusError(
+            f"the {measure}-F1 of both cannot be compared: no label is present or given. Compare "
+            "on articles that have some."
+        )
+    # Rounded, so that a fall by exactly the limit passes whatever its last binary digit.
+    fell = round(-change.estimate, 9)
+    verdict = f"{measure}-F1 of B over A: {change.estimate:+.4f}"
+    if fell > most:
+        raise ClassifierError(f"B is worse. {verdict}, a fall of more than {most:g}")
+    if not quiet:
+        typer.echo(f"classifier: {verdict}, no fall of more than {most:g}", err=True)

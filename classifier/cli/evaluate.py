@@ -1,0 +1,185 @@
+"""classifier evaluate."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from classifier.cli.corpora import open_corpus
+from classifier.cli.options import QuietOption, reads_articles, thresholds_from
+from classifier.cli.progress import echo_lines, on_terminal, remark_on, training_progress
+from classifier.cli.targets import refuse_inputs
+from classifier.corpus.read_options import ReadOptions, ReadTally
+from classifier.corpus.table import disarmed
+from classifier.errors import ClassifierError, ModelError
+
+if TYPE_CHECKING:
+    from classifier.evaluation.report import Report
+    from classifier.model.model import Model
+
+EPILOG = """Examples:
+  classifier evaluate mymodel test.jsonl
+  classifier evaluate mymodel test.jsonl --out report/
+  classifier evaluate sectors news/ --format json | jq .headline.micro_f1
+  classifier evaluate mymodel table.csv --label-column energy --label-column sport
+  classifier evaluate mymodel test.jsonl --threshold energy=0.7"""
+
+FORMATS = ("table", "json", "markdown")
+JSON, MARKDOWN, HTML = "report.json", "report.md", "report.html"
+# For the parser, not the type checker: a literal type spelled by a constant.
+_Format: Any = Literal[FORMATS]
+
+
+def _report_target(folder: Path | None) -> Path | None:
+    """Return `folder` when a report may be written there, without a trace of having tried."""
+    if folder is None:
+        return None
+    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise ClassifierError(
+            f"{folder}: no report can be written there ({error.strerror}). Name another folder."
+        ) from None
+    return folder
+
+
+@reads_articles(labels=True)
+def evaluate(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Folder of the model, or 'sectors', the shipped.")
+    ],
+    corpus: Annotated[
+        str,
+        typer.Argument(
+            metavar="CORPUS",
+            help="Labelled articles that the model has not seen: a file, a folder, or a fetched "
+            "corpus's name. Labels that never occur in it are unknown there, not absent.",
+        ),
+    ],
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            callback=_report_target,
+            help=f"Write {JSON}, {MARKDOWN} and {HTML} into this folder.",
+            show_default=False,
+        ),
+    ] = None,
+    no_html: Annotated[
+        bool,
+        typer.Option("--no-html", metavar="", help=f"With --out, write no {HTML}."),
+    ] = False,
+    format: Annotated[_Format, typer.Option(help="What to print.")] = "table",
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LABEL=P",
+            help="Give a label from this probability on instead of the model's cut; repeatable.",
+        ),
+    ] = None,
+    repeats: Annotated[
+        int,
+        typer.Option(
+            min=0, metavar="N", help="Resamples behind the intervals; 0 for no intervals."
+        ),
+    ] = 1000,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the resamples.")] = 0,
+    quiet: QuietOption = False,
+    reading: ReadOptions,
+) -> None:
+    """Judge a model on labelled articles: F1, ranking, calibration, worst errors.
+
+    Prints the figures with 95 % intervals; --out keeps the whole report,
+    with curves, outlets and the articles it was most wrong about. What
+    every figure means is told in docs/evaluate.md.
+    """
+    from classifier.evaluation.evaluate import evaluate as evaluate_model
+
+    floors, tally = thresholds_from(threshold or []), ReadTally()
+    if out is not None:
+        refuse_inputs(out / JSON, [Path(corpus)])
+    judged, articles = _named_model(model), open_corpus(corpus, reading, tally)
+    with training_progress(quiet=quiet) as progress:
+        report = evaluate_model(
+            judged,
+            articles.articles,
+            name=articles.name,
+            thresholds=floors,
+            repeats=repeats,
+            seed=seed,
+            progress=progress,
+        )
+    if tally.skipped:
+        remark_on(tally, quiet=quiet)
+    _warn(report, quiet=quiet)
+    _print(report, format)
+    if out is not None:
+        _write(report, out, html=not no_html)
+
+
+def _named_model(name: str) -> Model:
+    """Return the model in a folder, or the shipped one of that name; a folder wins."""
+    from classifier.serving.score import load, shipped_model
+
+    if name == "sectors" and not Path(name).exists():
+        return shipped_model()
+    if not Path(name).exists():
+        raise ModelError(
+            f"{name}: no such folder, and no shipped model of that name. Check the spelling; "
+            "the shipped model is sectors."
+        )
+    return load(name)
+
+
+def _warn(report: Report, *, quiet: bool) -> None:
+    """Say on standard error what must be known, the most important even when `quiet`."""
+    from classifier.evaluation.summary import seen_warning, warnings
+
+    seen = [seen_warning(report)] if report.corpus.seen_in_training else []
+    for warning in seen if quiet else warnings(report):
+        typer.echo(f"classifier: {disarmed(warning)}", err=True)
+
+
+def _print(report: Report, format: str) -> None:
+    if format == "json":
+        typer.echo(_json(report))
+    elif format == "markdown":
+        from classifier.evaluation.markdown import report_markdown
+
+        echo_lines(report_markdown(report).rstrip("\n"))
+    else:
+        from classifier.cli.report_table import print_report
+
+        print_report(report, on_screen=on_terminal(sys.stdout))
+
+
+def _write(report: Report, folder: Path, *, html: bool) -> None:
+    """Write the files of a report, the page last, as it needs an extra that may be missing."""
+    from classifier.evaluation.markdown import report_markdown
+
+    _put(folder / JSON, _json(report) + "\n")
+    _put(folder / MARKDOWN, report_markdown(report))
+    if html:
+        from classifier.evaluation.html import report_page
+
+        _put(folder / HTML, report_page(report))
+
+
+def _json(report: Report) -> str:
+    # pure ASCII: texts from outside cannot command a terminal, and no encoding can spoil them
+    return json.dumps(report.to_json(), allow_nan=False)
+
+
+def _put(path: Path, text: str) -> None:
+    from classifier.resources import replacing
+
+    with replacing(path.resolve()) as file:
+        file.write(text.encode(errors="backslashreplace"))

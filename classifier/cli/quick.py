@@ -1,0 +1,90 @@
+"""`classifier predict FILE …` without the parser of options, which takes longer than tagging."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from classifier.cli.leave import EXPECTED, flush, told
+from classifier.cli.output import chosen_layout, write_predictions
+from classifier.cli.progress import counted_on_terminal, on_terminal, remark_on
+from classifier.corpus.read_options import UNLABELLED, ReadTally
+
+__all__ = ["Plain", "plain_prediction", "run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A call of `predict` that needs no parser.
+
+    Parameters
+    ----------
+    files : tuple of str
+        At least one; ``-`` is standard input.
+    model : str or None
+        A folder; ``None`` is the shipped model.
+    quiet : bool
+    """
+
+    files: tuple[str, ...]
+    model: str | None = None
+    quiet: bool = False
+
+
+def plain_prediction(arguments: Sequence[str]) -> Plain | None:
+    """Return what the arguments ask for, nothing when they ask for more than files and a model.
+
+    Examples
+    --------
+    >>> plain_prediction(["predict", "a.txt", "--model", "mine"])
+    Plain(files=('a.txt',), model='mine', quiet=False)
+    >>> plain_prediction(["predict", "a.txt", "--explain"])
+    """
+    command, *rest = arguments or [""]
+    if command != "predict":
+        return None
+    files, model, quiet = [], None, False
+    words = iter(rest)
+    for word in words:
+        if word == "--model":
+            model = next(words, "")
+        elif word in ("--quiet", "-q"):
+            quiet = True
+        elif word.startswith("-") and word != "-":
+            return None
+        else:
+            files.append(word)
+    if not files and sys.stdin is not None and not on_terminal(sys.stdin):
+        files = ["-"]
+    usable = files and all(files) and (model is None or (model and not model.startswith("-")))
+    return Plain(tuple(files), model, quiet) if usable else None
+
+
+def run(plain: Plain) -> int:
+    """Tag the files as `classifier predict` does and return the exit code."""
+    try:
+        try:
+            _predict(plain)
+        finally:
+            flush()
+    except EXPECTED as error:
+        return told(error)
+    return 0
+
+
+def _predict(plain: Plain) -> None:
+    from classifier.corpus.read import read_articles
+    from classifier.serving.score import load, shipped_model
+
+    layout = chosen_layout(None, None)
+    tally = ReadTally()
+    paths: list[Path | str] = [name if name == "-" else Path(name) for name in plain.files]
+    articles = read_articles(paths, UNLABELLED, tally=tally)
+    model = shipped_model() if plain.model is None else load(plain.model)
+    gc.enable()
+    shown = counted_on_terminal(articles, "articles", quiet=plain.quiet or layout.on_screen)
+    write_predictions(model, shown, layout, thresholds={})
+    remark_on(tally, quiet=plain.quiet)

@@ -1,0 +1,92 @@
+"""classifier suggest."""
+
+from __future__ import annotations
+
+import sys
+from itertools import chain
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from classifier.cli.corpora import open_corpus
+from classifier.cli.options import QuietOption, reads_articles
+from classifier.cli.progress import counted_on_terminal, remark_on
+from classifier.cli.targets import file_target, refuse_inputs
+from classifier.corpus.read_options import ReadOptions, ReadTally
+
+EPILOG = """Examples:
+  classifier suggest mymodel archive.jsonl --out sheet.csv
+  classifier suggest mymodel archive.jsonl -n 50 --random-share 0 --excerpt 0 > sheet.csv
+  classifier corpus merge archive.jsonl sheet.csv --out labelled.jsonl --suggested-out chosen.jsonl
+  classifier train labelled.jsonl --auxiliary chosen.jsonl --out mymodel"""
+
+
+@reads_articles(labels=True)
+def suggest(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of the model.")],
+    articles: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="ARTICLES",
+            help="A file, a folder, or a fetched corpus's name. Articles that have labels are "
+            "passed over, and so are copies of them.",
+        ),
+    ],
+    *,
+    number: Annotated[
+        int, typer.Option("--number", "-n", min=1, metavar="N", help="How many articles.")
+    ] = 100,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            callback=lambda path: path and file_target(path),
+            help="CSV to write.",
+            show_default="standard output",
+        ),
+    ] = None,
+    random_share: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="P",
+            help="Share drawn at random. Cuts and calibration need such a fair sample.",
+        ),
+    ] = 0.5,
+    excerpt: Annotated[
+        int,
+        typer.Option(min=0, metavar="N", help="Characters of each text; 0 gives all of it."),
+    ] = 600,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the draw.")] = 0,
+    quiet: QuietOption = False,
+    reading: ReadOptions,
+) -> None:
+    """Choose the articles to label next, and write a sheet to fill in.
+
+    One part are articles over which the model hesitates, from different
+    topics, the other part is drawn at random; no copies. Each label has an
+    empty column: write 1 or 0, or leave it blank for unknown. What the model
+    would give stands under 'suggested'. 'corpus merge' takes the sheet back.
+    """
+    from classifier.corpus.sheet import save_sheet
+    from classifier.serving.score import load
+    from classifier.serving.suggest import suggest as suggest_articles
+
+    refuse_inputs(out or Path("-"), map(Path, articles))
+    tagger, tally = load(model), ReadTally()
+    corpora = [open_corpus(name, reading, tally) for name in articles]
+    stream = chain.from_iterable(corpus.articles for corpus in corpora)
+    shown = counted_on_terminal(stream, "articles", quiet=quiet)
+    chosen = suggest_articles(tagger, shown, n=number, random_share=random_share, seed=seed)
+    rows = [each.row(excerpt=excerpt) for each in chosen]
+    save_sheet(rows, out or sys.stdout, labels=tagger.labels, excerpt=excerpt)
+    if not quiet and len(chosen) < number:
+        typer.echo(
+            f"classifier: {len(chosen)} articles to suggest; the rest have labels, are copies, "
+            "or cannot be judged",
+            err=True,
+        )
+    if tally.skipped:
+        remark_on(tally, quiet=quiet)

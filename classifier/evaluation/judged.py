@@ -1,0 +1,233 @@
+"""A stream of labelled articles → what the model said of them beside what is true of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from classifier.article import Article, Labels
+from classifier.corpus.labels import truth_matrix
+from classifier.corpus.near_duplicates import near_duplicate_groups
+from classifier.errors import CorpusError
+from classifier.evaluation.worst import WorstCells, WorstError
+from classifier.model.model import Model
+from classifier.model.prediction import Prediction
+from classifier.text import article_text
+
+__all__ = ["Judged", "Progress", "judge"]
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What is kept of the labelled articles; their order does not depend on how they came.
+
+    Parameters
+    ----------
+    labels : tuple of str
+        Those that both the model and the corpus know, in the model's order.
+    truth : ndarray of float64 of shape (n_articles, n_labels)
+        1 present, 0 absent, NaN unknown.
+    predicted : ndarray of bool of shape (n_articles, n_labels)
+    probabilities : ndarray of float64 of shape (n_articles, n_labels)
+    cuts, cut_margins : ndarray of float64 of shape (n_labels,)
+        From which probability and margin a label is given; NaN where there is none.
+    groups : ndarray of int64 of shape (n_articles,)
+        Near-duplicates share a number.
+    n_words : ndarray of int64 of shape (n_articles,)
+    sources, dates, notes : tuple of str, length n_articles
+    unknown_labels, unmentioned_labels : tuple of str
+        Labels of the corpus alone, and of the model alone.
+    n_unlabelled : int
+    sha256 : str
+        Of the corpus as training hashes it: ids, prepared texts and labels in the order read.
+    worst : tuple of WorstError
+    """
+
+    labels: tuple[str, ...]
+    truth: FloatArray
+    predicted: BoolArray
+    probabilities: FloatArray
+    cuts: FloatArray
+    cut_margins: FloatArray
+    groups: IntArray
+    n_words: IntArray
+    sources: tuple[str, ...]
+    dates: tuple[str, ...]
+    notes: tuple[str, ...]
+    unknown_labels: tuple[str, ...]
+    unmentioned_labels: tuple[str, ...]
+    n_unlabelled: int
+    sha256: str
+    worst: tuple[WorstError, ...]
+
+
+def judge(
+    model: Model,
+    articles: Iterable[Article],
+    *,
+    thresholds: Mapping[str, float],
+    progress: Progress,
+) -> Judged:
+    """Read every article once and return what figures are made of; texts are not kept.
+
+    Raises
+    ------
+    CorpusError
+        When no article is labelled, or model and corpus have no label in common.
+    """
+    cuts, margins = _cuts(model, thresholds)
+    kept = _Kept(model, WorstCells(cuts, model.analyzer))
+    groups = near_duplicate_groups(kept.texts(articles, thresholds, progress))
+    known = _known_labels(kept)
+    shared = [k for k, label in enumerate(model.labels) if label in known]
+    labels = tuple(model.labels[k] for k in shared)
+    _check(kept, known, model.labels)
+    # by content, so that resamples and ties do not depend on the order of reading
+    order = sorted(range(len(kept.keys)), key=kept.keys.__getitem__)
+    return Judged(
+        labels=labels,
+        truth=truth_matrix([_among(kept.labels[i], labels) for i in order], labels),
+        predicted=np.array(kept.given)[np.ix_(order, shared)],
+        probabilities=np.array(kept.scores)[np.ix_(order, shared)],
+        cuts=np.array([cuts.get(label, np.nan) for label in labels]),
+        cut_margins=np.array([margins.get(label, np.nan) for label in labels]),
+        groups=_numbered(groups[order]),
+        n_words=np.array(kept.n_words, dtype=np.int64)[order],
+        sources=tuple(kept.sources[i] for i in order),
+        dates=tuple(kept.dates[i] for i in order),
+        notes=tuple(kept.notes[i] for i in order),
+        unknown_labels=tuple(sorted(known - set(model.labels))),
+        unmentioned_labels=tuple(label for label in model.labels if label not in known),
+        n_unlabelled=kept.n_unlabelled,
+        sha256=kept.digest.hexdigest(),
+        worst=kept.worst.errors(labels),
+    )
+
+
+def _cuts(
+    model: Model, thresholds: Mapping[str, float]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Return, per label, the probability and the margin from which it is given, NaN for none."""
+    if model.mode == "one":
+        return {}, {}
+    finite = np.isfinite(model.cuts)
+    at_cut = model.calibration(np.where(finite, model.cuts, 0.0)[None, :])[0]
+    cuts = dict(zip(model.labels, np.where(finite, at_cut, np.nan).tolist(), strict=True))
+    margins = dict(zip(model.labels, np.where(finite, model.cuts, np.nan).tolist(), strict=True))
+    return cuts | dict(thresholds), margins | dict.fromkeys(thresholds, np.nan)
+
+
+def _known_labels(kept: _Kept) -> frozenset[str]:
+    """Return every label that some article is said to have, or not to have."""
+    sets = (labels.present | (labels.absent or frozenset()) for labels in kept.labels)
+    return frozenset().union(*sets)
+
+
+def _among(labels: Labels, names: tuple[str, ...]) -> Labels:
+    """Return what is said of these labels alone."""
+    return Labels(labels.present & set(names), labels.absent)
+
+
+def _numbered(groups: IntArray) -> IntArray:
+    """Return 0, 1, 2 … for the groups in the order in which they first appear."""
+    numbers: dict[int, int] = {}
+    return np.array([numbers.setdefault(group, len(numbers)) for group in groups.tolist()])
+
+
+def _check(kept: _Kept, known: frozenset[str], labels: tuple[str, ...]) -> None:
+    """Raise unless there is something to judge by."""
+    if not kept.labels and not kept.n_unlabelled:
+        raise CorpusError("nothing to evaluate on: the corpus holds no article.")
+    if not kept.labels:
+        raise CorpusError(
+            f"nothing to evaluate on: {kept.n_unlabelled} articles were read and none is "
+            "labelled. Labels are read from the field 'labels', or the one named by --labels-field."
+        )
+    if not known:
+        raise CorpusError(
+            f"nothing to evaluate on: all {len(kept.labels)} labelled articles are labelled as "
+            "none of any label, so no label is known. Add articles that have one, or name absent "
+            "labels in the field 'negative'."
+        )
+    if not known & set(labels):
+        raise CorpusError(
+            f"model and corpus have no label in common: the model gives {', '.join(labels)}; "
+            f"the corpus knows {_few(sorted(known))}. Evaluate on a corpus with the model's labels."
+        )
+
+
+def _few(names: list[str]) -> str:
+    """Return the first ten names, and how many more there are."""
+    more = len(names) - 10
+    return ", ".join(names[:10]) + (f" and {more} more" if more > 0 else "")
+
+
+@dataclass
+class _Kept:
+    """What is noted of each article while its text streams by."""
+
+    model: Model
+    worst: WorstCells
+    labels: list[Labels] = field(default_factory=list)
+    scores: list[FloatArray] = field(default_factory=list)
+    given: list[BoolArray] = field(default_factory=list)
+    n_words: list[int] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
+    dates: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    keys: list[bytes] = field(default_factory=list)
+    n_unlabelled: int = 0
+    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+
+    def texts(
+        self, articles: Iterable[Article], thresholds: Mapping[str, float], progress: Progress
+    ) -> Iterator[str]:
+        """Yield the prepared text of every labelled article."""
+        waiting: deque[tuple[Article, Labels]] = deque()
+
+        def labelled() -> Iterator[Article]:
+            for article in articles:
+                if article.labels is None:
+                    self.n_unlabelled += 1
+                else:
+                    waiting.append((article, article.labels))
+                    yield article
+
+        for prediction in self.model.predict_stream(labelled(), thresholds=thresholds):
+            article, labels = waiting.popleft()
+            text = article_text(article)
+            self._note(article, labels, prediction, text)
+            progress("judging articles", len(self.labels), 0)
+            yield text
+
+    def _note(self, article: Article, labels: Labels, prediction: Prediction, text: str) -> None:
+        row = _digest_row(article.id, text, labels)
+        key = hashlib.sha256(row).digest()
+        self.digest.update(row)
+        self.worst.note(article, labels, prediction, text, key=key)
+        self.labels.append(labels)
+        self.scores.append(np.array([prediction.scores[label] for label in self.model.labels]))
+        self.given.append(np.isin(self.model.labels, prediction.tags))
+        self.n_words.append(len(text.split()))
+        self.sources.append(article.source)
+        self.dates.append(article.date)
+        self.notes.append(prediction.note)
+        self.keys.append(key)
+
+
+def _digest_row(id: str, text: str, labels: Labels) -> bytes:
+    """Return what training hashes of an article, so that a corpus is known by its content."""
+    present = sorted(labels.present)
+    absent = None if labels.absent is None else sorted(labels.absent)
+    return json.dumps([id, text, present, absent, labels.borderline]).encode() + b"\n"

@@ -1,0 +1,834 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+# cython: initializedcheck=False, cdivision=True
+"""text → tokens → term ids → counts → margins, on CPython's own storage of strings.
+
+The same terms, counts and margins as the NumPy path of `classifier.model.model`, to the last
+bit; docs/speed.md tells how. Every index that comes from a model's files is checked before it
+is used, as those files may be anyone's.
+"""
+
+from libc.math cimport sqrt
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcmp, memmove
+
+import numpy as np
+
+__all__ = ["Scorer", "misplaced", "table_of", "unordered"]
+
+
+cdef extern from "Python.h":
+    int PyUnicode_KIND(object text)
+    void* PyUnicode_DATA(object text)
+    Py_ssize_t PyUnicode_GetLength(object text) except -1
+    # what str.lower and the \w of re are made of
+    uint32_t Py_UNICODE_TOLOWER(uint32_t c) noexcept nogil
+    bint Py_UNICODE_ISALNUM(uint32_t c) noexcept nogil
+
+
+cdef extern from *:
+    """
+    #if defined(_MSC_VER)
+    #include <intrin.h>
+    static inline int lowest_bit(unsigned long long word) {
+        unsigned long index;
+        _BitScanForward64(&index, word);
+        return (int)index;
+    }
+    #define FETCH(address) ((void)0)
+    #else
+    #define lowest_bit(word) __builtin_ctzll(word)
+    #define FETCH(address) __builtin_prefetch(address)
+    #endif
+    #include <float.h>
+    #if FLT_EVAL_METHOD != 0
+    #error "double arithmetic in wider registers would not give NumPy's results"
+    #endif
+    """
+    int lowest_bit(uint64_t word) noexcept nogil
+    void FETCH(const void* address) noexcept nogil
+
+
+ctypedef fused Unit:
+    uint8_t
+    uint16_t
+    uint32_t
+
+cdef enum:
+    BLOCK = 64  # tokens looked up together, so that memory answers while others are hashed
+    ROWS_AHEAD = 6  # rows of weights under way from memory
+    KNOWN_FOLDS = 0x2100  # Latin to general punctuation: what news in most scripts consists of
+    DOUBLE_S = 1  # stands for "ss" among folded characters, where U+0001 cannot stand
+
+# term_hash in table.py is the same function
+cdef uint64_t HASH_SEED = 0x9E3779B97F4A7C15
+cdef uint64_t HASH_FACTOR = 0xD6E8FEB86659FD93
+
+# Between 2^20 and 2^21 neighbouring float64 lie 2^-32 apart, so adding and subtracting this
+# rounds any |x| < 2^19 to that grid as np.rint does.
+cdef double ROUNDER = 1.5 * 2.0**20
+
+# 0xFF stands in no UTF-8, and so in no term.
+cdef const uint8_t* NO_TERM = b"\xff"
+cdef const uint8_t* SPACE = b" "
+
+cdef uint16_t FOLDS[KNOWN_FOLDS]
+
+
+cdef inline uint32_t folded(uint32_t c) noexcept nogil:
+    """Return what `fold` makes of a character of a word, 0 for one that belongs to none."""
+    if c == 0x130:  # İ
+        return 0x69
+    cdef uint32_t low = Py_UNICODE_TOLOWER(c)
+    if low == 0x3C2:  # ς
+        return 0x3C3
+    if low == 0xDF:  # ß
+        return DOUBLE_S
+    return low if low == 0x5F or Py_UNICODE_ISALNUM(low) else 0
+
+
+cdef void _fill_folds() noexcept:
+    cdef int c
+    for c in range(KNOWN_FOLDS):
+        FOLDS[c] = <uint16_t>folded(<uint32_t>c)
+
+
+_fill_folds()
+
+
+cdef inline uint64_t eight_bytes(const uint8_t* p) noexcept nogil:
+    return (
+        <uint64_t>p[0] | <uint64_t>p[1] << 8 | <uint64_t>p[2] << 16 | <uint64_t>p[3] << 24
+        | <uint64_t>p[4] << 32 | <uint64_t>p[5] << 40 | <uint64_t>p[6] << 48
+        | <uint64_t>p[7] << 56
+    )
+
+
+cdef inline uint64_t last_bytes(const uint8_t* p, Py_ssize_t n) noexcept nogil:
+    cdef uint64_t word = 0
+    cdef Py_ssize_t i
+    for i in range(n):
+        word |= <uint64_t>p[i] << (8 * i)
+    return word
+
+
+cdef inline uint64_t mixed(uint64_t h, uint64_t word) noexcept nogil:
+    h = (h ^ word) * HASH_FACTOR
+    return h ^ (h >> 32)
+
+
+cdef inline uint64_t hashed(const uint8_t* p, Py_ssize_t n) noexcept nogil:
+    """Return the hash of n bytes, none beyond which is read."""
+    cdef uint64_t h = <uint64_t>n * HASH_SEED
+    while n >= 8:
+        h = mixed(h, eight_bytes(p))
+        p += 8
+        n -= 8
+    return mixed(h, last_bytes(p, n)) if n else h
+
+
+cdef inline uint64_t hashed_padded(const uint8_t* p, Py_ssize_t n) noexcept nogil:
+    """Return the same hash where 8 bytes may be read beyond the end."""
+    cdef uint64_t h = <uint64_t>n * HASH_SEED
+    while n >= 8:
+        h = mixed(h, eight_bytes(p))
+        p += 8
+        n -= 8
+    return mixed(h, eight_bytes(p) & ((<uint64_t>1 << (8 * n)) - 1)) if n else h
+
+
+cdef inline void fetch_row(const float* row, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t k
+    for k in range(0, n, 16):
+        FETCH(row + k)
+
+
+cdef struct Numbers:
+    int64_t* items
+    Py_ssize_t size
+    Py_ssize_t room
+
+
+cdef struct Bytes:
+    uint8_t* items
+    Py_ssize_t size
+    Py_ssize_t room
+
+
+cdef inline bint push(Numbers* numbers, int64_t value) noexcept nogil:
+    """Append a number; return whether there was memory for it."""
+    cdef int64_t* moved
+    if numbers.size == numbers.room:
+        moved = <int64_t*>realloc(numbers.items, (2 * numbers.room + 1024) * sizeof(int64_t))
+        if moved == NULL:
+            return False
+        numbers.items = moved
+        numbers.room = 2 * numbers.room + 1024
+    numbers.items[numbers.size] = value
+    numbers.size += 1
+    return True
+
+
+cdef bint make_room(Bytes* text, Py_ssize_t n) noexcept nogil:
+    """Return whether there is memory for n more bytes."""
+    cdef uint8_t* moved
+    if text.size + n > text.room:
+        moved = <uint8_t*>realloc(text.items, 2 * (text.size + n) + 1024)
+        if moved == NULL:
+            return False
+        text.items = moved
+        text.room = 2 * (text.size + n) + 1024
+    return True
+
+
+cdef inline void append(Bytes* text, const uint8_t* items, Py_ssize_t n) noexcept nogil:
+    memmove(text.items + text.size, items, n)
+    text.size += n
+
+
+cdef struct Terms:
+    # Of a vocabulary: term t is lines[starts[t] : starts[t + 1] - 1].
+    const uint8_t* lines
+    const int64_t* starts
+    const uint32_t* slots  # of shape (mask + 1, 2): half of the hash, id + 1
+    uint64_t mask
+    int64_t n_terms
+    int64_t n_bytes  # of all lines
+    int64_t longest  # bytes of a term
+
+
+cdef inline bint same(
+    const Terms* terms, int64_t begin, const uint8_t* p, Py_ssize_t n
+) noexcept nogil:
+    """Return whether n bytes of the lines are those at p, beyond which 8 may be read."""
+    cdef const uint8_t* line = terms.lines + begin
+    if begin + n + 8 > terms.n_bytes:
+        return memcmp(line, p, n) == 0
+    while n >= 8:
+        if eight_bytes(line) != eight_bytes(p):
+            return False
+        line += 8
+        p += 8
+        n -= 8
+    return (eight_bytes(line) ^ eight_bytes(p)) << 8 << (56 - 8 * n) == 0 if n else True
+
+
+cdef inline int64_t found(
+    const Terms* terms, uint64_t h, const uint8_t* p, Py_ssize_t n
+) noexcept nogil:
+    """Return the id of the n bytes at p, beyond which 8 may be read, -1 when they are no term."""
+    cdef uint64_t at = h & terms.mask
+    cdef uint64_t left = terms.mask + 1
+    cdef uint32_t half = <uint32_t>(h >> 32)
+    cdef int64_t t
+    while left:
+        t = <int64_t>terms.slots[2 * at + 1] - 1
+        if t < 0:
+            return -1
+        if terms.slots[2 * at] == half and t < terms.n_terms:
+            if terms.starts[t + 1] - 1 - terms.starts[t] == n and same(
+                terms, terms.starts[t], p, n
+            ):
+                return t
+        at = (at + 1) & terms.mask
+        left -= 1
+    return -1
+
+
+cdef struct Page:
+    # What one text is read with: folded tokens of a block, counts by term, the lead.
+    uint8_t* bytes  # tokens with a space after each
+    Py_ssize_t room
+    Py_ssize_t end
+    Py_ssize_t first[BLOCK]
+    Py_ssize_t size[BLOCK]  # -1 for a token longer than any term
+    uint64_t hashes[BLOCK]
+    uint64_t pair_hashes[BLOCK]
+    int n_tokens
+    int n_carried  # 1 when the first token of the block was the last of the one before
+    int64_t* counts  # by term, all 0 between texts
+    uint64_t* counted  # a bit a term
+    uint64_t* counted_words  # a bit a word of `counted`
+    int64_t n_words
+    int64_t n_known
+    Numbers lead_ids
+    Numbers lead_pairs
+    Numbers lead_ends
+    Bytes lead
+    bint no_memory
+
+
+cdef inline void expect(const Terms* terms, const Page* page, uint64_t h) noexcept nogil:
+    """Have memory send what `found` and `count` will ask for, if the term is known."""
+    cdef uint64_t at = h & terms.mask
+    cdef int64_t t = <int64_t>terms.slots[2 * at + 1] - 1
+    if terms.slots[2 * at] == <uint32_t>(h >> 32) and 0 <= t < terms.n_terms:
+        FETCH(terms.starts + t)
+        FETCH(page.counts + t)
+
+
+cdef struct Rules:
+    # An Analyzer.
+    int64_t lead_words
+    int64_t lead_repeats
+    int64_t lead_divisor
+    bint bigrams
+    bint fold_plurals
+
+
+cdef inline void count(Page* page, int64_t t, int64_t times) noexcept nogil:
+    if t < 0:
+        return
+    page.counts[t] += times
+    page.counted[t >> 6] |= <uint64_t>1 << (t & 63)
+    page.counted_words[t >> 12] |= <uint64_t>1 << ((t >> 6) & 63)
+
+
+cdef inline Py_ssize_t pair_size(const Page* page, int i) noexcept nogil:
+    """Return the length of the pair that token i ends, -1 when it can be no term."""
+    if page.size[i - 1] < 0 or page.size[i] < 0:
+        return -1
+    return page.first[i] + page.size[i] - page.first[i - 1]
+
+
+cdef void look_up(Page* page, const Terms* terms, const Rules* rules) noexcept nogil:
+    """Count the tokens of a block, and the pairs that end in it."""
+    cdef int i
+    cdef int64_t t
+    cdef Py_ssize_t n
+    cdef const uint8_t* token
+    for i in range(page.n_carried, page.n_tokens):
+        if page.size[i] >= 0:
+            page.hashes[i] = hashed_padded(page.bytes + page.first[i], page.size[i])
+            FETCH(terms.slots + 2 * (page.hashes[i] & terms.mask))
+    if rules.bigrams:
+        for i in range(1, page.n_tokens):
+            n = pair_size(page, i)
+            if 0 <= n <= terms.longest:
+                page.pair_hashes[i] = hashed_padded(page.bytes + page.first[i - 1], n)
+                FETCH(terms.slots + 2 * (page.pair_hashes[i] & terms.mask))
+    for i in range(page.n_carried, page.n_tokens):
+        if page.size[i] >= 0:
+            expect(terms, page, page.hashes[i])
+    if rules.bigrams:
+        for i in range(1, page.n_tokens):
+            if 0 <= pair_size(page, i) <= terms.longest:
+                expect(terms, page, page.pair_hashes[i])
+    for i in range(page.n_carried, page.n_tokens):
+        t = -1
+        token = page.bytes + page.first[i]
+        if page.size[i] >= 0:
+            t = found(terms, page.hashes[i], token, page.size[i])
+        count(page, t, 1)
+        page.n_known += t >= 0
+        if page.n_words < rules.lead_words:
+            note_lead(page, t, token, page.size[i], rules.bigrams)
+        page.n_words += 1
+    if rules.bigrams:
+        look_up_pairs(page, terms, rules)
+
+
+cdef void note_lead(
+    Page* page, int64_t t, const uint8_t* token, Py_ssize_t n, bint bigrams
+) noexcept nogil:
+    """Keep what a token of the lead is; how long the lead is shows at the end of the text."""
+    if not push(&page.lead_ids, t):
+        page.no_memory = True
+    if not bigrams:
+        return
+    if not make_room(&page.lead, max(n, 1)):
+        page.no_memory = True
+        return
+    if n >= 0:
+        append(&page.lead, token, n)
+    else:
+        append(&page.lead, NO_TERM, 1)
+    if not push(&page.lead_ends, page.lead.size):
+        page.no_memory = True
+
+
+cdef void look_up_pairs(Page* page, const Terms* terms, const Rules* rules) noexcept nogil:
+    cdef int i
+    cdef int64_t t
+    cdef Py_ssize_t n
+    for i in range(1, page.n_tokens):
+        t = -1
+        n = pair_size(page, i)
+        if 0 <= n <= terms.longest:
+            t = found(terms, page.pair_hashes[i], page.bytes + page.first[i - 1], n)
+        count(page, t, 1)
+        if page.lead_pairs.size < rules.lead_words:
+            if not push(&page.lead_pairs, t):
+                page.no_memory = True
+
+
+cdef void end_block(Page* page, const Terms* terms, const Rules* rules) noexcept nogil:
+    """Look a block up and begin the next, with the last token where pairs are terms."""
+    cdef int last = page.n_tokens - 1
+    look_up(page, terms, rules)
+    page.n_carried = 0
+    page.n_tokens = 0
+    page.end = 0
+    if rules.bigrams and last >= 0:
+        page.size[0] = page.size[last]
+        if page.size[last] >= 0:
+            memmove(page.bytes, page.bytes + page.first[last], page.size[last] + 1)
+            page.end = page.size[last] + 1
+        page.first[0] = 0
+        page.n_carried = 1
+        page.n_tokens = 1
+
+
+cdef inline Py_ssize_t singular_size(uint8_t* token, Py_ssize_t n, int64_t n_chars) noexcept nogil:
+    """Return the length of a token without its plural ending; -ies becomes -y in place."""
+    if n_chars < 4 or token[n - 1] != c"s":
+        return n
+    if n_chars > 5 and token[n - 3] == c"i" and token[n - 2] == c"e":
+        token[n - 3] = c"y"
+        return n - 2
+    return n if token[n - 2] in (c"u", c"i", c"s") else n - 1
+
+
+cdef void end_token(
+    Page* page, const Terms* terms, const Rules* rules, Py_ssize_t n, int64_t n_chars
+) noexcept nogil:
+    """Take the n bytes at `page.end` into the block as a token."""
+    cdef int i = page.n_tokens
+    page.first[i] = page.end
+    # a plural loses two bytes at most
+    if n > terms.longest + 2:
+        n = -1
+    elif rules.fold_plurals:
+        n = singular_size(page.bytes + page.end, n, n_chars)
+    page.size[i] = n
+    if n >= 0:
+        page.bytes[page.end + n] = c" "
+        page.end += n + 1
+    page.n_tokens = i + 1
+    if page.n_tokens == BLOCK or page.end + terms.longest + 32 > page.room:
+        end_block(page, terms, rules)
+
+
+cdef inline Py_ssize_t write_utf8(uint8_t* p, uint32_t c) noexcept nogil:
+    if c < 0x80:
+        p[0] = <uint8_t>c
+        return 1
+    if c < 0x800:
+        p[0] = <uint8_t>(0xC0 | c >> 6)
+        p[1] = <uint8_t>(0x80 | c & 0x3F)
+        return 2
+    if c < 0x10000:
+        p[0] = <uint8_t>(0xE0 | c >> 12)
+        p[1] = <uint8_t>(0x80 | c >> 6 & 0x3F)
+        p[2] = <uint8_t>(0x80 | c & 0x3F)
+        return 3
+    p[0] = <uint8_t>(0xF0 | c >> 18)
+    p[1] = <uint8_t>(0x80 | c >> 12 & 0x3F)
+    p[2] = <uint8_t>(0x80 | c >> 6 & 0x3F)
+    p[3] = <uint8_t>(0x80 | c & 0x3F)
+    return 4
+
+
+cdef void read_units(
+    Page* page, const Terms* terms, const Rules* rules, const Unit* text, Py_ssize_t length
+) noexcept nogil:
+    """Read a text whose characters are stored in units of one size."""
+    cdef Py_ssize_t i = 0
+    cdef Py_ssize_t n = 0
+    cdef Py_ssize_t most = terms.longest + 3  # bytes of a token; the rest of a longer one is let go
+    cdef Py_ssize_t run, last
+    cdef int64_t n_chars = 0
+    cdef uint32_t c
+    cdef uint8_t* token = page.bytes
+    while i < length:
+        # nearly all of nearly every text: letters of ASCII
+        run = i
+        last = min(length, i + most - n)
+        while i < last and text[i] < 0x80 and FOLDS[text[i]]:
+            token[n] = <uint8_t>FOLDS[text[i]]
+            n += 1
+            i += 1
+        n_chars += i - run
+        if i == length:
+            break
+        c = text[i]
+        i += 1
+        c = FOLDS[c] if Unit is uint8_t or c < KNOWN_FOLDS else folded(c)
+        if c == 0:
+            if n_chars > 1:
+                end_token(page, terms, rules, n, n_chars)
+                token = page.bytes + page.end
+            n = 0
+            n_chars = 0
+            continue
+        n_chars += 1
+        if c == DOUBLE_S:
+            n_chars += 1
+            c = c"s"
+            if n < most:
+                token[n] = c"s"
+                n += 1
+        if n < most:
+            n += write_utf8(token + n, c)
+    if n_chars > 1:
+        end_token(page, terms, rules, n, n_chars)
+    end_block(page, terms, rules)
+
+
+cdef void weigh_lead(Page* page, const Terms* terms, const Rules* rules) noexcept nogil:
+    """Count the lead of a text again, as `Analyzer.weigh_lead` does."""
+    cdef int64_t lead = (page.n_words + rules.lead_divisor - 1) // rules.lead_divisor
+    cdef int64_t i, begin
+    lead = min(rules.lead_words, lead)
+    for i in range(lead):
+        count(page, page.lead_ids.items[i], rules.lead_repeats)
+    if not rules.bigrams or not lead:
+        return
+    for i in range(lead - 1):
+        count(page, page.lead_pairs.items[i], rules.lead_repeats)
+    # each repetition ends next to a beginning of the lead
+    begin = page.lead_ends.items[lead - 2] if lead > 1 else 0
+    cdef Py_ssize_t end = page.lead_ends.items[lead - 1]
+    cdef Py_ssize_t n = end - begin + 1 + page.lead_ends.items[0]
+    if not make_room(&page.lead, n + 8):
+        page.no_memory = True
+        return
+    cdef const uint8_t* pair = page.lead.items + page.lead.size
+    append(&page.lead, page.lead.items + begin, end - begin)
+    append(&page.lead, SPACE, 1)
+    append(&page.lead, page.lead.items, page.lead_ends.items[0])
+    count(page, found(terms, hashed(pair, n), pair, n), rules.lead_repeats)
+
+
+cdef void give(Page* page, int64_t n_terms, Numbers* ids, Numbers* counts) noexcept nogil:
+    """Append a text's terms in order with their counts, and leave the page blank."""
+    cdef int64_t i, j, t
+    cdef uint64_t words, bits
+    for i in range((n_terms >> 12) + 1):
+        words = page.counted_words[i]
+        page.counted_words[i] = 0
+        while words:
+            j = (i << 6) + lowest_bit(words)
+            words &= words - 1
+            bits = page.counted[j]
+            page.counted[j] = 0
+            while bits:
+                t = (j << 6) + lowest_bit(bits)
+                bits &= bits - 1
+                if not (push(ids, t) and push(counts, page.counts[t])):
+                    page.no_memory = True
+                page.counts[t] = 0
+
+
+cdef void read_text(
+    Page* page, const Terms* terms, const Rules* rules, int kind, const void* text, Py_ssize_t n
+) noexcept nogil:
+    page.end = 0
+    page.n_tokens = 0
+    page.n_carried = 0
+    page.n_words = 0
+    page.n_known = 0
+    page.lead_ids.size = 0
+    page.lead_pairs.size = 0
+    page.lead_ends.size = 0
+    page.lead.size = 0
+    if kind == 1:
+        read_units[uint8_t](page, terms, rules, <const uint8_t*>text, n)
+    elif kind == 2:
+        read_units[uint16_t](page, terms, rules, <const uint16_t*>text, n)
+    else:
+        read_units[uint32_t](page, terms, rules, <const uint32_t*>text, n)
+    if not page.no_memory:
+        weigh_lead(page, terms, rules)
+
+
+cdef class _Desk:
+    """A page with its memory; one is in use by one call at a time."""
+
+    cdef Page page
+
+    def __cinit__(self, int64_t n_terms, int64_t longest):
+        self.page.room = 16384 + 3 * (longest + 32)
+        self.page.bytes = <uint8_t*>calloc(self.page.room + 16, 1)
+        self.page.counts = <int64_t*>calloc(n_terms + 1, sizeof(int64_t))
+        self.page.counted = <uint64_t*>calloc((n_terms >> 6) + 64, sizeof(uint64_t))
+        self.page.counted_words = <uint64_t*>calloc((n_terms >> 12) + 1, sizeof(uint64_t))
+        if (
+            self.page.bytes == NULL or self.page.counts == NULL
+            or self.page.counted == NULL or self.page.counted_words == NULL
+        ):
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.page.bytes)
+        free(self.page.counts)
+        free(self.page.counted)
+        free(self.page.counted_words)
+        free(self.page.lead_ids.items)
+        free(self.page.lead_pairs.items)
+        free(self.page.lead_ends.items)
+        free(self.page.lead.items)
+
+
+cdef class _Results:
+    """Terms and counts of a batch while they come in."""
+
+    cdef Numbers terms
+    cdef Numbers counts
+
+    def __dealloc__(self):
+        free(self.terms.items)
+        free(self.counts.items)
+
+
+cdef object _as_array(const Numbers* numbers):
+    result = np.empty(numbers.size, np.int64)
+    cdef int64_t[::1] view = result
+    if numbers.size:
+        memmove(&view[0], numbers.items, numbers.size * sizeof(int64_t))
+    return result
+
+
+cdef class Scorer:
+    """A model's reading and margins; threads may share one.
+
+    Parameters
+    ----------
+    lines : buffer of uint8
+        The terms, a line end after each.
+    starts : int64 of shape (n_terms + 1,)
+        Where each line begins, and where the last ends.
+    slots : uint32 of shape (n_slots, 2)
+        The table of `classifier.model.table`.
+    idf : float32 of shape (n_terms,)
+    weights : float32 of shape (n_terms, n_labels)
+        Below 2^19 in size.
+    bias : float64 of shape (n_labels,)
+        On the grid of contributions.
+    lead_words, lead_repeats, lead_divisor, bigrams, fold_plurals
+        As in `Analyzer`.
+
+    Raises
+    ------
+    ValueError
+        When the shapes do not fit together.
+    """
+
+    cdef const uint8_t[::1] lines
+    cdef const int64_t[::1] starts
+    cdef const uint32_t[:, ::1] slots
+    cdef const float[::1] idf
+    cdef const float[:, ::1] weights
+    cdef const double[::1] bias
+    cdef Terms terms
+    cdef Rules rules
+    cdef list spare
+
+    def __init__(
+        self, lines, starts, slots, idf, weights, bias,
+        *, int64_t lead_words, int64_t lead_repeats, int64_t lead_divisor,
+        bint bigrams, bint fold_plurals,
+    ):
+        self.lines, self.starts, self.slots = lines, starts, slots
+        self.idf, self.weights, self.bias = idf, weights, bias
+        _check(self.lines, self.starts, self.slots)
+        cdef int64_t n_terms = self.starts.shape[0] - 1
+        if not (
+            self.idf.shape[0] == self.weights.shape[0] == n_terms
+            and self.weights.shape[1] == self.bias.shape[0] and lead_divisor > 0
+        ):
+            raise ValueError("idf, weights, bias and terms do not fit together")
+        self.terms = _terms(self.lines, self.starts, self.slots)
+        repeated = lead_words > 0 and lead_repeats > 0
+        self.rules.lead_words = lead_words if repeated else 0
+        self.rules.lead_repeats = lead_repeats if repeated else 0
+        self.rules.lead_divisor = lead_divisor
+        self.rules.bigrams = bigrams
+        self.rules.fold_plurals = fold_plurals
+        self.spare = []
+
+    def read(self, tuple texts not None):
+        """Return starts, terms, counts, n_words and n_known of a batch as `Reading` has them."""
+        cdef Py_ssize_t n = len(texts)
+        cdef Py_ssize_t i
+        starts, n_words, n_known = (np.zeros(n + k, np.int64) for k in (1, 0, 0))
+        cdef int64_t[::1] starts_view = starts, words_view = n_words, known_view = n_known
+        cdef _Results results = _Results()
+        cdef _Desk desk = self._desk()
+        cdef Page* page = &desk.page
+        cdef int kind
+        cdef const void* data
+        cdef Py_ssize_t length
+        for i in range(n):
+            text = texts[i]
+            if not isinstance(text, str):
+                raise TypeError(f"a text must be a str, not {type(text).__name__}")
+            length = PyUnicode_GetLength(text)  # first: it makes the storage ready
+            kind, data = PyUnicode_KIND(text), PyUnicode_DATA(text)
+            with nogil:
+                read_text(page, &self.terms, &self.rules, kind, data, length)
+                give(page, self.terms.n_terms, &results.terms, &results.counts)
+            if page.no_memory:
+                raise MemoryError
+            words_view[i], known_view[i] = page.n_words, page.n_known
+            starts_view[i + 1] = results.terms.size
+        self.spare.append(desk)
+        return starts, _as_array(&results.terms), _as_array(&results.counts), n_words, n_known
+
+    cdef _Desk _desk(self):
+        try:
+            return self.spare.pop()
+        except IndexError:
+            return _Desk(self.terms.n_terms, self.terms.longest)
+
+    def margins(self, const int64_t[::1] starts, const int64_t[::1] terms, const double[::1] tf):
+        """Return the margins of a reading whose terms weigh `tf` before idf."""
+        cdef Py_ssize_t n = max(starts.shape[0] - 1, 0)
+        result = np.empty((n, self.bias.shape[0]))
+        values = np.empty(terms.shape[0])
+        cdef double[:, ::1] margins = result
+        cdef double[::1] v = values
+        if terms.shape[0] != tf.shape[0]:
+            raise ValueError(f"{terms.shape[0]} terms have {tf.shape[0]} weights")
+        cdef Py_ssize_t i
+        cdef int64_t begin, end
+        cdef bint fits = True
+        with nogil:
+            for i in range(n):
+                begin, end = starts[i], starts[i + 1]
+                fits = 0 <= begin <= end <= terms.shape[0] and self._margins_of(
+                    begin, end, &terms[0], &tf[0], &v[0], &margins[i, 0]
+                )
+                if not fits:
+                    break
+        if not fits:
+            raise ValueError("the reading is not one of this vocabulary")
+        return result
+
+    cdef bint _margins_of(
+        self, int64_t begin, int64_t end, const int64_t* terms, const double* tf,
+        double* v, double* margins,
+    ) noexcept nogil:
+        cdef Py_ssize_t n_labels = self.bias.shape[0]
+        cdef const float* weights = &self.weights[0, 0]
+        cdef const float* idf = &self.idf[0]
+        cdef const float* row
+        cdef double norm = 0.0
+        cdef double value
+        cdef int64_t j, t
+        cdef Py_ssize_t k
+        for j in range(begin, end):
+            t = terms[j]
+            if not 0 <= t < self.terms.n_terms:
+                return False
+            v[j] = tf[j] * idf[t]
+            norm += v[j] * v[j]
+        norm = sqrt(norm)
+        for k in range(n_labels):
+            margins[k] = self.bias[k]
+        for j in range(begin, min(end, begin + ROWS_AHEAD)):
+            fetch_row(weights + terms[j] * n_labels, n_labels)
+        for j in range(begin, end):
+            if j + ROWS_AHEAD < end:
+                fetch_row(weights + terms[j + ROWS_AHEAD] * n_labels, n_labels)
+            value = v[j] / norm
+            row = weights + terms[j] * n_labels
+            for k in range(n_labels):
+                margins[k] += (value * row[k] + ROUNDER) - ROUNDER
+        return True
+
+
+cdef Terms _terms(
+    const uint8_t[::1] lines, const int64_t[::1] starts, const uint32_t[:, ::1] slots
+) noexcept:
+    cdef Terms terms
+    cdef int64_t t
+    terms.lines = &lines[0]
+    terms.starts = &starts[0]
+    terms.slots = &slots[0, 0]
+    terms.mask = slots.shape[0] - 1
+    terms.n_terms = starts.shape[0] - 1
+    terms.n_bytes = lines.shape[0]
+    terms.longest = 0
+    for t in range(terms.n_terms):
+        terms.longest = max(terms.longest, starts[t + 1] - 1 - starts[t])
+    return terms
+
+
+cdef _check(const uint8_t[::1] lines, const int64_t[::1] starts, const uint32_t[:, ::1] slots):
+    """Raise `ValueError` unless every line lies in `lines` and the table is a power of two."""
+    cdef int64_t t
+    cdef int64_t n_slots = slots.shape[0]
+    cdef bint fits = starts.shape[0] > 0 and slots.shape[1] == 2
+    fits = fits and n_slots > 0 and n_slots & (n_slots - 1) == 0
+    fits = fits and starts[0] == 0 and starts[starts.shape[0] - 1] == lines.shape[0]
+    if fits:
+        for t in range(starts.shape[0] - 1):
+            fits = fits and 0 <= starts[t] < starts[t + 1] <= lines.shape[0]
+    if not fits:
+        raise ValueError("terms and table do not fit together")
+
+
+def table_of(
+    const uint8_t[::1] lines not None, const int64_t[::1] starts not None, int64_t n_slots
+):
+    """Return the table of every term, of shape (n_slots, 2)."""
+    table = np.zeros((n_slots, 2), np.uint32)
+    cdef uint32_t[:, ::1] slots = table
+    _check(lines, starts, slots)
+    cdef Terms terms = _terms(lines, starts, slots)
+    cdef int64_t t
+    cdef uint64_t h, at
+    if <uint64_t>terms.n_terms > terms.mask:
+        raise ValueError("the table has no room for the terms")
+    with nogil:
+        for t in range(terms.n_terms):
+            h = hashed(terms.lines + starts[t], starts[t + 1] - 1 - starts[t])
+            at = h & terms.mask
+            while slots[at, 1]:
+                at = (at + 1) & terms.mask
+            slots[at, 0] = <uint32_t>(h >> 32)
+            slots[at, 1] = <uint32_t>(t + 1)
+    return table
+
+
+def misplaced(
+    const uint8_t[::1] lines not None, const int64_t[::1] starts not None,
+    const uint32_t[:, ::1] slots not None,
+):
+    """Return the id of the first term that the table does not lead to, -1 when there is none."""
+    _check(lines, starts, slots)
+    cdef Terms terms = _terms(lines, starts, slots)
+    cdef int64_t t
+    cdef int64_t missed = -1
+    cdef Py_ssize_t n
+    cdef uint8_t* term = <uint8_t*>calloc(terms.longest + 8, 1)
+    if term == NULL:
+        raise MemoryError
+    with nogil:
+        for t in range(terms.n_terms):
+            n = starts[t + 1] - 1 - starts[t]
+            memmove(term, terms.lines + starts[t], n)
+            if found(&terms, hashed_padded(term, n), term, n) != t:
+                missed = t
+                break
+    free(term)
+    return missed
+
+
+def unordered(const uint8_t[::1] lines not None, const int64_t[::1] starts not None):
+    """Return the first term that does not come after the one before it, -1 when all do."""
+    _check(lines, starts, np.zeros((1, 2), np.uint32))
+    cdef int64_t t, n, m
+    cdef int64_t wrong = -1
+    cdef int order
+    with nogil:
+        m = 0  # as if the empty term came first
+        for t in range(starts.shape[0] - 1):
+            n = starts[t + 1] - 1 - starts[t]
+            order = memcmp(&lines[starts[t]], &lines[starts[t] - m - 1 if t else 0], min(n, m))
+            if order < 0 or (order == 0 and n <= m):
+                wrong = t
+                break
+            m = n
+    return wrong

@@ -1,0 +1,105 @@
+"""Templates and values → one HTML file that fetches nothing and runs no script."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING
+
+from classifier.errors import ClassifierError
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+__all__ = ["percent", "render_page", "report_extra", "rounded", "shown"]
+
+_EXTRA = ("jinja2", "markupsafe", "matplotlib")
+# Controls, lone surrogates, non-characters, and what turns the reading direction of a whole line.
+_UNSHOWABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+
+
+def render_page(template: str, *, title: str, **values: object) -> str:
+    """Return the page that a template of `classifier/pages/templates` makes of the values.
+
+    Parameters
+    ----------
+    template : str
+        File name of a template that extends ``base.html``.
+    title : str
+        Heading and window title of the page.
+    **values
+        What the template asks for. Strings are escaped; plots come as Markup.
+
+    Raises
+    ------
+    ClassifierError
+        When the extra ``report`` is not installed.
+    """
+    return _environment().get_template(template).render(title=title, **values)
+
+
+@contextmanager
+def report_extra() -> Iterator[None]:
+    """Turn a missing Jinja or matplotlib into an error that says how to install it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _EXTRA:
+            raise
+        raise ClassifierError(
+            f"HTML pages need {missing}. Run: pip install 'classifier[report]'"
+        ) from error
+
+
+def shown(text: str) -> str:
+    r"""Return the text with U+FFFD for every character that is no sign; its length stays.
+
+    >>> shown("a\x00b\u202ec")
+    'a�b�c'
+    """
+    return _UNSHOWABLE.sub("\ufffd", text)
+
+
+def rounded(value: float | None, digits: int = 2) -> str:
+    """Return the number with so many decimals, a dash where there is none.
+
+    >>> rounded(0.8251), rounded(float("nan"))
+    ('0.83', '–')
+    """
+    return "–" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
+
+
+def percent(value: float | None, digits: int = 0) -> str:
+    """Return the share in percent, a dash where there is none.
+
+    >>> percent(0.074), percent(0.0746, 1), percent(None)
+    ('7 %', '7.5 %', '–')
+    """
+    return "–" if value is None or not math.isfinite(value) else f"{100 * value:.{digits}f}\u202f%"
+
+
+@cache
+def _environment() -> Environment:
+    with report_extra():
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+        from markupsafe import Markup
+
+    def finalize(value: object) -> object:
+        return shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+    environment = Environment(
+        loader=PackageLoader("classifier.pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"count": "{:,}".format, "percent": percent, "rounded": rounded}
+    return environment
