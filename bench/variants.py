@@ -22,6 +22,7 @@ from sklearn.feature_selection import chi2
 from sklearn.utils.extmath import randomized_svd
 
 from bench.documents import Collection, load_collection
+from bench.pages import put_between_marks
 from bench.recipes import BASE, PLAIN, RECIPES, Recipe
 from classifier.corpus.split import leave_one_source_out, stratified_folds
 from classifier.evaluation.intervals import paired_bootstrap
@@ -231,10 +232,7 @@ def main() -> None:
         }
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    head, _, rest = PAGE.read_text().partition("<!-- variants: begin -->")
-    tail = rest.partition("<!-- variants: end -->")[2]
-    marks = "<!-- variants: begin -->\n{}\n<!-- variants: end -->"
-    PAGE.write_text(head + marks.format(table(results)) + tail)
+    put_between_marks(PAGE, "variants", table(results))
 
 
 def table(results: dict[str, dict]) -> str:  # type: ignore[type-arg]
