@@ -3,17 +3,19 @@
 # make check   ruff, mypy, import layers
 # make model   train models/sectors as it is shipped (needs both corpora)
 # make bench-quality  that, and everything that was tried, and the public sets
+# make bench   speed beside the peers, which it installs in environments of their own
 # make kernel  compile the kernel in place, after a change of it
 # make sanitize  its tests under the address and undefined-behaviour sanitizers (gcc)
 # make readme  renew the output that README.md shows
 # make quality measure the figures in README.md and docs/quality.md
+# make notebooks  run the notebooks and keep their output
 
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ALLSIDES ?=
 
-.PHONY: demo test check model quality bench-quality readme kernel sanitize clean
+.PHONY: demo test check model quality bench bench-quality readme kernel sanitize notebooks clean
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -61,6 +63,10 @@ bench-quality: quality
 	$(BIN)/python -m bench.variants
 	$(BIN)/python -m bench.plots
 
+bench: .venv/.installed-dev
+	$(BIN)/classifier corpus fetch news_articles
+	$(BIN)/python -m bench.speed
+
 kernel: .venv/.installed-dev
 	$(BIN)/python setup.py --quiet build_ext --inplace --force
 
@@ -69,15 +75,18 @@ kernel: .venv/.installed-dev
 sanitize: .venv/.installed-dev
 	mkdir -p build/sanitized
 	tar -cf - --exclude=__pycache__ classifier models tests data setup.py pyproject.toml | tar -xf - -C build/sanitized
-	rm -f build/sanitized/classifier/model/_kernel.c build/sanitized/classifier/model/_kernel.*.so
+	rm -f build/sanitized/classifier/*/_kernel.c build/sanitized/classifier/*/_solver.c build/sanitized/classifier/*/_*.so
 	cd build/sanitized && CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all -g -O1" \
 		$(CURDIR)/$(BIN)/python setup.py --quiet build_ext --inplace
 	cd build/sanitized && LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 		ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
-		$(CURDIR)/$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_kernel.py tests/test_model.py -k "not memory"
+		$(CURDIR)/$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_kernel.py tests/test_model.py tests/test_solver.py -k "not memory"
 
 readme: .venv/.installed
 	$(BIN)/python -m bench.readme
+
+notebooks: .venv/.installed-tests
+	$(BIN)/python -m bench.notebooks
 
 clean:
 	rm -rf .venv .cache build *.egg-info

@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: the kernel, which is left out where it cannot be compiled."""
+"""What pyproject.toml cannot say: compiled parts, which are left out where there is no compiler."""
 
 import sys
 
@@ -7,13 +7,14 @@ from setuptools import Extension, setup
 # The kernel must round as NumPy does, so no multiplication may be fused with an addition.
 FLAGS = ["/O2", "/fp:precise"] if sys.platform == "win32" else ["-O3", "-g0", "-ffp-contract=off"]
 
+COMPILED = {
+    "classifier.model._kernel": "classifier/model/_kernel.pyx",
+    "classifier.training._solver": "classifier/training/_solver.pyx",
+}
+
 setup(
     ext_modules=[
-        Extension(
-            "classifier.model._kernel",
-            ["classifier/model/_kernel.pyx"],
-            extra_compile_args=FLAGS,
-            optional=True,
-        )
+        Extension(name, [source], extra_compile_args=FLAGS, optional=True)
+        for name, source in COMPILED.items()
     ]
 )

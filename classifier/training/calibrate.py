@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
@@ -19,6 +21,10 @@ Vector = NDArray[np.float64]
 # Weight of the pooled curve in a label's own: as much as this many of its articles.
 PRIOR_ARTICLES = 20.0
 SIGMOID_KNOTS = 65
+# Of the logarithm of the slope, and of the intercept.
+SIGMOID_BOUNDS = [(-5.0, 5.0), (-50.0, 50.0)]
+# Half a dozen are usual; where a step promises to gain less than this, it is the last.
+NEWTON_STEPS, NEWTON_END = 50, 1e-8
 
 
 def calibrate(margins: Matrix, truth: Matrix, settings: Settings) -> Calibration:
@@ -108,17 +114,62 @@ def _fit_sigmoid(margins: Vector, truth: Vector, prior: Vector | None) -> Vector
     m, t = margins[known], truth[known]
     centre = np.array([np.log(2.0), 0.0]) if prior is None else prior
     strength = 1e-3 if prior is None else PRIOR_ARTICLES / 4  # a cell informs by at most 1/4
+    posterior = _SigmoidPosterior(m, t, centre, strength)
+    found = _by_newton(posterior)
+    if found is not None:
+        return found
+    best = minimize(posterior, centre, jac=True, method="L-BFGS-B", bounds=SIGMOID_BOUNDS)
+    return np.asarray(best.x)
 
-    def loss(ab: Vector) -> tuple[float, Vector]:
-        slope = np.exp(ab[0])
-        z = slope * m + ab[1]
-        pull = strength * (ab - centre)
-        excess = expit(z) - t
-        value = -(t * log_expit(z) + (1 - t) * log_expit(-z)).sum() + pull @ (ab - centre) / 2
-        return float(value), np.array([slope * (excess @ m), excess.sum()]) + pull
 
-    bounds = [(-5, 5), (-50, 50)]
-    return np.asarray(minimize(loss, centre, jac=True, method="L-BFGS-B", bounds=bounds).x)
+@dataclass(frozen=True)
+class _SigmoidPosterior:
+    """Minus the logarithm of it, up to a constant, at (log slope, intercept)."""
+
+    margins: Vector
+    truth: Vector
+    centre: Vector
+    strength: float
+
+    def __call__(self, ab: Vector) -> tuple[float, Vector]:
+        """Return value and gradient."""
+        value, gradient, _ = self.derivatives(ab)
+        return value, gradient
+
+    def derivatives(self, ab: Vector) -> tuple[float, Vector, Matrix]:
+        """Return value, gradient and Hessian, without what would make it indefinite."""
+        rise = np.exp(ab[0]) * self.margins
+        z = rise + ab[1]
+        p = expit(z)
+        away, excess, spread = ab - self.centre, p - self.truth, p * (1 - p)
+        value = ((1 - self.truth) * z - log_expit(z)).sum() + self.strength * (away @ away) / 2
+        slope, cross = excess @ rise, spread @ rise
+        gradient = np.array([slope, excess.sum()]) + self.strength * away
+        hessian = np.array([[spread * rise @ rise, cross], [cross, spread.sum()]])
+        hessian += self.strength * np.eye(2)
+        curved = hessian + np.array([[slope, 0.0], [0.0, 0.0]])
+        return float(value), gradient, curved if np.linalg.det(curved) > 0 else hessian
+
+
+def _by_newton(posterior: _SigmoidPosterior) -> Vector | None:
+    """Return the minimum, nothing where Newton's steps do not lead there within the bounds."""
+    ab = posterior.centre
+    low, high = np.transpose(SIGMOID_BOUNDS)
+    for _ in range(NEWTON_STEPS):
+        value, gradient, hessian = posterior.derivatives(ab)
+        step = -np.linalg.solve(hessian, gradient)
+        if -(gradient @ step) < NEWTON_END:
+            return np.asarray(ab + step)
+        step /= max(1.0, abs(step[0]))
+        while (ab + step != ab).any():
+            inside = (ab + step >= low).all() and (ab + step <= high).all()
+            if inside and posterior(ab + step)[0] < value:
+                break
+            step = step / 2
+        else:
+            return None
+        ab = ab + step
+    return None
 
 
 def _sigmoid_line(ab: Vector, margins: Vector) -> tuple[Vector, Vector]:

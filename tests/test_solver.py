@@ -1,0 +1,167 @@
+"""The compiled solver finds what LIBLINEAR finds, whoever calls it and however often at once."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.svm import LinearSVC
+
+from classifier.training.linear import fit_linear
+from classifier.training.solver import fit_compiled, solver
+
+needs_compiler = pytest.mark.skipif(solver() is None, reason="no compiled solver")
+
+
+def problem(seed, n_rows=40, n_terms=15, density=0.3):
+    """Return unit rows, some of them empty, both signs for three labels, and weights."""
+    rng = np.random.default_rng(seed)
+    dense = rng.random((n_rows, n_terms)) * (rng.random((n_rows, n_terms)) < density)
+    dense[::7] = 0.0
+    dense /= np.maximum(np.linalg.norm(dense, axis=1, keepdims=True), 1e-9)
+    signs = np.where(rng.random((n_rows, 3)) < 0.3, 1, -1)
+    signs[:2] = [[1] * 3, [-1] * 3]
+    return sp.csr_matrix(dense), signs, rng.uniform(0.2, 2.0, n_rows)
+
+
+def objective(X, signs, C, weights, coef):
+    """Return what the fit makes small, for one label."""
+    short = np.maximum(1 - signs * (X @ coef[:-1] + coef[-1]), 0)
+    return coef @ coef / 2 + C * weights @ (short**2 * (signs != 0))
+
+
+def by_liblinear(X, signs, C, weights):
+    """Return weights and bias of one label at a tight tolerance."""
+    svm = LinearSVC(C=C, dual=True, tol=1e-8, max_iter=1_000_000, random_state=0)
+    known = signs != 0
+    svm.fit(X[known], signs[known], sample_weight=weights[known])
+    return np.append(svm.coef_[0], svm.intercept_)
+
+
+@needs_compiler
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from([0.01, 0.3, 1.0, 10.0]),
+    st.sampled_from([0.05, 0.3, 0.9]),
+    st.sampled_from([0.0, 0.4]),
+)
+def test_the_fit_is_that_of_liblinear(seed, C, density, unknown):
+    """At a tight tolerance both find the one minimum, whatever is empty, unknown or weighted."""
+    X, signs, weights = problem(seed, density=density)
+    hidden = np.random.default_rng(seed + 1).random(signs.shape) < unknown
+    hidden[:2] = False
+    signs = np.where(hidden, 0, signs)
+
+    ours = fit_compiled(solver(), X, signs, [C] * 3, weights, tolerance=1e-7)
+
+    theirs = [by_liblinear(X, signs[:, k], C, weights) for k in range(3)]
+    assert_allclose(ours, np.transpose(theirs), atol=1e-4)
+
+
+@needs_compiler
+@pytest.mark.parametrize("C", [0.3, 3.0, 30.0])
+def test_the_usual_tolerance_is_close_enough(C):
+    """The objective exceeds the least one by less than a thousandth."""
+    X, signs, weights = problem(1, n_rows=300, n_terms=80)
+
+    fitted = fit_compiled(solver(), X, signs, [C] * 3, weights)
+
+    for k in range(3):
+        least = objective(X, signs[:, k], C, weights, by_liblinear(X, signs[:, k], C, weights))
+        assert objective(X, signs[:, k], C, weights, fitted[:, k]) < least * 1.001
+
+
+@needs_compiler
+def test_a_label_does_not_depend_on_threads_or_on_its_neighbours():
+    """To the last bit."""
+    X, signs, weights = problem(2)
+
+    alone = [fit_compiled(solver(), X, signs[:, [k]], [1.0], weights) for k in range(3)]
+    beside = fit_compiled(solver(), X, signs, [1.0] * 3, weights, jobs=3)
+
+    assert np.hstack(alone).tobytes() == beside.tobytes()
+
+
+@needs_compiler
+def test_rows_to_leave_out_change_nothing():
+    """Neither those of unknown labels nor terms whose weight is 0."""
+    X, signs, weights = problem(3)
+    signs[10:20] = 0
+    kept = np.flatnonzero(signs[:, 0])
+    padded = sp.csr_matrix(
+        (np.append(X.data, 0.0), np.append(X.indices, 0), [*X.indptr[:-1], X.nnz + 1])
+    )
+
+    masked = fit_compiled(solver(), padded, signs, [1.0] * 3, weights)
+
+    assert_array_equal(
+        masked, fit_compiled(solver(), X[kept], signs[kept], [1.0] * 3, weights[kept])
+    )
+
+
+@needs_compiler
+def test_empty_rows_alone_teach_the_bias():
+    """Without any term the best constant is left: the mean, drawn towards 0 by the penalty."""
+    signs = np.array([[1], [1], [1], [-1]])
+
+    fitted = fit_compiled(solver(), sp.csr_matrix((4, 2)), signs, [1.0], np.ones(4), tolerance=1e-9)
+
+    assert_allclose(fitted, [[0.0], [0.0], [4 / 9]], atol=1e-8)
+
+
+@pytest.mark.parametrize("switch", ["", "off"])
+def test_articles_without_weight_count_for_nothing(monkeypatch, switch):
+    """A label whose only present article has no weight is a constant, on both paths."""
+    monkeypatch.setenv("CLASSIFIER_KERNEL", switch)
+    X, signs, _ = problem(4)
+    Y = (signs[:, :1] > 0).astype(float)
+    weights = np.where(Y[:, 0] > 0, 0.0, 1.0)
+
+    fitted = fit_linear(X, Y, [1.0], weights)
+
+    assert (fitted.coef == 0).all()
+    assert fitted.bias.tolist() == [-1.0]
+
+
+def test_both_paths_rank_alike(monkeypatch):
+    """With and without a compiler margins agree within the tolerance."""
+    X, signs, weights = problem(5, n_rows=200, n_terms=60)
+    Y = np.where(signs > 0, 1.0, 0.0)
+    Y[50:80, 0] = np.nan
+
+    ours = fit_linear(X, Y, [1.0] * 3, weights)
+    monkeypatch.setenv("CLASSIFIER_KERNEL", "off")
+    theirs = fit_linear(X, Y, [1.0] * 3, weights)
+
+    assert solver() is None
+    assert_allclose(X @ ours.coef + ours.bias, X @ theirs.coef + theirs.bias, atol=5e-3)
+
+
+@needs_compiler
+def test_a_fit_that_was_cut_short_says_so():
+    """One epoch is never enough to know."""
+    X, signs, weights = problem(6)
+
+    with pytest.warns(UserWarning, match="label 0 is not fitted to 0.001"):
+        fit_compiled(solver(), X, signs[:, :1], [10.0], weights, most=1)
+
+
+@needs_compiler
+def test_no_rows_are_no_crash():
+    """An empty matrix gives zeros."""
+    nothing = sp.csr_matrix((0, 3))
+
+    fitted = fit_compiled(solver(), nothing, np.zeros((0, 2)), [1.0] * 2, np.zeros(0))
+
+    assert fitted.tolist() == [[0.0, 0.0]] * 4
+
+
+@needs_compiler
+def test_signs_of_other_rows_are_refused():
+    """Nothing is read beyond the matrix."""
+    X, signs, weights = problem(7)
+
+    with pytest.raises(ValueError, match="not of the same rows"):
+        fit_compiled(solver(), X, signs[:-1], [1.0] * 3, weights)
