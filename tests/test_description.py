@@ -5,8 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from classifier.model.description import described, model_card, quality_table
+from classifier.article import Article, Labels
+from classifier.corpus.corpus import Corpus
+from classifier.errors import ModelError
+from classifier.evaluation.breakdown import Breakdowns
+from classifier.evaluation.card import model_card
+from classifier.evaluation.markdown_table import markdown_table
+from classifier.model.description import described, quality_table
+from classifier.model.store import load_model, save_model
+from classifier.training.figures import outlet_figures, reliability_bins
+from classifier.training.settings import Settings
+from classifier.training.train import train
 from tests.models import tiny_model
+from tests.reports import invented_report
 
 FIGURES = {
     "micro_f1": [0.8123, 0.7, 0.9],
@@ -20,6 +31,7 @@ FIGURES = {
             "recall": 0.75,
             "f1": 0.7742,
             "average_precision": 0.9,
+            "calibration_error": 0.02,
         },
         "diplomacy": {
             "support": 3,
@@ -28,6 +40,7 @@ FIGURES = {
             "recall": 0.0,
             "f1": None,
             "average_precision": 0.1,
+            "calibration_error": None,
         },
         "culture": {
             "support": 20,
@@ -36,17 +49,46 @@ FIGURES = {
             "recall": 0.5,
             "f1": 0.6667,
             "average_precision": 0.7,
+            "calibration_error": 0.043,
         },
     },
+    "outlets": [
+        {"name": "Valley|Herald", "articles": 1200, "micro_f1": [0.83, 0.8, 0.86]},
+        {"name": "Hill Post", "articles": 20, "micro_f1": [0.5, None, None]},
+        {"name": "Silent News", "articles": 20, "micro_f1": [None, None, None]},
+    ],
+    "reliability": [
+        {"from": 0.0, "to": 0.1, "cells": 3000, "probability": 0.012, "present": 0.01},
+        {"from": 0.9, "to": 1.0, "cells": 57, "probability": 0.955, "present": 1.0},
+    ],
 }
 INFO = {
     "hash": "0123456789abcdef",
-    "settings": {"n_folds": 5},
-    "chosen": {"C": {"energy": 1.0, "diplomacy": 0.3}, "bigrams": False, "lead_repeats": 2},
-    "corpus": {"articles": 5952, "natural": 3552, "none": 3056, "sha256": "98def8855c93beef"},
+    "settings": {"n_folds": 5, "C": (0.3, 1.0), "labels": "several", "max_false_tags": None},
+    "chosen": {
+        "C": {"energy": 1.0, "diplomacy": 0.3},
+        "bigrams": False,
+        "lead_repeats": 2,
+        "corpus_weights": {"mine": 1.0, "more of it": 1.0},
+    },
+    "corpus": {
+        "names": ["mine", "more of it"],
+        "parts": [
+            {"name": "mine", "articles": 3552, "natural": True},
+            {"name": "more of it", "articles": 2400, "natural": False},
+        ],
+        "articles": 5952,
+        "natural": 3552,
+        "unlabelled": 7,
+        "none": 3056,
+        "positives": {"energy": 1240, "culture": 20},
+        "sha256": "98def8855c93beef",
+    },
     "versions": {"python": "3.11.7", "numpy": "2.4.6"},
     "figures": FIGURES,
 }
+
+NO_BREAKDOWNS = Breakdowns((), (), ())
 
 
 @pytest.fixture
@@ -116,24 +158,245 @@ def test_no_articles_without_label_no_rate(model):
     assert "given one: –" in quality_table(replace(model, info=info))
 
 
-def test_the_card_tells_all_of_it(model):
-    """The README of a model folder is Markdown with the description, figures and choices."""
+def test_the_card_tells_what_the_model_is_for(model):
+    """Its first lines are of the model's kind; what it is not for stands above all figures."""
     card = model_card(model)
 
-    assert card.startswith("# tiny\n")
-    assert "gives each label whose margin reaches its cut, several or none." in card
-    assert f"```\n{described(model)}\n```" in card
-    assert f"```\n{quality_table(model)}\n```" in card
-    assert "Cross-validation over five folds of the training corpus" in card
-    assert "- C: 1.0 for energy, 0.3 for diplomacy\n- bigrams: no\n- lead_repeats: 2\n" in card
-    assert "fewer than\n5 known words, or less than 50 % of its words known" in card
+    assert card.startswith("# tiny\n\nA linear tagger of `classifier` for news articles.")
+    assert "gives each label whose margin reaches its cut: several, one or none." in card
+    assert "- **Not for decisions about people**" in card
+    assert "with fewer than 5 known words, or with less than 50 % of its words known" in card
+    assert card.index("## What it is for, and what it is not for") < card.index("## Figures")
+
+
+def test_the_card_has_the_figures_of_labels_and_outlets(model):
+    """One row each; what was not measured is a dash; names cannot break the table."""
+    card = model_card(model)
+
+    assert "| energy | 1,234 | 0.800 | 0.750 | 0.774 | 0.900 | 0.020 | 0.47 |" in card
+    assert "| diplomacy | 3 | – | 0.000 | – | 0.100 | – | 0.70 |" in card
+    assert "Micro-F1 **0.812 (0.700–0.900)**, macro-F1 **0.750**." in card
+    assert "| Valley\\|Herald | 1,200 | 0.830 (0.800–0.860) |" in card
+    assert "| Hill Post | 20 | 0.500 |" in card
+    assert "| Silent News | 20 | – |" in card
+
+
+def test_the_card_shows_how_far_probabilities_can_be_trusted(model):
+    """What was said beside what was so."""
+    card = model_card(model)
+
+    assert "| 0–10 % | 1.2 % | 1.0 % | 3,000 |\n| 90–100 % | 95.5 % | 100.0 % | 57 |" in card
+
+
+def test_the_card_names_the_weakest_spots(model):
+    """Label, calibration, outlet, false tags and rare labels, from the figures alone."""
+    failures = model_card(model).partition("## Known failures")[2].partition("\n## ")[0]
+
+    assert "Weakest label: **culture**, F1 0.667; of 100 articles that have it 50 are" in failures
+    assert "of 100 that are given it 0 do not have it" in failures
+    assert "least reliable for **culture**: off by 4.3 % on average" in failures
+    assert "Weakest outlet: **Hill Post**, micro-F1 0.500." in failures
+    assert "Of the articles without a label, 12.5 % are given one all the same." in failures
+    assert "Too few articles for a cut of its own, so a safe one: diplomacy." in failures
+
+
+def test_no_weakest_spot_is_made_up(model):
+    """Where nothing was measured there is none, and one outlet is not the worst of all."""
+    rows = {
+        label: {**row, "f1": 0.5, "precision": None, "calibration_error": None, "rare": False}
+        for label, row in FIGURES["labels"].items()
+    }
+    figures = {"outlets": FIGURES["outlets"][:1], "labels": rows, "false_tag_rate": None}
+    card = model_card(replace(model, info={"figures": {**FIGURES, **figures}}))
+
+    failures = card.partition("## Known failures")[2].partition("\n## ")[0]
+
+    assert "- Weakest label: **energy**, F1 0.500.\n" in failures
+    assert failures.count("\n- ") == 2
+
+
+def test_the_card_of_own_labels_gives_names_and_counts(model):
+    """Rules of ours are told of our sectors alone, even if a label is called like one."""
+    card = model_card(model)
+
+    assert "| energy | 1,240 |\n| diplomacy | – |\n| culture | 20 |" in card
+    assert "SECTORS.md" not in card
+    assert "| mine | natural | named on the command line | not recorded | 3,552 |" in card
+    assert "| more of it | auxiliary | named on the command line | not recorded | 2,400 |" in card
+    assert "5,952 labelled articles, 3,552 of them in natural samples" in card
+
+
+def test_the_card_of_a_published_corpus_has_rules_source_and_licence(model):
+    """The rules are those of data/SECTORS.md, the sources those that are fetched."""
+    parts = [
+        {"name": "news_articles", "articles": 3552, "natural": True},
+        {"name": "house", "articles": 614, "natural": False},
+    ]
+    corpus = {**INFO["corpus"], "names": ["news_articles", "house"], "parts": parts}
+    card = model_card(replace(model, info={**INFO, "corpus": corpus}))
+
+    assert "The test for every one: would a reader who follows only this sector" in card
+    assert "| energy | producing, moving, trading, pricing" in card
+    assert "doi:10.7910/DVN/GMFCTR | The texts belong to their publishers" in card
+    assert "| house | auxiliary | written for this project;" in card
+
+
+def test_a_label_that_the_rules_do_not_know_has_none(model):
+    """A published corpus may be trained on together with other labels."""
+    corpus = {**INFO["corpus"], "names": ["news_articles"], "parts": []}
+    other = replace(model, labels=("energy", "sport", "culture"), info={"corpus": corpus})
+
+    assert "| sport | – | – | – |" in model_card(other)
+
+
+def test_the_card_tells_how_to_make_the_model_again(model):
+    """The command with corpora in order, every setting in TOML, choices and versions."""
+    card = model_card(model)
+
+    assert (
+        "\nclassifier train mine --auxiliary 'more of it' --settings settings.toml --out tiny\n"
+        in card
+    )
+    assert '```toml\nC = [0.3, 1.0]\nlabels = "several"\nn_folds = 5\n```' in card
+    assert "- `C`: 0.3 for diplomacy, 1.0 for energy\n- `lead_repeats`: 2\n" in card
+    assert "- `bigrams`: no\n- `corpus_weights`: 1.0\n" in card
+    assert "Versions: numpy 2.4.6, python 3.11.7." in card
+
+
+def test_a_model_of_an_older_format_says_what_it_lacks(model):
+    """Which corpora were auxiliary was not always recorded."""
+    corpus = {name: value for name, value in INFO["corpus"].items() if name != "parts"}
+    card = model_card(replace(model, info={**INFO, "corpus": corpus}))
+
+    assert "| mine | – | named on the command line | not recorded | – |" in card
+    assert "--out tiny  # auxiliary ones not recorded\n" in card
 
 
 def test_the_card_of_a_model_made_by_hand_promises_nothing():
     """Without a training there are no figures and no choices to tell of."""
     card = model_card(replace(tiny_model(mode="one"), info={}))
 
-    assert "gives the label with the highest margin." in card
-    assert "Cross-validation over" not in card
-    assert "no figures are recorded" in card
+    assert "gives the label with the highest margin, always exactly one." in card
+    assert "gets a remark beside its label" in card
+    assert "## Training corpus\n\nNothing is recorded.\n" in card
+    assert "## Figures\n\nNo figures are recorded.\n" in card
     assert "## Chosen by cross-validation\n\nNothing.\n" in card
+    assert "## How to make it again\n\nThe training is not recorded.\n" in card
+    assert "## Known failures" not in card
+
+
+def test_names_from_outside_cannot_leave_their_place(model):
+    """Neither lines of a table nor a block of code can be ended by a name."""
+    parts = [{"name": "a\n```\n# b", "articles": 1, "natural": True}]
+    corpus = {**INFO["corpus"], "names": ["a\n```\n# b"], "parts": parts}
+    hostile = replace(
+        model,
+        name="x\n# y\x1b[31m",
+        labels=("energy", "<b>\n|d", "culture"),
+        info={"corpus": corpus, "settings": INFO["settings"]},
+    )
+
+    card = model_card(hostile)
+
+    assert card.startswith("# x \\# y\ufffd\\[31m\n")
+    assert "| \\<b\\> \\|d | – |" in card
+    assert "\nclassifier train 'a\ufffd```\ufffd# b' --settings" in card
+    assert "\x1b" not in card
+
+
+def test_a_report_joins_the_card(model):
+    """Headline, labels and outlets, under the name of the corpus."""
+    report = invented_report()
+    own = replace(model, info={**INFO, "hash": report.model.hash})
+
+    card = model_card(own, reports=[report])
+
+    assert "### Measured on valley\n" in card
+    assert "labels that the model does not know are left out: weather" in card
+    assert "| micro-F1 | 0.810 (0.740–0.870) |" in card
+    assert "| energy | 14 | 15 | 0.800 | 0.857 | 0.830 (0.610–0.950) |" in card
+    assert "| Valley Herald | 40 | 0.800 (0.680–0.900) |" in card
+    assert "which the model has not seen:" not in card
+
+
+def test_figures_on_articles_of_the_training_carry_their_warning(model):
+    """They would flatter without it."""
+    seen = {"seen_in_training": True, "seen_because": "name"}
+    report = invented_report(corpus={**seen, "name": ""}, breakdowns=NO_BREAKDOWNS)
+    own = replace(model, info={**INFO, "hash": report.model.hash})
+
+    card = model_card(own, reports=[report])
+
+    assert "### Measured on a corpus without a name\n\n> **Mind:** THE MODEL WAS TRAINED" in card
+    assert "Valley Herald" not in card
+
+
+def test_a_report_about_another_model_is_refused(model):
+    """Its figures would be somebody else's."""
+    with pytest.raises(ModelError, match=r"about tiny@0a1b2c3d, the card about tiny@01234567"):
+        model_card(model, reports=[invented_report()])
+
+
+def articles(source="", n=24):
+    """Return labelled articles of two subjects, every third without a label."""
+    bodies = [("energy", "oil gas pipeline"), ("culture", "museum concert opera"), ("", "rain sun")]
+    for i in range(n):
+        label, body = bodies[i % 3]
+        labels = Labels(frozenset({label} - {""}))
+        yield Article(f"{body} number{i} story{source}", source=source, labels=labels)
+
+
+def test_the_card_is_the_same_before_saving_and_after_loading(tmp_path):
+    """The same training gives the same bytes, from whatever form of the model."""
+    corpora = [Corpus("z", articles()), Corpus("a", articles("extra", 9), natural=False)]
+    quick = Settings(C=(1.0,), n_folds=2, min_words=1)
+    model = train(corpora, quick, name="mine")
+
+    save_model(model, tmp_path / "mine")
+
+    assert model_card(load_model(tmp_path / "mine")) == model_card(model)
+    assert "classifier train z --auxiliary a --settings" in model_card(model)
+
+
+def test_a_training_records_the_outlets_with_enough_articles():
+    """20 held-out articles are enough, and articles without an outlet are nobody's."""
+    stream = [*articles("Valley Herald", 21), *articles("Hill Post", 18), *articles(n=21)]
+    model = train(stream, Settings(C=(1.0,), n_folds=2, min_words=1))
+
+    (outlet,) = model.info["figures"]["outlets"]
+
+    assert (outlet["name"], outlet["articles"]) == ("Valley Herald", 21)
+    assert model.info["corpus"]["parts"] == [{"name": "corpus", "articles": 60, "natural": True}]
+
+
+def test_outlets_have_figures_of_their_own_articles():
+    """The commonest first, equals by name, no more than fifteen."""
+    truth = np.ones((16 * 20 + 1, 1))
+    given = np.ones((16 * 20 + 1, 1), dtype=bool)
+    given[:10] = False
+    sources = [f"outlet {i // 20:02}" for i in range(16 * 20)] + ["outlet 07"]
+
+    figures = outlet_figures(truth, given, np.arange(len(truth)), sources)
+
+    assert [each["name"] for each in figures[:2]] == ["outlet 07", "outlet 00"]
+    assert figures[0] == {"name": "outlet 07", "articles": 21, "micro_f1": [1.0, 1.0, 1.0]}
+    assert figures[1]["micro_f1"][0] == 0.6667
+    assert len(figures) == 15
+
+
+def test_reliability_is_counted_in_bins_of_equal_width():
+    """Unknown cells are left out, empty bins too, and a certainty is in the last one."""
+    truth = np.array([[1.0, 0.0], [0.0, np.nan], [1.0, 0.0]])
+    probabilities = np.array([[1.0, 0.05], [0.96, 0.5], [0.98, 0.03]])
+
+    assert reliability_bins(truth, probabilities) == [
+        {"from": 0.0, "to": 0.1, "cells": 2, "probability": 0.04, "present": 0.0},
+        {"from": 0.9, "to": 1.0, "cells": 3, "probability": 0.98, "present": 0.6667},
+    ]
+
+
+def test_words_stand_left_and_numbers_right():
+    """As many columns of words as are asked for."""
+    assert markdown_table(["a", "b", "c"], [["x", "y", "1"]], left=2) == (
+        "| a | b | c |\n| --- | --- | ---: |\n| x | y | 1 |"
+    )

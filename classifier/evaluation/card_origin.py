@@ -96,8 +96,10 @@ def _part_rows(model: Model, parts: Sequence[Facts]) -> Iterator[list[str]]:
             _, source, licence = _HOUSE
         else:
             source, licence = _OWN
-        sample = {True: "natural", False: "auxiliary"}.get(part.get("natural"), "–")
-        n_articles = f"{part['articles']:,}" if "articles" in part else "–"
+        sample, n_articles = "–", "–"
+        if "natural" in part:
+            sample = "natural" if part["natural"] else "auxiliary"
+            n_articles = f"{part['articles']:,}"
         yield [*map(plain, (name, sample, source, licence)), n_articles]
 
 
