@@ -19,6 +19,7 @@ from classifier.cli import (
     evaluate,
     models,
     predict,
+    serve,
     split,
     suggest,
     train,
@@ -64,6 +65,7 @@ app.command("split", epilog=split.EPILOG)(split.split)
 app.command("compare", epilog=compare.EPILOG)(compare.compare)
 app.command("drift", epilog=drift.EPILOG)(drift.drift)
 app.command("suggest", epilog=suggest.EPILOG)(suggest.suggest)
+app.command("serve", epilog=serve.EPILOG)(serve.serve)
 app.command("info", epilog=models.INFO_EPILOG)(models.info)
 app.command("card", epilog=card.EPILOG)(card.card)
 app.command("export", epilog=models.EXPORT_EPILOG)(models.export)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
 from classifier.cli.leave import remark
 from classifier.errors import ClassifierError, SettingsError
-
-if TYPE_CHECKING:
-    from classifier.serving.http.settings import ServiceSettings, Source
+from classifier.serving.http.settings import Limits, ServiceSettings, Source
 
 EPILOG = """Examples:
   classifier serve
@@ -24,6 +24,9 @@ EPILOG = """Examples:
 TOKEN_VARIABLE = "CLASSIFIER_TOKEN"
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
+EXTRA = frozenset({"fastapi", "starlette", "pydantic", "uvicorn", "h11", "prometheus_client"})
+
+_ORIGIN = re.compile(r"https?://[\w.-]+(:\d+)?")
 _NAMED = re.compile(r"([\w.-]+)=(.+)", re.DOTALL)
 _LIMITS = "Limits of one process"
 
@@ -54,9 +57,7 @@ def serve(
     ] = None,
     feedback: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="Take corrections into this JSONL, for 'corpus merge'."
-        ),
+        typer.Option(metavar="FILE", help="Take corrections into this JSONL, for 'corpus merge'."),
     ] = None,
     cors_origin: Annotated[
         list[str] | None,
@@ -78,15 +79,11 @@ def serve(
     ] = 8.0,
     max_text: Annotated[
         int,
-        typer.Option(
-            min=1, metavar="N", help="Characters of an article.", rich_help_panel=_LIMITS
-        ),
+        typer.Option(min=1, metavar="N", help="Characters of an article.", rich_help_panel=_LIMITS),
     ] = 1_000_000,
     max_batch: Annotated[
         int,
-        typer.Option(
-            min=1, metavar="N", help="Articles in a JSON body.", rich_help_panel=_LIMITS
-        ),
+        typer.Option(min=1, metavar="N", help="Articles in a JSON body.", rich_help_panel=_LIMITS),
     ] = 1000,
     max_requests: Annotated[
         int,
@@ -94,6 +91,15 @@ def serve(
             min=1, metavar="N", help="Requests under way; more get 503.", rich_help_panel=_LIMITS
         ),
     ] = 256,
+    together: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Articles of many requests scored in one go.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = 64,
     read_timeout: Annotated[
         float,
         typer.Option(
@@ -110,21 +116,79 @@ def serve(
     Ctrl-C finish what is under way. The log goes to standard error and holds
     no text of articles. Needs the extra 'serve'.
     """
-    with _extra_needed():
-        from classifier.serving.http import server
-    from classifier.serving.http.settings import Limits, ServiceSettings
-
     settings = ServiceSettings(
-        sources=_sources(model or []),
+        sources=tuple(map(_source, model or [""])),
         limits=Limits(
             body_bytes=int(max_body * 2**20),
             text_chars=max_text,
             batch_articles=max_batch,
             requests=max_requests,
+            together=together,
             read_seconds=read_timeout,
         ),
         token=_token(token_file),
         feedback=feedback,
-        cors_origins=tuple(cors_origin or ()),
+        cors_origins=tuple(map(_origin, cors_origin or [])),
         log_text=log_text,
     )
+    _run(settings, host, port, workers=workers, names=allow_host or [])
+
+
+def _run(
+    settings: ServiceSettings, host: str, port: int, *, workers: int, names: list[str]
+) -> None:
+    server = _server()
+    local = host in LOOPBACK or host.startswith("127.") or host == "::1"
+    if local and not settings.token:
+        hosts = (*LOOPBACK, host, *names)
+        settings = dataclasses.replace(settings, hosts=tuple(map(str.lower, hosts)))
+    served = ", ".join(each.model.signature for each in server.checked(settings))
+    with server.bind(host, port) as listener:
+        place, number = listener.getsockname()[:2]
+        address = f"[{place}]" if ":" in place else place
+        remark(f"serving {served} on http://{address}:{number}")
+        if not local and not settings.token:
+            remark(
+                f"anyone who reaches {host} can ask. Set {TOKEN_VARIABLE}, or pass --token-file."
+            )
+        server.serve(settings, listener, workers=workers)
+
+
+def _server() -> Any:
+    try:
+        return import_module("classifier.serving.http.server")
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in EXTRA:
+            raise
+        raise ClassifierError(
+            f"the service needs {missing}. Run: pip install 'classifier[serve]'"
+        ) from None
+
+
+def _source(text: str) -> Source:
+    """Return ``NAME=DIR`` or ``DIR`` as a source; a folder of that very name comes first."""
+    named = _NAMED.fullmatch(text)
+    if not named or Path(text).exists():
+        return Source(Path(text) if text else None)
+    return Source(Path(named[2]), name=named[1])
+
+
+def _token(path: Path | None) -> str:
+    token = os.environ.get(TOKEN_VARIABLE, "")
+    if path is not None:
+        token = path.read_text(encoding="utf-8").strip()
+    if (path is not None and not token) or not all("!" <= c <= "~" for c in token):
+        raise SettingsError(
+            f"the token in {path or TOKEN_VARIABLE} is empty, or holds blanks or letters beyond "
+            "ASCII. Write one line of visible ASCII characters."
+        )
+    return token
+
+
+def _origin(text: str) -> str:
+    if not _ORIGIN.fullmatch(text):
+        raise typer.BadParameter(
+            f"'{text}' is no origin such as https://a.org", param_hint="--cors-origin"
+        )
+    return text

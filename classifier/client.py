@@ -1,0 +1,249 @@
+"""A client of the service: typed answers, batches, and patience where the service asks for it.
+
+Needs the extra ``client``.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from classifier.article import Article, as_articles
+from classifier.errors import ClassifierError
+from classifier.model.prediction import Prediction
+from classifier.served import ExplainedPrediction, ServedModel, ServiceError, prediction_of
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["Client", "ServiceError"]
+
+BATCH = 64
+# Characters of one batch, which leaves room for what JSON escapes under the service's limit.
+BATCH_CHARS = 1_000_000
+AGAIN = frozenset({429, 502, 503, 504})
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 30.0  # seconds
+
+
+class Client:
+    """Asks a service; a context manager.
+
+    Busy answers (429, 503 and those of proxies) and broken connections are tried again after
+    pauses that double, or as long as the service says; nothing the service does is harmed by
+    being asked twice.
+
+    Parameters
+    ----------
+    url : str
+        Such as ``http://127.0.0.1:8000``.
+    token : str
+        What the service asks for, empty for none.
+    model : str
+        Name of the model to ask, empty for the service's default.
+    retries : int
+        Times to try again.
+    seconds : float
+        To wait for each answer.
+    transport : httpx.BaseTransport, optional
+        Another way to the service.
+
+    Examples
+    --------
+    >>> with Client("http://127.0.0.1:8000") as client:  # doctest: +SKIP
+    ...     for prediction in client.predict_stream(articles):
+    ...         print(prediction.id, prediction.tags)
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str = "",
+        model: str = "",
+        retries: int = 5,
+        seconds: float = 60.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        httpx = _httpx()
+        self._httpx, self._model, self._retries = httpx, model, retries
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx.Client(
+            base_url=url, headers=headers, timeout=seconds, transport=transport
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def predict(
+        self,
+        articles: Iterable[Article | str],
+        *,
+        thresholds: Mapping[str, float] | None = None,
+    ) -> list[Prediction]:
+        """Return one prediction an article, in order, as `Model.predict` does.
+
+        Raises
+        ------
+        ServiceError
+            When the service refuses, or cannot be reached after all retries.
+        """
+        return list(self.predict_stream(articles, thresholds=thresholds))
+
+    def predict_stream(
+        self,
+        articles: Iterable[Article | str],
+        *,
+        thresholds: Mapping[str, float] | None = None,
+    ) -> Iterator[Prediction]:
+        """Yield one prediction an article, holding no more than a batch of them."""
+        for batch in _batches(articles):
+            body = {"articles": [_row(each) for each in batch], "thresholds": thresholds or {}}
+            answer = self._post("/v1/predict", body)
+            yield from map(prediction_of, answer["predictions"])
+
+    def explain(
+        self, article: Article | str, *, thresholds: Mapping[str, float] | None = None
+    ) -> ExplainedPrediction:
+        """Return the prediction of one article with its reasons."""
+        body = {**_row(as_articles([article])[0]), "thresholds": thresholds or {}}
+        answer = self._post("/v1/explain", body)
+        return ExplainedPrediction.of(answer)
+
+    def model(self) -> ServedModel:
+        """Return what the service tells of the model."""
+        answer = self._ask("GET", "/v1/model", params={"model": self._model} if self._model else {})
+        return ServedModel.of(answer)
+
+    def models(self) -> tuple[str, ...]:
+        """Return the names of all models, the default first."""
+        return tuple(each["name"] for each in self._ask("GET", "/v1/models")["models"])
+
+    def feedback(
+        self,
+        article: Article | str,
+        labels: Sequence[str],
+        *,
+        negative: Sequence[str] | None = None,
+    ) -> None:
+        """Save what labels an article has, where the service takes corrections.
+
+        Parameters
+        ----------
+        article : Article or str
+        labels : sequence of str
+        negative : sequence of str, optional
+            Labels that it has not; all others when left out.
+        """
+        body: dict[str, object] = {**_row(as_articles([article])[0]), "labels": list(labels)}
+        self._post(
+            "/v1/feedback", body | ({} if negative is None else {"negative": list(negative)})
+        )
+
+    def _post(self, path: str, body: Mapping[str, object]) -> Any:
+        named = {"model": self._model} if self._model else {}
+        return self._ask("POST", path, json={**body, **named})
+
+    def _ask(self, method: str, path: str, **content: Any) -> Any:
+        for attempt in range(self._retries + 1):
+            answer, reason = self._tried(method, path, content)
+            if answer is not None and answer.status_code not in AGAIN:
+                return _checked(answer)
+            if attempt < self._retries:
+                time.sleep(_pause(attempt, answer))
+        if answer is not None:
+            return _checked(answer)
+        raise ServiceError(
+            f"{self._http.base_url} cannot be reached ({reason}), tried {self._retries + 1} "
+            "times. Is the service running there?"
+        )
+
+    def _tried(
+        self, method: str, path: str, content: Mapping[str, Any]
+    ) -> tuple[httpx.Response | None, str]:
+        try:
+            return self._http.request(method, path, **content), ""
+        except self._httpx.TransportError as error:
+            return None, str(error) or type(error).__name__
+
+
+def _httpx() -> Any:
+    try:
+        import httpx
+    except ModuleNotFoundError:
+        raise ClassifierError(
+            "the client needs httpx. Run: pip install 'classifier[client]'"
+        ) from None
+    return httpx
+
+
+def _batches(articles: Iterable[Article | str]) -> Iterator[list[Article]]:
+    batch: list[Article] = []
+    size = 0
+    for article in _articles(articles):
+        length = len(article.text) + len(article.title)
+        if batch and (len(batch) == BATCH or size + length > BATCH_CHARS):
+            yield batch
+            batch, size = [], 0
+        batch.append(article)
+        size += length
+    if batch:
+        yield batch
+
+
+def _articles(articles: Iterable[Article | str]) -> Iterator[Article]:
+    rest = iter(articles)
+    while some := list(islice(rest, 1)):
+        yield from as_articles(some)
+
+
+def _row(article: Article) -> dict[str, object]:
+    named = {"id": article.id, "title": article.title}
+    row = {"text": article.text} | {name: value for name, value in named.items() if value}
+    return {name: _whole(value) for name, value in row.items()}
+
+
+def _whole(text: str) -> str:
+    """Return `text` with half characters, which JSON cannot carry, as the text rules read them."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _checked(answer: httpx.Response) -> Any:
+    """Return what an answer holds, or raise the problem it tells of."""
+    try:
+        content = answer.json()
+    except ValueError:
+        content = None
+    if answer.is_success and isinstance(content, dict):
+        return content
+    problem = content if isinstance(content, dict) else {}
+    detail = problem.get("detail", "no answer of this service: is the address right?")
+    raise ServiceError(
+        f"{answer.request.url}: {answer.status_code} {detail}",
+        status=answer.status_code,
+        problem=problem,
+    )
+
+
+def _pause(attempt: int, answer: httpx.Response | None) -> float:
+    """Return seconds to wait: what the service says, else doubling with some chance."""
+    said = answer.headers.get("retry-after", "") if answer is not None else ""
+    if said.isdecimal():
+        return min(float(said), LONGEST_PAUSE)
+    # chance keeps clients that failed together from coming back together
+    return random.uniform(0.5, 1.0) * min(FIRST_PAUSE * float(2**attempt), LONGEST_PAUSE)

@@ -1,0 +1,487 @@
+"""The service's addresses: what they answer, and how they refuse."""
+
+import json
+import math
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from classifier.corpus.merge import merge_labels
+from classifier.corpus.verdicts import read_verdicts
+from classifier.model.store import load_model, save_model
+from classifier.serving.http.settings import Source
+from tests.command_line import environment, run, write_rows
+from tests.models import tiny_model
+from tests.service import BLANK_TEXT, ENERGY_TEXT, MIXED_TEXT, asked, asking, tiny_folder
+
+PROBLEM = "application/problem+json"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return the folder of the tiny model."""
+    return tiny_folder(tmp_path_factory.mktemp("model") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def client(folder):
+    """Return a client of the service with the tiny model."""
+    with asking(folder) as client:
+        yield client
+
+
+def test_one_article_is_answered_as_on_the_command_line(client, folder, tmp_path):
+    """The object is the line that `classifier predict` writes."""
+    row = {"id": "a", "title": "The minister", "text": MIXED_TEXT, "source": "Times"}
+    write_rows(tmp_path / "in.jsonl", [row])
+    line = run("predict", "--model", folder, tmp_path / "in.jsonl").out
+
+    answer = asked(client, "/v1/predict", row)
+
+    assert answer.status_code == 200
+    assert answer.json() == json.loads(line)
+    assert answer.json()["tags"] == ["diplomacy", "energy"]
+
+
+def test_a_batch_keeps_its_order(client):
+    """Each article has its own prediction, in the order sent."""
+    texts = [ENERGY_TEXT, BLANK_TEXT, MIXED_TEXT] * 50
+    articles = [{"id": str(i), "text": text} for i, text in enumerate(texts)]
+
+    said = asked(client, "/v1/predict", {"articles": articles}).json()["predictions"]
+
+    assert [each["id"] for each in said] == [str(i) for i in range(150)]
+    assert [each["tags"] for each in said[:3]] == [["energy"], [], ["diplomacy", "energy"]]
+    assert said[1]["note"].startswith("the model knows 0 of 4 words")
+    assert "note" not in said[0]
+
+
+def test_thresholds_take_the_place_of_cuts(client):
+    """As `--threshold` does."""
+    body = {"text": ENERGY_TEXT, "thresholds": {"energy": 1, "culture": 0}}
+
+    assert asked(client, "/v1/predict", body).json()["tags"] == ["culture"]
+
+
+def test_the_address_may_hold_model_and_thresholds_too(client):
+    """As for lines; what the body says comes first."""
+    address = "/v1/predict?model=tiny&threshold=energy=1.0&threshold=culture=0"
+    body = {"text": ENERGY_TEXT, "thresholds": {"culture": 1}, "model": "tiny"}
+
+    assert asked(client, address, {"text": ENERGY_TEXT}).json()["tags"] == ["culture"]
+    assert asked(client, address, body).json()["tags"] == []
+
+
+def test_numbers_and_null_are_read_as_on_the_command_line(client):
+    """An id may be a number, a headline may be missing or null."""
+    answer = asked(client, "/v1/predict", {"text": ENERGY_TEXT, "id": 12, "title": None})
+
+    assert answer.json()["id"] == "12"
+
+
+def test_an_explanation_adds_up_to_the_margin(client):
+    """Contributions and bias are the margin; the cut is a probability."""
+    answer = asked(client, "/v1/explain", {"id": "a", "text": ENERGY_TEXT}).json()
+
+    energy = answer["labels"]["energy"]
+    total = energy["bias"] + sum(term["contribution"] for term in energy["terms"])
+    assert total == energy["margin"]
+    assert answer["prediction"]["tags"] == ["energy"]
+    assert energy["probability"] == answer["prediction"]["scores"]["energy"]
+    # the margin 0.125 lies an eighth of the way from 0.4 to 0.95
+    assert energy["cut"] == 0.46875
+    assert energy["terms"][0].keys() == {"term", "count", "contribution"}
+
+
+def test_spans_point_into_the_text_that_was_read(client):
+    """Every known word, counted in characters, after characters that need two units."""
+    answer = asked(client, "/v1/explain", {"title": "𝔊as 𝔊", "text": "Oil, the gas."}).json()
+
+    assert answer["text"] == "𝔊as 𝔊\n\nOil, the gas."
+    found = [(answer["text"][start:end], term) for start, end, term in answer["spans"]]
+    assert found == [("Oil", "oil"), ("the", "the"), ("gas", "gas")]
+
+
+def test_spans_of_pairs_cover_both_words(tmp_path):
+    """A term of two words has a span of its own."""
+    client = asking(tiny_folder(tmp_path, bigrams=True))
+
+    answer = asked(client, "/v1/explain", {"text": "A gas pipeline"}).json()
+
+    assert answer["spans"] == [[2, 5, "gas"], [6, 14, "pipeline"], [2, 14, "gas pipeline"]]
+
+
+def test_a_threshold_is_the_cut_of_an_explanation(client):
+    """What decided is what is shown."""
+    body = {"text": ENERGY_TEXT, "thresholds": {"energy": 0.75}}
+
+    assert asked(client, "/v1/explain", body).json()["labels"]["energy"]["cut"] == 0.75
+
+
+def test_a_label_that_is_never_given_has_no_cut(tmp_path):
+    """JSON has no infinity; null stands for never."""
+    cuts = tiny_model().cuts.copy()
+    cuts[1] = math.inf
+    save_model(replace(tiny_model(), cuts=cuts), tmp_path)
+    client = asking(tmp_path)
+
+    assert client.get("/v1/model").json()["cuts"]["diplomacy"] is None
+    explained = asked(client, "/v1/explain", {"text": MIXED_TEXT}).json()
+    assert explained["labels"]["diplomacy"]["cut"] is None
+
+
+def test_the_model_tells_what_it_is(client, folder):
+    """Labels, cuts as probabilities, card, hash, names of all models."""
+    answer = client.get("/v1/model").json()
+
+    model = load_model(folder)
+    assert answer["name"] == "tiny"
+    assert answer["signature"] == model.signature
+    assert answer["hash"] == model.info["hash"]
+    assert answer["labels"] == ["energy", "diplomacy", "culture"]
+    assert answer["cuts"] == {"energy": 0.46875, "diplomacy": 0.7, "culture": 0.2875}
+    assert answer["card"] == "# tiny\n\nFor tests.\n"
+    assert answer["models"] == ["tiny"]
+    assert answer["feedback"] is False
+    assert answer["limits"]["batch_articles"] == 1000
+
+
+def test_a_model_without_a_card_or_versions_is_described(tmp_path):
+    """Nothing is made up for what is not there."""
+    tiny_folder(tmp_path)
+    (tmp_path / "README.md").unlink()
+
+    answer = asking(tmp_path).get("/v1/model").json()
+
+    assert answer["card"] == ""
+    assert answer["versions"] == {}
+
+
+def test_models_stand_side_by_side(folder, tmp_path):
+    """Each answers under its name, the first where none is named."""
+    one = tiny_folder(tmp_path / "one", mode="one")
+    client = asking(folder, sources=(Source(folder), Source(one, name="single")))
+
+    named = asked(client, "/v1/predict", {"text": BLANK_TEXT, "model": "single"}).json()
+    unnamed = asked(client, "/v1/predict", {"text": BLANK_TEXT}).json()
+
+    assert len(named["tags"]) == 1
+    assert unnamed["tags"] == []
+    assert client.get("/v1/model?model=single").json()["mode"] == "one"
+    listed = client.get("/v1/models").json()["models"]
+    assert [(each["name"], each["default"]) for each in listed] == [
+        ("tiny", True),
+        ("single", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field", "detail"),
+    [
+        ("{", 400, None, "the body is not valid JSON (EOF while parsing"),
+        (b"\xff", 400, None, "the body is not valid JSON (expected value at line 1 column 1)."),
+        ('{"text": "\\ud800"}', 400, None, "the body is not valid JSON ("),
+        ("[" * 100_000, 400, None, "the body is not valid JSON (recursion limit exceeded"),
+        ([], 422, "", "the body: "),
+        ({}, 422, "text", "text: is missing."),
+        ({"text": " \n"}, 422, "text", "text: is empty; write the text there."),
+        ({"text": 3}, 422, "text", "text: Input should be a valid string."),
+        ({"text": "oil", "title": True}, 422, "title", "title: Input should be a valid string."),
+        ({"text": "oil", "id": ["a"]}, 422, "id", "id: Input should be a valid string."),
+        ({"text": "oil", "thresholds": {"energy": 2}}, 422, "thresholds.energy", "thresholds.en"),
+        (
+            '{"text": "oil", "thresholds": {"energy": NaN}}',
+            422,
+            "thresholds.energy",
+            "thresholds.energy: Input should be less than or equal to 1.",
+        ),
+        (
+            {"text": "oil", "thresholds": {"sport": 0.5}},
+            422,
+            "thresholds",
+            "threshold for 'sport': the model's labels are energy, diplomacy, culture.",
+        ),
+        ({"articles": []}, 422, "articles", "articles: List should have at least 1 item"),
+        (
+            {"articles": [{"text": "oil"}, {"id": "b"}]},
+            422,
+            "articles[1].text",
+            "articles[1].text: is missing.",
+        ),
+        (
+            {"articles": [{"text": "oil"}], "threshold": {}},
+            422,
+            "threshold",
+            "threshold: is no field that is known here.",
+        ),
+        (
+            {"text": "oil", "model": "../../etc"},
+            404,
+            "model",
+            "no model is named '../../etc'. There are: tiny.",
+        ),
+    ],
+)
+def test_a_wrong_body_is_a_problem_that_names_the_field(client, body, status, field, detail):
+    """RFC 9457: type, title, status and detail, and the place in the body."""
+    answer = asked(client, "/v1/predict", body)
+
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == PROBLEM
+    problem = answer.json()
+    assert problem["status"] == status
+    assert problem["type"] == "about:blank"
+    assert problem.get("field") == field
+    assert problem["detail"].startswith(detail)
+
+
+def test_the_text_of_an_article_is_in_no_problem(client):
+    """Problems end up in logs; texts must not."""
+    answer = asked(client, "/v1/predict", {"text": ["a secret text"], "id": {"x": "secret"}})
+
+    assert answer.status_code == 422
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("limits", "body", "field", "limit"),
+    [
+        ({"body_bytes": 100}, {"text": "oil " * 30}, "", 100),
+        ({"text_chars": 10}, {"text": "oil and gas"}, "text", 10),
+        ({"text_chars": 10}, {"text": "oil", "title": "ministers"}, "title", 10),
+        ({"batch_articles": 1}, {"articles": [{"text": "oil"}] * 2}, "articles", 1),
+        ({"text_chars": 3}, {"articles": [{"text": "o"}, {"text": "coal"}]}, "articles[1].text", 3),
+    ],
+)
+def test_what_is_too_large_is_a_413_that_names_the_limit(folder, limits, body, field, limit):
+    """Body, batch and article each have their limit."""
+    answer = asked(asking(folder, limits=limits), "/v1/predict", body)
+
+    assert answer.status_code == 413
+    assert answer.json()["field"] == field
+    assert answer.json()["limit"] == limit
+    assert answer.json()["title"] == "Content Too Large"
+
+
+def test_a_body_of_unknown_length_is_read_no_further_than_the_limit(folder):
+    """It is counted while it comes in, not afterwards."""
+    pieces = [b" " * 1000] * 1000
+
+    answer = asked(
+        asking(folder, limits={"body_bytes": 5000}),
+        "/v1/predict",
+        "",
+        extensions={"pieces": pieces},
+        headers={"Content-Length": ""},
+    )
+
+    assert answer.status_code == 413
+    assert answer.json()["limit"] == 5000
+
+
+@pytest.mark.parametrize(
+    ("headers", "field"),
+    [
+        ({"Content-Type": "text/plain"}, "Content-Type"),
+        ({"Content-Type": "application/x-ndjson"}, "Content-Type"),
+        ({"Content-Encoding": "gzip"}, "Content-Encoding"),
+    ],
+)
+def test_another_type_of_body_is_a_415(client, headers, field):
+    """Plain text would let any page of the web ask without permission."""
+    answer = asked(client, "/v1/explain", {"text": "oil"}, headers=headers)
+
+    assert answer.status_code == 415
+    assert answer.json()["field"] == field
+    assert answer.headers["content-type"] == PROBLEM
+
+
+def test_an_unknown_address_and_a_wrong_method_are_problems(client):
+    """404 and 405 as documents, 405 with what is possible."""
+    unknown, wrong = client.get("/v1/nothing"), client.delete("/v1/predict")
+
+    assert (unknown.status_code, unknown.headers["content-type"]) == (404, PROBLEM)
+    assert (wrong.status_code, wrong.headers["content-type"]) == (405, PROBLEM)
+    assert wrong.headers["allow"] == "POST"
+    assert wrong.json()["detail"] == "DELETE is not possible here. Use POST."
+
+
+def test_a_fault_is_a_problem_without_its_reasons(folder, monkeypatch):
+    """A 500 tells the client nothing of the inside, and keeps the safe headers."""
+    client = asking(folder)
+    monkeypatch.setattr("classifier.serving.http.routes.models_object", lambda service: 1 / 0)
+
+    answer = client.get("/v1/models")
+
+    assert answer.status_code == 500
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.json()["detail"] == "a fault of the service; its log says more."
+
+
+def test_corrections_are_off_unless_asked_for(client):
+    """A 404 that says how to turn them on."""
+    answer = asked(client, "/v1/feedback", {"text": ENERGY_TEXT, "labels": []})
+
+    assert answer.status_code == 404
+    assert "--feedback FILE" in answer.json()["detail"]
+
+
+def test_a_correction_is_a_line_that_a_merge_takes(folder, tmp_path):
+    """The label comes back into the corpus by text; what is not said stays unknown."""
+    path = tmp_path / "fixed.jsonl"
+    client = asking(folder, feedback=path)
+    body = {"text": ENERGY_TEXT, "title": "T", "labels": ["energy"], "negative": ["culture"]}
+
+    answer = asked(client, "/v1/feedback", body)
+
+    assert answer.json() == {"saved": True, "replaced": False}
+    assert client.get("/v1/model").json()["feedback"] is True
+    merged = merge_labels([], read_verdicts(path), new_labels=True)
+    assert merged.articles[0].text == ENERGY_TEXT
+    assert merged.articles[0].labels.present == {"energy"}
+    assert merged.articles[0].labels.absent == {"culture"}
+
+
+def test_a_later_correction_takes_the_place_of_an_earlier_one(folder, tmp_path):
+    """A merge refuses two rows about one article, so there is never a second."""
+    path = tmp_path / "fixed.jsonl"
+    path.write_bytes(b'not ours\n{"id": "b", "text": "Other", "labels": []}')
+    client = asking(folder, feedback=path)
+
+    for text, labels in ((ENERGY_TEXT, ["culture"]), (f" {ENERGY_TEXT}\n", ["energy"])):
+        last = asked(client, "/v1/feedback", {"text": text, "labels": labels})
+    by_id = asked(client, "/v1/feedback", {"id": "b", "text": "New", "labels": ["culture"]})
+
+    assert last.json()["replaced"] is True
+    assert by_id.json()["replaced"] is True
+    first, second, third = path.read_text().splitlines()
+    assert first == "not ours"
+    assert json.loads(second)["labels"] == ["energy"]
+    assert json.loads(third) == {"id": "b", "text": "New", "labels": ["culture"]}
+
+
+@pytest.mark.parametrize(
+    ("labels", "negative", "field"),
+    [
+        (["sport"], [], "labels"),
+        (["energy"], ["sport"], "negative"),
+        (["energy"], ["energy"], "negative"),
+        ([], [], "labels"),
+    ],
+)
+def test_a_correction_that_makes_no_sense_is_refused(folder, tmp_path, labels, negative, field):
+    """Nothing is written that a merge would stumble over."""
+    path = tmp_path / "fixed.jsonl"
+
+    answer = asked(
+        asking(folder, feedback=path),
+        "/v1/feedback",
+        {"text": ENERGY_TEXT, "labels": labels, "negative": negative},
+    )
+
+    assert answer.status_code == 422
+    assert answer.json()["field"] == field
+    assert path.read_bytes() == b""
+
+
+def test_a_full_file_of_corrections_is_a_507(folder, tmp_path, monkeypatch):
+    """A disk must not fill up unseen."""
+    monkeypatch.setattr("classifier.serving.http.feedback.MAX_BYTES", 10)
+    client = asking(folder, feedback=tmp_path / "fixed.jsonl")
+
+    answer = asked(client, "/v1/feedback", {"text": ENERGY_TEXT, "labels": []})
+
+    assert answer.status_code == 507
+
+
+def test_the_documentation_loads_nothing_from_elsewhere(client):
+    """Every link of the page is the service's own, and every address has its place."""
+    page = client.get("/docs").text
+
+    assert "//" not in page.replace("http://127.0.0.1:8000", "")
+    for address in ("/v1/predict", "/v1/explain", "/v1/model", "/health/ready", "/metrics"):
+        assert f"{address}</code></h2>" in page
+    assert client.get("/docs.css").headers["content-type"] == "text/css; charset=utf-8"
+
+
+def test_the_openapi_document_names_models_and_labels(client):
+    """So that a client made from it asks for nothing that is not there."""
+    document = client.get("/openapi.json").json()
+
+    one = document["components"]["schemas"]["ArticleRequest"]["properties"]
+    assert list(one["thresholds"]["properties"]) == ["energy", "diplomacy", "culture"]
+    assert one["model"]["enum"] == ["tiny", None]
+    examples = document["paths"]["/v1/predict"]["post"]["requestBody"]["content"]
+    assert examples["application/json"]["examples"].keys() == {"one", "batch"}
+
+
+def test_examples_of_the_documentation_work(client):
+    """What people copy is answered with 200."""
+    body = client.get("/openapi.json").json()["paths"]["/v1/predict"]["post"]["requestBody"]
+
+    for kind, content in body["content"].items():
+        examples = content.get("examples", {"one": {"value": content.get("example")}})
+        for example in examples.values():
+            answer = asked(client, "/v1/predict", example["value"], headers={"Content-Type": kind})
+            assert answer.status_code == 200
+            assert "detail" not in answer.text
+
+
+def test_health_is_told(client):
+    """Alive, and ready for work."""
+    assert client.get("/health/live").json() == {"status": "ok"}
+    assert client.get("/health/ready").json() == {"status": "ok"}
+
+
+def test_counts_are_told_to_prometheus(folder):
+    """Requests by address and status, articles and labels by model; no unknown address."""
+    client = asking(folder)
+    asked(client, "/v1/predict", {"articles": [{"text": ENERGY_TEXT}, {"text": BLANK_TEXT}]})
+    client.get("/secret-path")
+
+    page = client.get("/metrics").text
+
+    for line in (
+        'classifier_requests_total{method="POST",path="/v1/predict",status="200"} 1.0',
+        'classifier_requests_total{method="GET",path="other",status="404"} 1.0',
+        'classifier_articles_total{model="tiny"} 2.0',
+        'classifier_tags_total{label="energy",model="tiny"} 1.0',
+        'classifier_unjudged_total{model="tiny"} 1.0',
+        "classifier_batch_articles_sum 2.0",
+    ):
+        assert line in page
+    assert "secret" not in page
+
+
+def test_the_page_is_at_the_root(client):
+    """With all that it loads."""
+    answer = client.get("/")
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert client.head("/").status_code == 200
+
+
+def test_without_the_page_its_address_is_a_404(folder, monkeypatch):
+    """The service works alone."""
+    monkeypatch.setattr("classifier.serving.http.app.PAGE", "classifier.serving.no_page")
+
+    assert asking(folder).get("/").status_code == 404
+
+
+def test_the_importable_functions_need_no_web_framework():
+    """Scoring and the parser of the command line stay as light as they were."""
+    code = (
+        "import sys, classifier, classifier.cli.app, classifier.client\n"
+        "classifier.score('Oil prices rose in Vienna.')\n"
+        "print(sorted({'fastapi', 'starlette', 'uvicorn', 'pydantic', 'httpx', "
+        "'prometheus_client'} & set(sys.modules)))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "[]\n"

@@ -1,0 +1,416 @@
+"""The service as a process: signals, slow clients, several workers, the command line."""
+
+import asyncio
+import json
+import logging
+import os
+import shutil
+import signal
+import socket
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+
+import httpx
+import pytest
+from uvicorn import Server
+
+from bench.serve_load import load
+from classifier.errors import ClassifierError
+from classifier.serving.http.server import LOGGING, bind, server_config
+from classifier.serving.http.settings import Limits, ServiceSettings, Source
+from tests.command_line import run
+from tests.service import ENERGY_TEXT, serving, tiny_folder
+
+JSON = "Content-Type: application/json"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return the folder of the tiny model."""
+    return tiny_folder(tmp_path_factory.mktemp("model") / "tiny")
+
+
+@dataclass(frozen=True)
+class Served:
+    """A service in this process."""
+
+    url: str
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.url.rpartition(":")[2])
+
+
+@pytest.fixture(scope="module")
+def patient(folder):
+    """Return a service that waits half a second for slow clients."""
+    chosen = ServiceSettings(
+        (Source(folder),),
+        Limits(read_seconds=0.5, body_bytes=100_000, connections=100, streams=1),
+        hosts=("127.0.0.1", "localhost"),
+    )
+    with bind("127.0.0.1", 0) as listener:
+        server = Server(server_config(chosen))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        yield Served(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        server.should_exit = True
+        thread.join()
+    quiet_logs()
+
+
+def quiet_logs():
+    """Let the logs go where they went before a service ran here."""
+    for name in LOGGING["loggers"]:
+        log = logging.getLogger(name)
+        log.propagate = True
+        log.handlers.clear()
+
+
+def connected(process) -> socket.socket:
+    """Return a plain connection."""
+    return socket.create_connection(("127.0.0.1", process.port), timeout=10)
+
+
+def rest_of(connection) -> bytes:
+    """Return all that comes until the service hangs up."""
+    received = b""
+    with suppress(ConnectionResetError):
+        while piece := connection.recv(65536):
+            received += piece
+    connection.close()
+    return received
+
+
+def seconds_taken(connection, piece, *, pause=0.0) -> float:
+    """Send a piece again and again; return after how many seconds the service hung up."""
+    start = time.monotonic()
+    with suppress(ConnectionError, TimeoutError):
+        while time.monotonic() - start < 10:
+            connection.sendall(piece)
+            time.sleep(pause)
+    connection.close()
+    return time.monotonic() - start
+
+
+def head(*lines, method="POST") -> bytes:
+    """Return the head of a request."""
+    return "\r\n".join(
+        [f"{method} /v1/predict HTTP/1.1", "Host: localhost", *lines, "", ""]
+    ).encode()
+
+
+def test_models_are_renewed_without_a_dropped_request(tmp_path):
+    """SIGHUP under load: every answer is a 200, and at last from the new model."""
+    folder = tiny_folder(tmp_path / "tiny")
+    with serving("--model", folder) as process:
+        before = httpx.get(f"{process.url}/v1/model").json()["mode"]
+        asking = threading.Thread(target=lambda: loads.append(
+            asyncio.run(load(process.url, clients=8, seconds=1.5))
+        ))  # fmt: skip
+        loads = []
+        asking.start()
+        tiny_folder(folder, mode="one")
+        process.send(signal.SIGHUP)
+        process.wait_for("reload: serving tiny")
+        (folder / "manifest.json").write_text("{")
+        process.send(signal.SIGHUP)
+        process.wait_for("stays as it was")
+        asking.join()
+        after = httpx.get(f"{process.url}/v1/model").json()["mode"]
+        counts = httpx.get(f"{process.url}/metrics").text
+
+    assert (before, after) == ("several", "one")
+    assert set(loads[0].statuses) == {200}
+    assert loads[0].n_errors == 0
+    assert 'classifier_reloads_total{outcome="done"} 1.0' in counts
+    assert 'classifier_reloads_total{outcome="failed"} 1.0' in counts
+
+
+def test_requests_under_way_are_answered_before_the_end(folder):
+    """SIGTERM: no new connection, but what has begun is finished; exit code 0."""
+    body = json.dumps({"text": ENERGY_TEXT}).encode()
+    with serving("--model", folder) as process:
+        connection = connected(process)
+        connection.sendall(head(JSON, f"Content-Length: {len(body)}") + body[:5])
+        # the page counts its own request too
+        while "under_way 2.0" not in httpx.get(f"{process.url}/metrics").text:
+            time.sleep(0.01)
+        process.send(signal.SIGTERM)
+        process.wait_for("Shutting down")
+        connection.sendall(body[5:])
+        answer = rest_of(connection)
+        code = process.popen.wait(10)
+
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert b'"tags":["energy"]' in answer
+    assert code == 0
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"POST /v1/predict HTTP/1.1\r\nHost: loc"],
+    ids=["nothing", "half a head"],
+)
+def test_a_client_that_never_finishes_its_headers_is_hung_up_on(patient, sent):
+    """It holds neither a worker nor a connection for longer than it is given."""
+    connection = connected(patient)
+    connection.sendall(sent)
+    start = time.monotonic()
+
+    assert rest_of(connection) == b""
+    assert 0.3 < time.monotonic() - start < 5
+
+
+def test_headers_that_trickle_in_are_hung_up_on(patient):
+    """Single bytes do not buy more time."""
+    assert seconds_taken(connected(patient), b"a", pause=0.05) < 5
+
+
+def test_a_body_that_stalls_is_answered_with_a_408(patient):
+    """And the connection is closed."""
+    connection = connected(patient)
+    connection.sendall(head(JSON, "Content-Length: 100") + b"{")
+
+    answer = rest_of(connection)
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"connection: close" in answer.lower()
+
+
+def test_a_connection_serves_several_requests(patient):
+    """Also after one that was refused before its body was read."""
+    with httpx.Client(base_url=patient.url) as client:
+        refused = client.post(
+            "/v1/predict", content=b" " * 500_000, headers={"Content-Type": "application/json"}
+        )
+        answers = [client.post("/v1/predict", json={"text": ENERGY_TEXT}) for _ in range(3)]
+
+    assert refused.status_code == 413
+    assert [answer.status_code for answer in answers] == [200] * 3
+
+
+def test_a_refused_body_is_not_taken_in_for_ever(patient):
+    """What still comes after a 413 is thrown away, for as long as a request may take."""
+    connection = connected(patient)
+    connection.sendall(head(JSON, "Transfer-Encoding: chunked"))
+    piece = b"4000\r\n" + b" " * 0x4000 + b"\r\n"
+
+    assert seconds_taken(connection, piece, pause=0.01) < 5
+
+
+def test_a_client_that_takes_no_answers_loses_its_connection(patient):
+    """A stream whose answers pile up ends, and its place is free again."""
+    connection = connected(patient)
+    connection.settimeout(5)
+    connection.sendall(head("Content-Type: application/x-ndjson", "Transfer-Encoding: chunked"))
+    line = b'{"text": "oil"}\n' * 1000
+    piece = f"{len(line):x}\r\n".encode() + line + b"\r\n"
+
+    assert seconds_taken(connection, piece) < 5
+
+    lines = {"Content-Type": "application/x-ndjson"}
+    start = time.monotonic()
+    while httpx.post(f"{patient.url}/v1/predict", content=b"", headers=lines).status_code == 429:
+        time.sleep(0.05)
+    assert time.monotonic() - start < 5
+
+
+def test_a_client_that_takes_its_answers_slowly_gets_them_all(patient):
+    """What counts is that it goes on, not how fast: it takes longer than a request may take."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    connection.connect(("127.0.0.1", patient.port))
+    body = b'{"text": "oil"}\n' * 5000
+    connection.sendall(head("Content-Type: application/x-ndjson", f"Content-Length: {len(body)}"))
+    sending = threading.Thread(target=connection.sendall, args=(body,))
+    sending.start()
+    start, received = time.monotonic(), b""
+    while not received.endswith(b"\r\n0\r\n\r\n"):
+        received += connection.recv(65536)
+        time.sleep(0.001)
+    sending.join()
+    connection.close()
+
+    assert received.count(b'"tags"') == 5000
+    assert time.monotonic() - start > 0.5
+
+
+def test_fifty_clients_at_once_are_all_answered(patient):
+    """No error but a deliberate 429 or 503."""
+    result = asyncio.run(load(patient.url, clients=50, seconds=1))
+
+    assert result.n_errors == 0
+    assert result.statuses[200] > 50
+    assert result.figures()["p99_ms"] > 0
+
+
+def test_workers_share_address_counts_and_token(folder, tmp_path):
+    """SIGHUP reaches each; the token's file counts before the environment, and is not said."""
+    (tmp_path / "token").write_text("from-file\n")
+    with serving(
+        "--model", folder, "--token-file", tmp_path / "token", "--host", "0.0.0.0", workers=2,
+        CLASSIFIER_TOKEN="from-environment",
+    ) as process:  # fmt: skip
+        mine, other = (
+            {"Authorization": f"Bearer {token}"} for token in ("from-file", "from-environment")
+        )
+        body = {"json": {"text": ENERGY_TEXT}, "headers": mine}
+        for _ in range(20):  # a connection each, so that both get some
+            assert httpx.post(f"{process.url}/v1/predict", **body).is_success
+        counts = [httpx.get(f"{process.url}/metrics", headers=mine).text for _ in range(4)]
+        refused = httpx.get(f"{process.url}/v1/model", headers=other)
+        process.send(signal.SIGHUP)
+        process.wait_for("reload: serving tiny", times=2)
+        process.send(signal.SIGTERM)
+        code = process.popen.wait(20)
+        log = "".join(process.log)
+
+    assert all('classifier_articles_total{model="tiny"} 20.0' in each for each in counts)
+    assert (refused.status_code, code) == (401, 0)
+    assert "from-file" not in log
+    assert "anyone who reaches" not in log
+
+
+def test_more_connections_than_fit_are_closed(patient):
+    """At once, so that they cannot use up what the system has."""
+    connections = [connected(patient) for _ in range(100)]
+
+    assert rest_of(connected(patient)) == b""
+    for connection in connections:
+        connection.close()
+
+
+def commanded(ask, *options):
+    """Run the command in this process while `ask` asks it, then end it with SIGTERM."""
+    with bind("127.0.0.1", 0) as listener:
+        port = listener.getsockname()[1]
+
+    def work():
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+            while not healthy(client):
+                time.sleep(0.02)
+            try:
+                ask(client)
+            finally:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    asking = threading.Thread(target=work)
+    asking.start()
+    outcome = run("serve", "--port", port, *options)
+    asking.join()
+    quiet_logs()
+    return outcome
+
+
+def healthy(client) -> bool:
+    """Return whether a service answers yet."""
+    try:
+        return client.get("/health/ready").is_success
+    except httpx.ConnectError:
+        return False
+
+
+def test_the_command_serves_until_it_is_told_to_stop(folder):
+    """On loopback it answers to its own names alone; SIGHUP reloads, SIGTERM ends it with 0."""
+    statuses = []
+
+    def ask(client):
+        hosts = ("localhost:1", "news.test:80", "evil.test")
+        answers = [client.get("/v1/model", headers={"Host": host}) for host in hosts]
+        statuses.extend(answer.status_code for answer in answers)
+        os.kill(os.getpid(), signal.SIGHUP)
+        while "classifier_reloads_total{" not in client.get("/metrics").text:
+            time.sleep(0.02)
+
+    outcome = commanded(ask, "--model", folder, "--allow-host", "News.test")
+
+    assert outcome.code == 0
+    assert statuses == [200, 200, 421]
+    assert "on http://127.0.0.1:" in outcome.err
+
+
+def test_options_reach_the_service(folder, tmp_path):
+    """Names of models, origins, limits; a warning where anyone may ask."""
+    shutil.copytree(folder, tmp_path / "a=b")
+    answers = []
+
+    def ask(client):
+        headers = {"Host": "any.test", "Origin": "https://a.example"}
+        answers.append(client.get("/v1/model", headers=headers))
+
+    outcome = commanded(
+        ask, "--model", f"old={folder}", "--model", tmp_path / "a=b", "--host", "0.0.0.0",
+        "--cors-origin", "https://a.example", "--feedback", tmp_path / "fixed.jsonl",
+        "--max-batch", 7, "--together", 1,
+    )  # fmt: skip
+
+    assert "anyone who reaches 0.0.0.0 can ask. Set CLASSIFIER_TOKEN, or pass" in outcome.err
+    assert answers[0].headers["access-control-allow-origin"] == "https://a.example"
+    assert answers[0].json()["models"] == ["old", "tiny"]
+    assert answers[0].json()["feedback"] is True
+    assert answers[0].json()["limits"]["batch_articles"] == 7
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--model", "nowhere"), "nowhere is not there, or is no folder"),
+        (("--token-file", "nowhere"), "nowhere: No such file or directory"),
+        (("--host", "256.0.0.1"), "cannot listen on 256.0.0.1 port 8000"),
+        (("--feedback", "/"), "cannot be written to"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_listens(options, message):
+    """One line, exit code 1."""
+    outcome = run("serve", *options)
+
+    assert outcome.code == 1
+    assert message in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+def test_a_token_of_blanks_is_refused(tmp_path):
+    """An empty file must not open the service to everyone."""
+    (tmp_path / "token").write_text(" \n")
+
+    outcome = run("serve", "--token-file", tmp_path / "token")
+
+    assert outcome.code == 1
+    assert "is empty, or holds blanks" in outcome.err
+
+
+def test_an_origin_has_no_path():
+    """Browsers send none, so it would never match."""
+    outcome = run("serve", "--cors-origin", "https://a.example/page")
+
+    assert outcome.code == 2
+    assert "is no origin such as https://a.org" in outcome.said
+
+
+def test_a_taken_port_is_said():
+    """With what to do."""
+    with (
+        bind("127.0.0.1", 0) as listener,
+        pytest.raises(ClassifierError, match=r"cannot listen .* Choose another --host or --port"),
+    ):
+        bind("127.0.0.1", listener.getsockname()[1])
+
+
+def test_without_its_libraries_the_command_names_the_extra(monkeypatch):
+    """Instead of a traceback."""
+    monkeypatch.delitem(sys.modules, "classifier.serving.http.server", raising=False)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+
+    outcome = run("serve")
+
+    assert outcome.code == 1
+    assert outcome.err == (
+        "classifier: the service needs uvicorn. Run: pip install 'classifier[serve]'\n"
+    )
