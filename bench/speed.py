@@ -1,0 +1,186 @@
+"""Ours beside what its users would pick instead: ``make bench``.
+
+Every tool trains on the same articles and tags the same, in rounds, on this machine. Results go
+to ``bench/results/speed.json``, tables and plot into the docs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import time
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from bench import speed_measures as measure
+from bench.environment import ROOT
+from bench.kernel import stages
+from bench.speed_corpora import bulk_articles, labelled_files, rows
+from bench.speed_plot import draw
+from bench.speed_report import report
+from bench.speed_tools import KERNEL, NUMPY, SHIPPED, TOOLS, has_jobs, interpreter
+from classifier.corpus.read import read_articles
+from classifier.model.export import export_joblib
+from classifier.model.store import load_model
+from classifier.resources import write_json_lines
+
+RESULTS = Path(__file__).parent / "results" / "speed.json"
+PAGE = ROOT / "docs" / "speed-peers.md"
+PLOT = "![Time of one article, and of an article in a file](images/speed.svg)"
+BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
+POOL_VARIABLE = "CLASSIFIER_POOL"
+POOL = ROOT.parent / "shared" / "pool.jsonl.gz"
+
+EXPORTED, AS_IT_COMES = "scikit-learn, exported", "LibMultiLabel, as it comes"
+# These take long to train and their time is no goal: one round.
+SLOW = ("fastText", "fastText, pairs", AS_IT_COMES)
+TRAINED = [n for n, tool in TOOLS.items() if not tool.trained_by and n not in (*SLOW, EXPORTED)]
+MANY = [n for n in TOOLS if n not in ("fastText, pairs", AS_IT_COMES, EXPORTED)]
+SINGLE = [n for n in TOOLS if n not in (AS_IT_COMES, "LibMultiLabel")]
+SINGLE_MANY = [n for n in MANY if n in SINGLE]
+TWO = (KERNEL, NUMPY, "scikit-learn, stacked")
+ONE = (*TWO, "fastText", "Vowpal Wabbit")
+ONCE = ("scikit-learn", "LibMultiLabel, bias")
+STARTS = 15
+
+
+def measured(folder: Path, pool: Path, n_rounds: int) -> dict[str, Any]:
+    """Return everything that is measured; `folder` takes models and files."""
+    files = labelled_files(folder)
+    news, many = folder / "news-models", folder / "many-models"
+    for each in (news, many):
+        each.mkdir()
+    trained = measure.training(files["news"], news, TRAINED, n_rounds)
+    trained |= measure.training(files["news"], news, SLOW, 1)
+    once = [name for name in MANY if not TOOLS[name].trained_by]
+    results: dict[str, Any] = {
+        "labels": {name: n_labels(part.train) for name, part in files.items()},
+        "training": {
+            "news": trained,
+            "many": measure.training(files["many"], many, once, 1),
+        },
+        "quality": {
+            "news": measure.quality(files["news"], news, [n for n in TOOLS if n != EXPORTED]),
+            "many": measure.quality(files["many"], many, MANY),
+        },
+    }
+    export(news / TOOLS[EXPORTED].model_name)
+    ours = dict.fromkeys((KERNEL, NUMPY), SHIPPED)
+    models = {name: news / tool.model_name for name, tool in TOOLS.items()} | ours
+    of_many = {name: many / TOOLS[name].model_name for name in MANY}
+    results["single"] = {
+        "news": measure.single(files["news"], models, SINGLE, n_rounds),
+        "many": measure.single(files["many"], of_many, SINGLE_MANY, n_rounds),
+    }
+    results["first"] = measure.first(files["news"], models, SINGLE, n_rounds)
+    results["start"] = measure.start(files["news"], folder, max(n_rounds, STARTS))
+    results["profile"] = profile(files["news"].single)
+    return results | in_bulk(folder, pool, models, n_rounds)
+
+
+def n_labels(path: Path) -> int:
+    """Return how many labels a file of articles has."""
+    return len({label for row in rows(path) for label in row["labels"]})
+
+
+def export(folder: Path) -> None:
+    """Write the shipped model as a pipeline."""
+    folder.mkdir()
+    export_joblib(load_model(SHIPPED), folder / "exported.joblib")
+
+
+def profile(path: Path) -> dict[str, dict[str, float]]:
+    """Return the microseconds of each stage, with the kernel and without."""
+    articles, found = list(read_articles([path])), {}
+    for name in (KERNEL, NUMPY):
+        os.environ |= TOOLS[name].variables
+        found[name] = {
+            stage.strip(): took for stage, took in stages(load_model(SHIPPED), articles, 7)
+        }
+    os.environ |= TOOLS[KERNEL].variables
+    return found
+
+
+def in_bulk(folder: Path, pool: Path, models: dict[str, Path], n_rounds: int) -> dict[str, Any]:
+    """Return what tagging files took, and the memory of it."""
+    whole = folder / "bulk.jsonl"
+    write_json_lines(whole, bulk_articles(pool))
+    ways = [*((name, 1) for name in ONE), *((name, 2) for name in TWO)]
+    found = measure.bulk(whole, models, ways, n_rounds)
+    found |= measure.bulk(whole, models, [(name, 1) for name in ONCE], 1)
+    lengths = [len(row["text"].split()) for row in rows(whole)]
+    told = {
+        "articles": len(lengths),
+        "words": statistics.mean(lengths),
+        "jobs": has_jobs(),
+    }
+    return {"bulk_corpus": told, "bulk": found, "memory": measure.memory(pool, folder)}
+
+
+def machine(n_rounds: int) -> dict[str, Any]:
+    """Return what everything runs on."""
+    ours = {name: version(name) for name in ("numpy", "scipy", "scikit-learn")}
+    peers = {"fasttext-numpy2-wheel": "peers", "vowpalwabbit": "peers"}
+    others = {name: version_in(where, name) for name, where in peers.items()}
+    others["libmultilabel"] = version_in("LibMultiLabel", "libmultilabel")
+    return {
+        "cores": os.cpu_count(),
+        "processor": processor(),
+        "python": platform.python_version(),
+        "versions": ours | others,
+        "rounds": n_rounds,
+    }
+
+
+def processor(told: Path = Path("/proc/cpuinfo")) -> str:
+    """Return the name of the processor where the system tells it."""
+    lines = told.read_text().splitlines() if told.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def version_in(environment: str, package: str) -> str:
+    """Return the version of a package in an environment of the peers."""
+    code = f"import importlib.metadata as m; print(m.version({package!r}))"
+    done = subprocess.run(
+        [interpreter(environment), "-c", code], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def write_page(results: dict[str, Any], page: Path = PAGE) -> None:
+    """Rewrite the part of the page between the marks."""
+    head, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    tail = rest.partition(END)[2]
+    page.write_text(f"{head}{BEGIN}\n{PLOT}\n\n{report(results)}\n{END}{tail}", encoding="utf-8")
+
+
+def main() -> None:
+    """Measure, and write results, table and plot."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    pool = Path(os.environ.get(POOL_VARIABLE, POOL))
+    parser.add_argument("--pool", type=Path, default=pool, help="articles for the bulk runs")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--again", action="store_true", help="only write table and plot again")
+    args = parser.parse_args()
+    if not args.again:
+        told, load, begun = machine(args.rounds), os.getloadavg()[0], time.monotonic()
+        with TemporaryDirectory(prefix="speed-") as name:
+            results = measured(Path(name), args.pool, args.rounds)
+        took = (time.monotonic() - begun) / 60
+        told |= {"load": [load, os.getloadavg()[0]], "minutes": took}
+        RESULTS.write_text(json.dumps({"machine": told, **results}, indent=1) + "\n")
+    results = json.loads(RESULTS.read_text())
+    write_page(results)
+    draw(results)
+    print(report(results))
+
+
+if __name__ == "__main__":
+    main()
