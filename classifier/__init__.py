@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from classifier.model.model import Model
     from classifier.model.prediction import Contribution, Explanation, Prediction
     from classifier.model.store import save_model
+    from classifier.serving.archive import tag_archive
     from classifier.serving.frame import predict_frame
     from classifier.serving.score import load, score, tag
     from classifier.text import article_text
@@ -54,6 +55,7 @@ _HOMES = {
     "score": "classifier.serving.score",
     "split_corpus": "classifier.corpus.split",
     "tag": "classifier.serving.score",
+    "tag_archive": "classifier.serving.archive",
     "train": "classifier.training.train",
 }
 
@@ -82,6 +84,7 @@ __all__ = [
     "score",
     "split_corpus",
     "tag",
+    "tag_archive",
     "train",
 ]
 

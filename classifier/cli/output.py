@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from classifier.model.model import Model
     from classifier.model.prediction import Prediction
 
-__all__ = ["FORMATS", "Layout", "chosen_layout", "write_predictions"]
+__all__ = ["FORMATS", "Layout", "chosen_layout", "write_bytes", "write_predictions"]
 
 FORMATS = ("table", "jsonl", "csv", "parquet")
 
@@ -121,14 +121,17 @@ def write_predictions(
     layout: Layout,
     *,
     thresholds: Mapping[str, float],
+    keep: Callable[[Prediction], bool] | None = None,
 ) -> None:
-    """Tag articles one after the other and write them as they come.
+    """Tag articles one after the other and write them, or those to `keep`, as they come.
 
     A file appears, or replaces an older one, only when all went well.
     """
     from classifier.corpus import write
 
     pairs = _pairs(model, articles, thresholds)
+    if keep is not None:
+        pairs = (pair for pair in pairs if keep(pair[1]))
     predictions = (prediction for _, prediction in pairs)
     if layout.format == "parquet" and layout.out is not None:
         layout.out.parent.mkdir(parents=True, exist_ok=True)
@@ -185,15 +188,33 @@ def _opened(out: Path | None) -> Iterator[TextIO]:
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
         yield sys.stdout
         return
-    from classifier.resources import replacing
-
-    # a pipe or /dev/null is written to, not replaced; a link's target is replaced, not the link
     with (
-        out.open("wb") if _is_special(out) else replacing(out.resolve()) as raw,
+        _opened_file(out) as raw,
         _packed(raw) if _is_packed(out) else nullcontext(raw) as binary,
         io.TextIOWrapper(binary, "utf-8", errors="backslashreplace", newline="") as stream,
     ):
         yield stream
+
+
+@contextmanager
+def _opened_file(out: Path) -> Iterator[BinaryIO]:
+    from classifier.resources import replacing
+
+    # a pipe or /dev/null is written to, not replaced; a link's target is replaced, not the link
+    with out.open("wb") if _is_special(out) else replacing(out.resolve()) as raw:
+        yield raw
+
+
+@contextmanager
+def write_bytes(out: Path | None) -> Iterator[tuple[Callable[[bytes], object], str]]:
+    """Give what writes bytes to a file or standard output, and the suffix they are packed for."""
+    if out is None:
+        if sys.stdout is None:
+            raise OSError("standard output is closed; name a file with --out")
+        yield sys.stdout.buffer.write, ""
+        return
+    with _opened_file(out) as raw:
+        yield raw.write, ".gz" if _is_packed(out) else ""
 
 
 def _packed(raw: BinaryIO) -> BinaryIO:

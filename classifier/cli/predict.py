@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from classifier.cli.archive import is_archive, predict_archive, predict_stream
+from classifier.cli.archive_options import ArchiveOptions, refuse_archive_options, tags_archives
 from classifier.cli.options import ModelOption, QuietOption, reads_articles, thresholds_from
 from classifier.cli.output import FORMATS, chosen_layout, write_predictions
 from classifier.cli.progress import counted_on_terminal, on_terminal, remark_on
@@ -21,13 +23,16 @@ EPILOG = """Examples:
   classifier predict article.txt --explain
   classifier predict news/ more.csv --text-field body --out tags.csv
   classifier predict articles.jsonl --threshold energy=0.7 | head -3
-  cat articles.jsonl | classifier predict --format table"""
+  cat articles.jsonl | classifier predict --format table
+  classifier predict ARCHIVE/ --out TAGGED/ --jobs 4 --summary counts.json
+  classifier predict 'ARCHIVE/2024-*.jsonl.gz' --out ENERGY/ --where 'energy>0.8'"""
 
 # For the parser, not the type checker: a literal type spelled by a constant.
 _Format: Any = Literal[FORMATS]
 
 
 @reads_articles(labels=False)
+@tags_archives
 def predict(
     files: Annotated[
         list[Path] | None,
@@ -53,8 +58,9 @@ def predict(
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE",
-            help="Write there: .jsonl, .csv, .parquet or .txt (a table); .gz packs.",
+            metavar="FILE|FOLDER",
+            help="Write there: .jsonl, .csv, .parquet or .txt (a table); .gz packs. In a folder "
+            "each file gets one of its name, with all its fields.",
             show_default=False,
         ),
     ] = None,
@@ -72,6 +78,7 @@ def predict(
         ),
     ] = False,
     quiet: QuietOption = False,
+    archive: ArchiveOptions,
     reading: ReadOptions,
 ) -> None:
     """Tag articles: files of any kind, folders of them, or standard input.
@@ -79,16 +86,29 @@ def predict(
     One article in a .txt, .md or .html file, or many in .jsonl, .csv, .tsv
     or .parquet. Prints a table on a terminal and one JSON object a line
     when piped. Most articles of a newspaper get no tag; that is an answer.
+    An archive of any size goes into a folder; cut short, it goes on where
+    it stopped when the same command is run again.
     """
     from classifier.corpus.read import read_articles
+    from classifier.serving.filters import keeping
 
     floors = thresholds_from(threshold or [])
+    common: dict[str, Any] = {"model": model, "thresholds": floors, "quiet": quiet}
+    if files and out is not None and (archive.dask or is_archive(files, out)):
+        predict_archive(files, out, archive, reading, format=format, **common)
+        return
+    refuse_archive_options(archive)
     layout = chosen_layout(format, out, scores=scores, terms=terms, explain=explain)
     tally = ReadTally()
-    articles = read_articles(_inputs(files, layout.out), reading, tally=tally)
+    inputs = _inputs(files, layout.out)
+    if (archive.jobs or 1) > 1:
+        predict_stream(inputs, layout, archive, reading, **common)
+        return
+    articles = read_articles(inputs, reading, tally=tally)
     tagger = chosen_model(model)
+    keep = keeping(tagger.labels, where=archive.where, tags=archive.wanted_tags)
     shown = counted_on_terminal(articles, "articles", quiet=quiet or layout.on_screen)
-    write_predictions(tagger, shown, layout, thresholds=floors)
+    write_predictions(tagger, shown, layout, thresholds=floors, keep=keep)
     remark_on(tally, quiet=quiet)
 
 

@@ -19,7 +19,7 @@ _HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 _FIELD_LIMIT = 2**31 - 1
 
 
-def jsonl_rows(lines: Iterable[str], file: str, *, encoding: str) -> Iterator[Row]:
+def jsonl_rows(lines: Iterable[str], file: str, *, encoding: str, first: int = 1) -> Iterator[Row]:
     """Yield one row per line that is not blank; a bad line becomes a row with a problem.
 
     Parameters
@@ -30,8 +30,10 @@ def jsonl_rows(lines: Iterable[str], file: str, *, encoding: str) -> Iterator[Ro
         What messages call it.
     encoding : str
         What `lines` were decoded as, for messages.
+    first : int
+        Number of the first of `lines` in the file.
     """
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(lines, first):
         if line.strip():
             try:
                 yield Row(file, number, _json_object(line, encoding))

@@ -1,0 +1,768 @@
+"""Archives into folders: names, going on, refusing, workers, the stream through several."""
+
+import gzip
+import io
+import json
+import os
+import signal
+import threading
+import time
+from contextlib import closing
+from multiprocessing import Pipe
+from pathlib import Path
+
+import pytest
+
+import classifier
+from classifier.cli.archive_report import progress_line, summary_lines
+from classifier.corpus.read_options import ReadTally
+from classifier.errors import BadInputError, ClassifierError, ModelError, SettingsError
+from classifier.serving.archive import plan_archive, tag_archive
+from classifier.serving.journal import Journal, opened_journal
+from classifier.serving.line_blocks import Block, line_blocks
+from classifier.serving.private_model import private_model
+from classifier.serving.run_summary import Progress, RunSummary, Tally
+from classifier.serving.shards import find_archive
+from classifier.serving.tag_stream import tag_stream
+from classifier.serving.tag_workers import BlockTask, ShardTask, block_worker, shard_worker
+from classifier.serving.tagger import TagOptions
+from classifier.serving.workers import Answer, Crew, _serve, told
+from tests.command_line import ROWS, run, run_on_terminal, run_process, save_tiny, write_rows
+from tests.models import ENERGY_TEXT, one_label_model, tiny_model
+
+BAD = [{"id": "d", "text": ""}]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """Return the folder of the tiny model."""
+    return save_tiny(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture
+def archive(tmp_path):
+    """Return a folder of three files, one of them below another folder and packed."""
+    folder = tmp_path / "archive"
+    (folder / "2024").mkdir(parents=True)
+    write_rows(folder / "a.jsonl", ROWS)
+    (folder / "2024" / "b.csv").write_text(f"id,text\n1,{ENERGY_TEXT}\n")
+    packed = "".join(json.dumps(row) + "\n" for row in ROWS + BAD).encode()
+    (folder / "2024" / "c.jsonl.gz").write_bytes(gzip.compress(packed))
+    (folder / "notes.txt").write_text("no rows")
+    (folder / ".hidden.jsonl").write_text("{}")
+    return folder
+
+
+def names(folder):
+    """Return the names of all files below a folder."""
+    return sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    )
+
+
+def first(archive, out, **options):
+    """Return the files found and the names of their results."""
+    found = find_archive(archive, out, **options)
+    return [(shard.name, shard.target) for shard in found.shards], found.passed_over
+
+
+def test_each_file_gets_one_of_its_name(archive, model, tmp_path):
+    """Nothing but results and the journal is left, and the counts add up."""
+    out = tmp_path / "tagged"
+    seen = []
+
+    summary = tag_archive(archive, out, model=model, jobs=2, progress=seen.append)
+
+    assert names(out) == [
+        ".classifier/journal.jsonl",
+        ".classifier/rejects/2024/c.jsonl.gz.jsonl",
+        "2024/b.csv",
+        "2024/c.jsonl.gz",
+        "a.jsonl",
+    ]
+    with gzip.open(out / "2024" / "c.jsonl.gz", "rt") as stream:
+        assert [json.loads(line)["id"] for line in stream] == ["a", "b", "c"]
+    assert (summary.n_files, summary.n_earlier, summary.passed_over) == (3, 0, 1)
+    assert (summary.articles, summary.tally.read, summary.failures) == (7, 7, ())
+    assert summary.tally.tags == {"energy": 5, "diplomacy": 2}
+    assert summary.tally.rejects == {"empty text": 1}
+    assert (seen[-1].files, seen[-1].n_files, seen[-1].articles) == (3, 3, 7)
+    assert seen[-1].done == seen[-1].n_bytes
+    json.dumps(summary.to_json())
+
+
+def test_a_second_run_does_only_what_is_new(archive, model, tmp_path):
+    """Finished files stay; changed ones, lost results and new files are done."""
+    out = tmp_path / "tagged"
+    tag_archive(archive, out, model=model, jobs=1)
+    before = (out / "2024" / "c.jsonl.gz").stat().st_mtime_ns
+    write_rows(archive / "a.jsonl", ROWS[:1])
+    write_rows(archive / "new.jsonl", ROWS)
+    (out / "2024" / "b.csv").unlink()
+
+    states = {plan.name: plan.state for plan in plan_archive(archive, out, model=model)}
+    summary = tag_archive(archive, out, model=model, jobs=1)
+    again = tag_archive(archive, out, model=model, jobs=1)
+
+    assert states == {
+        "2024/b.csv": "to do", "2024/c.jsonl.gz": "done", "a.jsonl": "to do", "new.jsonl": "to do",
+    }  # fmt: skip
+    assert (summary.n_files, summary.n_earlier, summary.articles) == (4, 1, 5)
+    assert (out / "2024" / "c.jsonl.gz").stat().st_mtime_ns == before
+    assert (again.n_earlier, again.articles, again.tally.read) == (4, 0, 8)
+
+
+def test_other_settings_are_refused_until_restarted(archive, model, tmp_path):
+    """No folder holds results of two kinds."""
+    out = tmp_path / "tagged"
+    tag_archive(archive, out, model=model, jobs=1)
+    other = save_tiny(tmp_path / "other", lead_repeats=1, lead_words=3)
+    options = TagOptions(where="energy>0.7", format="jsonl")
+
+    for changed in ({"options": options, "model": model}, {"model": other}):
+        with pytest.raises(ClassifierError, match="pass --restart"):
+            tag_archive(archive, out, **changed)
+        with pytest.raises(ClassifierError, match="pass --restart"):
+            plan_archive(archive, out, **changed)
+    plans = plan_archive(archive, out, model=model, options=options, restart=True)
+    summary = tag_archive(archive, out, model=model, options=options, restart=True, jobs=1)
+
+    assert {plan.state for plan in plans} == {"to do"}
+    assert summary.tally.written == 3
+    assert [name for name in names(out) if not name.startswith(".")] == [
+        "2024/b.jsonl", "2024/c.jsonl.gz", "a.jsonl",
+    ]  # fmt: skip
+
+
+def test_files_of_others_are_not_replaced(archive, model, tmp_path):
+    """A folder with a file of a result's name is refused, and nothing is left in it."""
+    out = tmp_path / "tagged"
+    out.mkdir()
+    (out / "a.jsonl").write_text("mine")
+
+    for restart in (False, True):
+        with pytest.raises(BadInputError, match="is there already"):
+            tag_archive(archive, out, model=model, restart=restart)
+
+    assert names(out) == ["a.jsonl"]
+
+
+def test_what_makes_no_sense_leaves_no_trace(archive, model, tmp_path):
+    """Labels, models and folders are looked at before anything is made."""
+    out = tmp_path / "tagged"
+
+    with pytest.raises(SettingsError, match="'energi'"):
+        tag_archive(archive, out, model=model, options=TagOptions(where="energi>1"))
+    with pytest.raises(ModelError, match="threshold for 'x'"):
+        tag_archive(archive, out, model=model, options=TagOptions(thresholds={"x": 0.5}))
+    with pytest.raises(ModelError, match="nowhere is not there"):
+        tag_archive(archive, out, model=tmp_path / "nowhere")
+    assert not out.exists()
+    with pytest.raises(BadInputError, match="is a file"):
+        tag_archive(archive, archive / "a.jsonl", model=model)
+    with pytest.raises(BadInputError, match="lie among the input"):
+        tag_archive(archive, archive / "out", model=model)
+    with pytest.raises(BadInputError, match="lie among the input"):
+        tag_archive(archive / "*.jsonl", archive, model=model)
+
+
+def test_a_model_in_memory_or_the_shipped_one(archive, tmp_path):
+    """Results call a model what it calls itself; going on works with it too."""
+    out = tmp_path / "tagged"
+
+    summary = classifier.tag_archive(archive / "a.jsonl", out, model=one_label_model(), jobs=1)
+    again = tag_archive(archive / "a.jsonl", out, model=one_label_model(), jobs=1)
+    plans = plan_archive(archive, tmp_path / "other")
+
+    assert (summary.model, summary.labels, again.n_earlier) == ("one-label", ("energy",), 1)
+    assert len(plans) == 3
+
+
+def test_one_file_is_shared_out_among_workers(model, tmp_path):
+    """Its lines come out in order, with the bad ones aside, as one worker writes them."""
+    rows = [{"id": str(n), "text": f"{ENERGY_TEXT} {'x' * (n % 7) * 1000}"} for n in range(900)]
+    path = write_rows(tmp_path / "a.jsonl", [*rows[:500], *BAD, *rows[500:]])
+
+    summary = tag_archive(path, tmp_path / "two", model=model, jobs=2)
+    tag_archive(path, tmp_path / "one", model=model, jobs=1)
+
+    assert (tmp_path / "two/a.jsonl").read_bytes() == (tmp_path / "one/a.jsonl").read_bytes()
+    rejects = ".classifier/rejects/a.jsonl.jsonl"
+    assert (tmp_path / "two" / rejects).read_text() == (tmp_path / "one" / rejects).read_text()
+    assert json.loads((tmp_path / "two" / rejects).read_text())["line"] == 501
+    assert (summary.articles, summary.tally.read) == (900, 900)
+
+
+def test_one_bad_file_shared_out_fails(model, tmp_path):
+    """Damage is told, and nothing is left of a result."""
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"text": "x"}\n' * 100)[:-9])
+
+    summary = tag_archive(path, tmp_path / "out", model=model, jobs=2)
+
+    assert [each.file for each in summary.failures] == ["a.jsonl.gz"]
+    assert "cut short" in summary.failures[0].reason
+    assert names(tmp_path / "out") == [".classifier/journal.jsonl"]
+
+
+def test_links_are_followed_only_inside(archive, tmp_path):
+    """A link out of the archive is passed over, one round in a circle too."""
+    outside = write_rows(tmp_path / "outside.jsonl", ROWS)
+    (tmp_path / "elsewhere").mkdir()
+    (archive / "in.jsonl").symlink_to(archive / "a.jsonl")
+    (archive / "out.jsonl").symlink_to(outside)
+    (archive / "elsewhere").symlink_to(tmp_path / "elsewhere")
+    (archive / "2024" / "up").symlink_to(archive)
+    (archive / "year").symlink_to(archive / "2024")
+    (archive / "gone.jsonl").symlink_to(archive / "nothing.jsonl")
+
+    found, passed_over = first(archive, tmp_path / "out")
+
+    assert [name for name, _ in found] == [
+        "2024/b.csv", "2024/c.jsonl.gz", "a.jsonl", "gone.jsonl", "in.jsonl",
+        "year/b.csv", "year/c.jsonl.gz",
+    ]  # fmt: skip
+    assert passed_over == 5
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("*.jsonl", ["a.jsonl"]),
+        ("**/*.gz", ["2024/c.jsonl.gz"]),
+        ("20*/*", ["2024/b.csv", "2024/c.jsonl.gz"]),
+    ],
+)
+def test_a_pattern_names_files_below_its_fixed_part(archive, tmp_path, pattern, expected):
+    """Results lie as the files do below it."""
+    found, _ = first(archive / pattern, tmp_path / "out")
+
+    assert [name for name, _ in found] == expected
+
+
+def test_files_can_be_named_one_by_one(archive, tmp_path):
+    """Their names are those below the folder they share; naming one twice is once."""
+    paths = [archive / "a.jsonl", archive / "2024" / "b.csv", archive / "a.jsonl"]
+
+    found, _ = first(paths, tmp_path / "out")
+
+    assert [name for name, _ in found] == ["2024/b.csv", "a.jsonl"]
+    for bad, message in (([archive, paths[0]], "a folder among files"), (["x", "y"], "no such")):
+        with pytest.raises(BadInputError, match=message):
+            first(bad, tmp_path / "out")
+    with pytest.raises(BadInputError, match="nothing to tag was named"):
+        first([], tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("format", "targets"),
+    [
+        ("jsonl", ["2024/b.jsonl", "2024/c.jsonl.gz", "a.jsonl"]),
+        ("csv", ["2024/b.csv", "2024/c.csv.gz", "a.csv"]),
+        ("parquet", ["2024/b.parquet", "2024/c.parquet", "a.parquet"]),
+    ],
+)
+def test_a_format_changes_the_names(archive, tmp_path, format, targets):
+    """Packing stays, but Parquet packs by itself."""
+    found, _ = first(archive, tmp_path / "out", format=format)
+
+    assert [target for _, target in found] == targets
+
+
+def test_two_results_of_one_name_are_refused(archive, tmp_path):
+    """Neither is lost."""
+    write_rows(archive / "a.ndjson", ROWS)
+
+    with pytest.raises(BadInputError, match=r"a\.jsonl and a\.ndjson would both become a\.csv"):
+        first(archive, tmp_path / "out", format="csv")
+
+
+def test_an_archive_without_files_is_told(tmp_path):
+    """The message says what would be read."""
+    (tmp_path / "empty").mkdir()
+
+    with pytest.raises(BadInputError, match=r"empty: nothing to tag. Files are named .jsonl"):
+        first(tmp_path / "empty", tmp_path / "out")
+
+
+def test_odd_names_come_through(model, tmp_path):
+    """Line ends, quotes, brackets, bytes that are no UTF-8."""
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    odd = ["a\nb.jsonl", "q'\"[1].jsonl", os.fsdecode(b"\xff.jsonl"), "-x.jsonl", "é ü.jsonl"]
+    for name in odd:
+        write_rows(folder / name, ROWS)
+    (folder / os.fsdecode(b"bad\xfe.jsonl.gz")).write_bytes(b"no gzip")
+    command = ("predict", folder, "--out", tmp_path / "out", "--model", model, "--jobs", 1)
+
+    plan = run(*command, "--dry-run")
+    outcome = run(*command, "--summary", tmp_path / "summary.json")
+    again = tag_archive(folder, tmp_path / "out", model=model, jobs=1)
+
+    assert plan.out.count("to do") == 6
+    assert outcome.code == 1
+    assert "failed: bad\ufffd.jsonl.gz" in outcome.err
+    assert json.loads((tmp_path / "summary.json").read_text())["files"] == 5
+    assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.is_file()) == sorted(
+        odd
+    )
+    assert again.n_earlier == 5
+
+
+def test_a_journal_that_is_none_of_ours_is_refused(archive, model, tmp_path):
+    """A damaged line in the middle is told, a last line that was cut is not."""
+    out = tmp_path / "tagged"
+    tag_archive(archive / "a.jsonl", out, model=model, jobs=1)
+    journal = out / ".classifier" / "journal.jsonl"
+    whole = journal.read_bytes()
+
+    journal.write_bytes(whole + b'{"name": "cut')
+    again = tag_archive(archive / "a.jsonl", out, model=model, jobs=1)
+    assert again.n_earlier == 1
+    assert journal.read_bytes() == whole
+    journal.write_bytes(b"[]\n" + whole)
+    with pytest.raises(BadInputError, match="line 1 is none of ours"):
+        tag_archive(archive / "a.jsonl", out, model=model, jobs=1)
+
+
+def test_a_journal_can_be_opened_by_one_run_only(tmp_path):
+    """The second is refused as long as the first has it."""
+    with (
+        opened_journal(tmp_path),
+        pytest.raises(ClassifierError, match="another run writes there"),
+        opened_journal(tmp_path),
+    ):
+        pass
+    with opened_journal(tmp_path) as journal:
+        assert journal.entries == {}
+
+
+def test_a_place_that_cannot_be_written_to_is_told(archive, model, tmp_path):
+    """A file in the way of the folder, and a folder in the way of a result."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ClassifierError, match="results cannot be written there"):
+        tag_archive(archive, tmp_path / "file" / "out", model=model)
+    out = tmp_path / "tagged"
+    tag_archive(archive, out, model=model, jobs=1)
+    (out / "a.jsonl").unlink()
+    (out / "a.jsonl" / "x").mkdir(parents=True)
+
+    summary = tag_archive(archive, out, model=model, jobs=1)
+
+    assert [each.file for each in summary.failures] == ["a.jsonl"]
+    assert "Is a directory" in summary.failures[0].reason
+
+
+def test_progress_tells_rate_and_time_left():
+    """By bytes, as nobody knows how many articles there are."""
+    state = Progress(files=1, n_files=4, articles=500, done=250, n_bytes=1000, seconds=2.0)
+
+    assert (state.rate, state.seconds_left) == (250.0, 6.0)
+    assert Progress(0, 4, 0, 0, 1000, 0.0).seconds_left is None
+    assert Progress(0, 4, 0, 0, 1000, 0.0).rate == 0.0
+
+
+def echoed(tag):
+    """Return a worker that gives back its task with a tag, and does odd things when told to."""
+
+    def work(task, report):
+        report(1, len(task))
+        if task == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if task == "full":
+            raise OSError(28, "No space left on device")
+        if task == "bad":
+            raise BadInputError("line 7 is bad")
+        if task == "wrong":
+            raise ValueError("odd")
+        return f"{tag}{task}"
+
+    return work
+
+
+def unmade():
+    """Fail to become a worker."""
+    raise ModelError("no model")
+
+
+def answers(tasks, *, make=echoed, arguments=("<",), jobs=2):
+    """Return the answers of a crew by task, and how many workers it replaced."""
+    crew = Crew(make, arguments, jobs=jobs)
+    with closing(crew.run(iter(tasks))) as words:
+        given = {word.task: word for word in words if isinstance(word, Answer)}
+    return given, crew.n_replaced
+
+
+def test_a_task_that_kills_its_worker_is_tried_three_times_and_told():
+    """The others are done by those that replace it."""
+    given, n_replaced = answers(["a", "die", "b"])
+
+    assert {task: answer.value for task, answer in given.items()} == {
+        "a": "<a", "b": "<b", "die": None,
+    }  # fmt: skip
+    assert "died 3 times on it (signal 9; is memory short?)" in given["die"].reason
+    assert n_replaced == 3
+
+
+def test_errors_of_workers_are_answers():
+    """A full disk says that the run must stop; others say what is wrong with one task."""
+    given, _ = answers(["full", "bad", "wrong", "a"], jobs=1)
+
+    assert [(given[task].reason, given[task].stop) for task in ("full", "bad", "wrong", "a")] == [
+        ("No space left on device", True),
+        ("line 7 is bad", False),
+        ("ValueError: odd", False),
+        ("", False),
+    ]
+
+
+def test_workers_that_cannot_begin_stop_the_run():
+    """A model that cannot be loaded fails every task."""
+    given, _ = answers(["a"], make=unmade, arguments=(), jobs=1)
+
+    assert (given["a"].reason, given["a"].stop) == ("no model", True)
+    assert told(OSError(13, "Permission denied", "x.jsonl")) == (
+        "x.jsonl: Permission denied",
+        False,
+    )
+
+
+def served(make, arguments, *tasks, parent=None):
+    """Return what a worker says, running in this process."""
+    ours, theirs = Pipe()
+    said = []
+
+    def ask():
+        for task in tasks:
+            ours.send(task)
+            while not said or said[-1][0] != "answer" or len(said) < 1:
+                said.append(ours.recv())
+            said.append(("",))
+        ours.close()
+
+    before = signal.getsignal(signal.SIGINT)
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        _serve(theirs, make, arguments, os.getppid() if parent is None else parent)
+    finally:
+        theirs.close()
+        asking.join()
+        signal.signal(signal.SIGINT, before)
+    return [word for word in said if word[0]]
+
+
+def test_what_a_worker_says():
+    """Notes, then an answer; when it cannot begin, an answer that stops the run."""
+    assert served(echoed, ("<",), "a", "bad") == [
+        ("note", 1, 1),
+        ("answer", "<a"),
+        ("note", 1, 3),
+        ("answer", None, "line 7 is bad", False),
+    ]
+    assert served(unmade, (), "a") == [("answer", None, "no model", True)]
+
+
+def test_workers_tag_files_and_blocks(model, tmp_path):
+    """A file with its rejects; a block packed so that blocks can stand behind each other."""
+    path = write_rows(tmp_path / "a.jsonl", ROWS + BAD)
+    (shard,) = find_archive(path, tmp_path / "out").shards
+    with private_model(model, tmp_path / "own") as own:
+        (note, (_, result)) = served(
+            shard_worker, (own, TagOptions()), ShardTask(shard, tmp_path / "p", tmp_path / "r")
+        )
+        tasks = [BlockTask(block, "a", ".gz") for block in blocks(path.read_bytes(), 2)]
+        said = served(block_worker, (own, TagOptions()), *tasks)
+
+    assert (note[1], result.tally.read) == (3, 3)
+    assert b"".join(gzip.decompress(word[1].data) for word in said) == (tmp_path / "p").read_bytes()
+    assert "".join(word[1].rejects for word in said).count("empty text") == 1
+    assert BlockTask(Block(5, b"{}\n{}\n"), "a.jsonl", "").place == "a.jsonl lines 5 to 6"
+
+
+def blocks(data, n):
+    """Return the lines of `data` in n blocks."""
+    return list(line_blocks(io.BytesIO(data).read, longest=10**6, size=len(data) // n))
+
+
+def test_a_worker_whose_run_has_gone_ends():
+    """Nobody would give its result a name."""
+    ours, theirs = Pipe()
+    ours.send("a")
+    before = signal.getsignal(signal.SIGINT)
+
+    with pytest.raises(SystemExit):
+        _serve(theirs, echoed, ("<",), -1)
+
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_private_model_stays_when_the_other_is_replaced(tmp_path):
+    """What was copied is what is loaded; a copy that somebody changes is refused."""
+    folder = save_tiny(tmp_path / "model")
+    with private_model(folder, tmp_path / "own") as own:
+        save_tiny(folder, lead_words=3, lead_repeats=1)
+        assert own.load().info["hash"] == own.sha256
+        save_tiny(tmp_path / "own", lead_words=4, lead_repeats=1)
+        with pytest.raises(ModelError, match="was changed by someone"):
+            own.load()
+    assert not (tmp_path / "own").exists()
+
+
+STREAM = [*ROWS, {"id": "a", "text": ENERGY_TEXT, "title": "again"}]
+
+
+@pytest.mark.parametrize("packing", ["", ".gz"])
+def test_a_stream_through_workers_is_what_one_process_writes(model, tmp_path, packing):
+    """Byte for byte, from several files, packed or not."""
+    one = write_rows(tmp_path / "one.jsonl", [{**row, "id": f"1{row['id']}"} for row in ROWS])
+    two = write_rows(tmp_path / "two.jsonl", ROWS)
+    common = ("predict", one, two, "--model", model, "--out")
+
+    run(*common, tmp_path / f"single.jsonl{packing}")
+    outcome = run(*common, tmp_path / f"double.jsonl{packing}", "--jobs", 2)
+
+    read = {"": io.FileIO, ".gz": gzip.open}[packing]
+    with (
+        read(tmp_path / f"single.jsonl{packing}") as a,
+        read(tmp_path / f"double.jsonl{packing}") as b,
+    ):
+        assert a.read() == b.read() != b""
+    assert outcome.err == ""
+
+
+def test_standard_input_and_output_go_through_workers(model):
+    """Bad rows are counted, filters apply, ids may come again."""
+    lines = "".join(json.dumps(row) + "\n" for row in [*STREAM, *BAD])
+
+    outcome = run_process(
+        "predict", "--model", model, "--jobs", 2, "--on-error", "skip", "--tags", "energy",
+        input=lines,
+    )  # fmt: skip
+
+    assert outcome.code == 0
+    assert [json.loads(line)["id"] for line in outcome.out.splitlines()] == ["a", "b", "a"]
+    assert outcome.err == "classifier: 1 bad row was skipped (1 empty text)\n"
+
+
+def test_a_bad_row_stops_a_stream_in_its_words(model, tmp_path):
+    """File and line are those of the row, whatever block it came in; nothing is left."""
+    path = write_rows(tmp_path / "a.jsonl", [*ROWS, *BAD])
+
+    outcome = run("predict", path, "--model", model, "--jobs", 2, "--out", tmp_path / "b.jsonl")
+
+    assert outcome.code == 1
+    assert outcome.err.startswith(f"classifier: {path} line 4: empty text in field 'text'.")
+    assert names(tmp_path) == ["a.jsonl"]
+
+
+def test_rejects_of_a_stream_go_where_they_are_wanted(model, tmp_path):
+    """As from one process, in order."""
+    path = write_rows(tmp_path / "a.jsonl", BAD + ROWS + BAD)
+    rejects = tmp_path / "bad.jsonl"
+
+    outcome = run(
+        "predict", path, "--model", model, "--jobs", 2, "--on-error", "skip", "--rejects", rejects
+    )
+
+    assert outcome.code == 0
+    assert [json.loads(line)["line"] for line in rejects.read_text().splitlines()] == [1, 5]
+    outcome = run(
+        "predict", path, "--model", model, "--jobs", 2, "--on-error", "skip",
+        "--rejects", tmp_path / "no" / "bad.jsonl",
+    )  # fmt: skip
+    assert "bad.jsonl: cannot be written" in outcome.err
+
+
+def test_only_jsonl_is_streamed(model, tmp_path):
+    """Other formats in or out are told, not mixed up."""
+    path = write_rows(tmp_path / "a.jsonl", ROWS)
+    (tmp_path / "a.csv").write_text("text\nx\n")
+
+    with pytest.raises(BadInputError, match=r"is csv\. Only JSONL goes through several"):
+        tag_stream([tmp_path / "a.csv"])
+    with pytest.raises(BadInputError, match="standard input: is no JSONL"):
+        list(tag_stream(["-"], model=model, stdin=io.BytesIO(b"plain text")))
+    outcome = run("predict", path, "--model", model, "--jobs", 2, "--format", "csv")
+    assert outcome.code == 2
+    assert "--jobs: several processes write plain jsonl" in outcome.said
+
+
+def test_a_stream_counts_what_it_reads(model, tmp_path):
+    """From Python, with the options of `predict`."""
+    path, tally = write_rows(tmp_path / "a.jsonl", ROWS), ReadTally()
+
+    data = b"".join(tag_stream([path], model=tiny_model(), tally=tally))
+
+    assert [json.loads(line)["model"] for line in data.splitlines()] == ["tiny"] * 3
+    assert (tally.read, tally.skipped) == (3, 0)
+
+
+def test_a_folder_of_results_on_the_command_line(archive, model, tmp_path):
+    """Counts on standard error, the summary where it is wanted, exit code 0."""
+    command = ("predict", archive, "--model", model, "--out", tmp_path / "out", "--jobs", 2)
+
+    plan = run(*command, "--dry-run")
+    outcome = run(*command, "--summary", "-")
+
+    assert plan.out.splitlines()[1] == "to do   2024/c.jsonl.gz → 2024/c.jsonl.gz"
+    assert outcome.code == 0
+    assert json.loads(outcome.out)["tags"] == {"energy": 5, "diplomacy": 2, "culture": 0}
+    lines = outcome.err.splitlines()
+    assert lines[0].startswith(f"classifier: 3 files in {tmp_path / 'out'}, 7 articles, 7 written")
+    assert lines[1] == "classifier: energy 5, diplomacy 2, culture 0, no tag 2"
+    assert lines[3].startswith("classifier: bad rows: 1 (1 empty text), in ")
+    assert lines[4].startswith("classifier: passed over: 1 (no rows, ")
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (["--format", "table"], 2, "--format: a folder takes jsonl, csv or parquet"),
+        (["--on-error", "skip", "--rejects", "x"], 2, "--rejects: a folder keeps bad rows"),
+        (["--tags", "energi"], 1, "tags: no label 'energi'"),
+    ],
+)
+def test_wrong_usage_of_a_folder_is_told(archive, model, tmp_path, args, code, message):
+    """Before anything is written."""
+    outcome = run("predict", archive, "--model", model, "--out", tmp_path / "out", *args)
+
+    assert outcome.code == code
+    assert message in outcome.said
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "args", [["--restart"], ["--dry-run"], ["--drop-text"], ["--prefix", "x"], ["--summary", "x"]]
+)
+def test_options_for_a_folder_need_one(archive, model, args):
+    """With a single result they would do nothing."""
+    outcome = run("predict", archive / "a.jsonl", "--model", model, *args)
+
+    assert outcome.code == 2
+    assert f"{args[0]}: needs --out FOLDER" in outcome.said
+
+
+def test_a_bad_row_ends_its_file_when_the_option_is_given(archive, model, tmp_path):
+    """With --on-error stop the other files are finished, and the exit code is 1."""
+    out = tmp_path / "out"
+
+    outcome = run(
+        "predict", archive, "--model", model, "--out", out, "--on-error", "stop", "--jobs", 1
+    )
+
+    assert outcome.code == 1
+    assert "failed: 2024/c.jsonl.gz: " in outcome.err
+    assert "line 4: empty text" in outcome.err
+    assert (out / "a.jsonl").exists()
+    assert not (out / "2024" / "c.jsonl.gz").exists()
+
+
+def test_filters_apply_to_a_single_result_too(archive, model):
+    """--where and --tags do not need a folder."""
+    outcome = run("predict", archive / "a.jsonl", "--model", model, "--where", "energy<0.9")
+
+    assert [json.loads(line)["id"] for line in outcome.out.splitlines()] == ["b", "c"]
+
+
+def test_progress_is_redrawn_on_a_terminal(model, tmp_path):
+    """Files, articles, rate and time left, and an end of the line."""
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    for n in range(3):
+        write_rows(folder / f"{n}.jsonl", ROWS * 1500)
+
+    outcome = run_on_terminal(
+        "predict", folder, "--model", model, "--out", tmp_path / "out", "--jobs", 1, output="pipe"
+    )
+
+    assert outcome.code == 0
+    assert "of 3 files, " in outcome.out
+    assert "a second, 0:0" in outcome.out
+    assert Path(tmp_path / "out" / "2.jsonl").exists()
+
+
+def test_progress_is_a_line_now_and_then_in_a_log(archive, model, tmp_path, monkeypatch):
+    """Without a terminal nothing is redrawn."""
+    monkeypatch.setattr("classifier.cli.archive_report.LONG_PAUSE", 0.0)
+
+    outcome = run("predict", archive, "--model", model, "--out", tmp_path / "out", "--jobs", 1)
+
+    lines = [line for line in outcome.err.splitlines() if " of 3 files, " in line]
+    assert lines[-1].startswith("3 of 3 files, 7 articles, ")
+    assert lines[-1].endswith(" a second, 0:00 left")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0.4, "0:00"), (61, "1:01"), (3600 * 30 + 62, "30:01:02")]
+)
+def test_the_time_left_is_told_as_a_clock_does(seconds, shown):
+    """Hours only when there are some."""
+    state = Progress(1, 4, 10, done=100, n_bytes=100 + round(100 * seconds), seconds=1.0)
+
+    assert progress_line(state) == f"1 of 4 files, 10 articles, 10 a second, {shown} left"
+    assert progress_line(Progress(0, 4, 0, 0, 9, 1.0)) == "0 of 4 files, 0 articles, 0 a second"
+
+
+def test_an_interrupt_says_how_to_go_on(model, tmp_path):
+    """What is finished stays; nothing of ours but the journal is left of the rest."""
+    folder, out = tmp_path / "archive", tmp_path / "out"
+    folder.mkdir()
+    for n in range(40):
+        write_rows(folder / f"{n}.jsonl", ROWS * 200)
+    journal = out / ".classifier" / "journal.jsonl"
+
+    def interrupt():
+        while not journal.exists() or journal.read_bytes().count(b"\n") < 2:
+            time.sleep(0.005)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    threading.Thread(target=interrupt, daemon=True).start()
+    outcome = run("predict", folder, "--model", model, "--out", out, "--jobs", 1)
+    signal.signal(signal.SIGINT, before)
+
+    assert outcome.code == 130
+    assert "of 40 files are finished and stay; run the same command again to go on" in outcome.err
+    assert names(out / ".classifier") == ["journal.jsonl"]
+
+
+def test_a_summary_goes_into_a_file(archive, model, tmp_path):
+    """With the workers that died, should there be some, and in silence when asked for."""
+    target = tmp_path / "counts.json"
+
+    outcome = run(
+        "predict", archive, "--model", model, "--out", tmp_path / "out", "--summary", target, "-q"
+    )
+
+    assert outcome.err == ""
+    assert json.loads(target.read_text())["written"] == 7
+    summary = RunSummary("out", "m@1", ("a",), 1, 0, (), 0, Tally(), 0, 0.0, 2, 3)
+    assert summary_lines(summary)[-1] == "workers that died and were replaced: 3"
+    assert summary.rate == 0.0
+
+
+def test_a_new_name_with_a_suffix_is_a_file(archive, model, tmp_path):
+    """A misspelt format does not become a folder; standard input never goes into one."""
+    outcome = run("predict", archive, "--model", model, "--out", tmp_path / "tags.cvs")
+    piped = run("predict", "-", "--model", model, "--out", tmp_path, input="x")
+
+    assert "the name tags.cvs tells no format" in outcome.said
+    assert "is a folder; name a file in it" in piped.said
+
+
+def test_a_journal_that_is_only_read_is_not_written():
+    """A dry run leaves everything as it is."""
+    with pytest.raises(ClassifierError, match="opened for reading only"):
+        Journal(Path("out")).begin({"model": "x"})
+
+
+def test_a_model_that_cannot_be_copied_is_told(model, tmp_path):
+    """Both places are named."""
+    (tmp_path / "file").write_text("")
+
+    with (
+        pytest.raises(ModelError, match=r"tiny: cannot be copied to .* \(Not a directory\)"),
+        private_model(model, tmp_path / "file" / "own"),
+    ):
+        pass
