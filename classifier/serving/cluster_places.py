@@ -1,0 +1,215 @@
+"""Files behind any address that fsspec knows: local paths, object stores, memory."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from classifier.errors import BadInputError
+from classifier.serving.cluster_client import INSTALL
+from classifier.serving.shard import Shard
+from classifier.serving.shards import Archive, _check_targets, _shard, find_archive
+
+__all__ = ["Files", "Place", "find_files", "place_of"]
+
+_SCHEME = re.compile(r"(?<![a-z0-9+.-])([a-z][a-z0-9+.-]+):/(?!/)")
+_CHANGES = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "created")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A file or folder.
+
+    Parameters
+    ----------
+    address : str
+        Whole, as messages show it and workers open it.
+    fs : fsspec.AbstractFileSystem
+    path : str
+        What `fs` calls it.
+    is_local : bool
+        Whether it can be opened by its path.
+    """
+
+    address: str
+    fs: Any
+    path: str
+    is_local: bool
+
+    def below(self, name: str) -> str:
+        """Return what `fs` calls a file of this folder."""
+        return f"{self.path.rstrip('/')}/{name}"
+
+    def sizes(self) -> dict[str, int]:
+        """Return the bytes of all files of this folder by their names below it."""
+        self.fs.invalidate_cache()
+        found = self.fs.find(self.path, detail=True)
+        start = len(self.below(""))
+        return {path[start:]: info["size"] for path, info in found.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files to tag.
+
+    Parameters
+    ----------
+    archive : Archive
+    addresses : tuple of str
+        Of each of its files.
+    root : str
+        Address of the folder that all lie below.
+    """
+
+    archive: Archive
+    addresses: tuple[str, ...]
+    root: str
+
+
+def place_of(address: Path | str) -> Place:
+    """Return the place behind an address.
+
+    Parameters
+    ----------
+    address : path or str
+        A `Path` that was made of an address, and so has lost one slash, is taken for it.
+
+    Raises
+    ------
+    BadInputError
+        When nothing here knows addresses of its kind.
+    """
+    text = str(address)
+    whole = _SCHEME.sub(r"\1://", text) if isinstance(address, Path) else text
+    try:
+        from fsspec.core import url_to_fs
+        from fsspec.implementations.local import LocalFileSystem
+    except ImportError:
+        raise BadInputError(f"{whole}: addresses need fsspec. {INSTALL}") from None
+    try:
+        fs, path = url_to_fs(whole)
+    except (ImportError, ValueError) as error:
+        raise BadInputError(
+            f"{whole}: {str(error).rstrip('.')}. Install what fsspec needs for such addresses, "
+            "here and on all workers."
+        ) from None
+    local = isinstance(fs, LocalFileSystem)
+    return Place(path if local else whole, fs, path, local)
+
+
+def find_files(
+    source: Path | str | Sequence[Path | str],
+    out: Place,
+    *,
+    input_format: str | None = None,
+    format: str | None = None,
+) -> Files:
+    """Return the files to tag.
+
+    Parameters are those of `find_archive`, except that `source` and `out` may be anywhere.
+
+    Raises
+    ------
+    BadInputError
+        As `find_archive`, and when the addresses are of several kinds.
+    """
+    given = [source] if isinstance(source, str | Path) else list(source)
+    places = [place_of(each) for each in given]
+    if all(place.is_local for place in places):
+        # no folder of this machine when results go elsewhere
+        folder = Path(out.path) if out.is_local else Path("/", "elsewhere")
+        paths = [place.path for place in places]
+        archive = find_archive(paths, folder, input_format=input_format, format=format)
+        addresses = tuple(str(shard.path) for shard in archive.shards)
+        return Files(archive, addresses, str(archive.root))
+    root, infos = _listed(places)
+    whole = len(places) == 1 and places[0].path.rstrip("/") == root
+    _check_out(out, root, places[0].fs, whole=whole)
+    shards = [
+        _far_shard(root, path, info, input_format, format)
+        for path, info in sorted(infos.items())
+        if not any(part.startswith(".") for part in _name(path, root).split("/"))
+    ]
+    kept = tuple(shard for shard in shards if shard)
+    if not kept:
+        shown = ", ".join(place.address for place in places)
+        raise BadInputError(
+            f"{shown}: nothing to tag. Files are named .jsonl, .csv, .tsv (also packed as .gz or "
+            ".zst) or .parquet."
+        )
+    _check_targets(kept)
+    address = places[0].fs.unstrip_protocol
+    archive = Archive(Path(root), kept, len(shards) - len(kept))
+    return Files(archive, tuple(address(f"{root}/{each.name}") for each in kept), address(root))
+
+
+def _name(path: str, root: str) -> str:
+    return path[len(root) :].lstrip("/")
+
+
+def _listed(places: Sequence[Place]) -> tuple[str, Mapping[str, Any]]:
+    """Return the folder that all files lie below, and what its file system tells of each."""
+    fs = places[0].fs
+    if any(place.fs is not fs for place in places):
+        raise BadInputError(
+            f"{places[0].address} and {places[-1].address} do not lie in one place. Tag them one "
+            "after the other."
+        )
+    infos: dict[str, Any] = {}
+    roots = []
+    for place in places:
+        root, found = _found(place, alone=len(places) == 1)
+        roots.append(root)
+        infos |= found
+    parts = [PurePosixPath(root).parts for root in roots]
+    shared = [names[0] for names in zip(*parts, strict=False) if len(set(names)) == 1]
+    return str(PurePosixPath(*shared)), infos
+
+
+def _found(place: Place, *, alone: bool) -> tuple[str, dict[str, Any]]:
+    fs, path = place.fs, place.path.rstrip("/")
+    try:
+        if fs.isfile(path):
+            return path.rpartition("/")[0], {path: fs.info(path)}
+        if alone and glob.has_magic(path):
+            found = fs.glob(path, detail=True)
+            parts = PurePosixPath(path).parts
+            first = next(i for i, part in enumerate(parts) if glob.has_magic(part))
+            files = {name: info for name, info in found.items() if info["type"] == "file"}
+            return str(PurePosixPath(*parts[:first])), files
+        if alone and fs.isdir(path):
+            return path, fs.find(path, detail=True)
+    except OSError as error:
+        raise BadInputError(f"{place.address}: cannot be listed ({error}).") from None
+    raise BadInputError(f"{place.address}: no such file. Name one folder, one pattern, or files.")
+
+
+def _check_out(out: Place, root: str, fs: Any, *, whole: bool) -> None:
+    if out.fs is not fs:
+        return
+    inner, outer = (out.path, root) if whole else (root, out.path)
+    if PurePosixPath(inner).is_relative_to(PurePosixPath(outer)):
+        raise BadInputError(
+            f"{out.address}: results would lie among the input ({root}). Name a folder apart "
+            "from it."
+        )
+
+
+def _far_shard(
+    root: str, path: str, info: Mapping[str, Any], input_format: str | None, format: str | None
+) -> Shard | None:
+    shard = _shard(Path(root), Path(path), input_format, format)
+    if shard is None:
+        return None
+    return replace(shard, n_bytes=info["size"], mtime_ns=_version(info))
+
+
+def _version(info: Mapping[str, Any]) -> int:
+    """Return a number that is another one when the file was replaced."""
+    told = [str(info[name]) for name in _CHANGES if info.get(name)]
+    return int.from_bytes(hashlib.sha256("|".join(told).encode()).digest()[:7], "big")
