@@ -11,7 +11,7 @@ from multiprocessing import resource_tracker
 from typing import Any
 
 from classifier.errors import ClassifierError
-from classifier.serving.workers import _interrupts_held
+from classifier.serving.workers import interrupts_held
 
 __all__ = ["INSTALL", "check_versions", "import_distributed", "opened_client"]
 
@@ -86,7 +86,7 @@ def _local_cluster(distributed: Any, n_workers: int) -> Any:
     # started by the first process, it would let interrupts through again
     resource_tracker.ensure_running()
     # Ctrl-C is for this process, which ends the others
-    with dask.config.set(deaths), _interrupts_held():
+    with dask.config.set(deaths), interrupts_held():
         return distributed.LocalCluster(
             n_workers=n_workers,
             threads_per_worker=1,

@@ -13,7 +13,7 @@ from typing import Any
 from classifier.errors import BadInputError
 from classifier.serving.cluster_client import INSTALL
 from classifier.serving.shard import Shard
-from classifier.serving.shards import Archive, _check_targets, _shard, find_archive
+from classifier.serving.shards import Archive, check_targets, find_archive, shard_of
 
 __all__ = ["Files", "Place", "find_files", "place_of"]
 
@@ -142,7 +142,7 @@ def find_files(
             f"{shown}: nothing to tag. Files are named .jsonl, .csv, .tsv (also packed as .gz or "
             ".zst) or .parquet."
         )
-    _check_targets(kept)
+    check_targets(kept)
     address = places[0].fs.unstrip_protocol
     archive = Archive(Path(root), kept, len(shards) - len(kept))
     return Files(archive, tuple(address(f"{root}/{each.name}") for each in kept), address(root))
@@ -203,7 +203,7 @@ def _check_out(out: Place, root: str, fs: Any, *, whole: bool) -> None:
 def _far_shard(
     root: str, path: str, info: Mapping[str, Any], input_format: str | None, format: str | None
 ) -> Shard | None:
-    shard = _shard(Path(root), Path(path), input_format, format)
+    shard = shard_of(Path(root), Path(path), input_format, format)
     if shard is None:
         return None
     return replace(shard, n_bytes=info["size"], mtime_ns=_version(info))

@@ -12,7 +12,7 @@ from classifier.corpus.open_paths import COMPRESSIONS, format_by_name
 from classifier.errors import BadInputError
 from classifier.serving.shard import Shard
 
-__all__ = ["Archive", "find_archive", "is_pattern"]
+__all__ = ["Archive", "check_targets", "find_archive", "is_pattern", "shard_of"]
 
 ROW_FORMATS = ("jsonl", "csv", "tsv", "parquet")
 _SUFFIXES = ".jsonl, .csv, .tsv (also packed as .gz or .zst) or .parquet"
@@ -76,13 +76,13 @@ def find_archive(
         root, found, links = *_listed(given), 0
     whole = len(given) == 1 and Path(given[0]).is_dir()
     _check_out(out, [root] if whole else [path.parent for path in found], whole=whole)
-    shards = [_shard(root, path, input_format, format) for path in found]
+    shards = [shard_of(root, path, input_format, format) for path in found]
     kept = tuple(sorted((shard for shard in shards if shard), key=lambda shard: shard.name))
     if not kept:
         raise BadInputError(
             f"{', '.join(map(str, given))}: nothing to tag. Files are named {_SUFFIXES}."
         )
-    _check_targets(kept)
+    check_targets(kept)
     return Archive(root, kept, len(shards) - len(kept) + links)
 
 
@@ -144,7 +144,8 @@ def _check_out(out: Path, folders: Sequence[Path], *, whole: bool) -> None:
             )
 
 
-def _shard(root: Path, path: Path, input_format: str | None, format: str | None) -> Shard | None:
+def shard_of(root: Path, path: Path, input_format: str | None, format: str | None) -> Shard | None:
+    """Return what a file is as a shard, ``None`` for one of no format that is read."""
     found = format_by_name(path)
     found = input_format or found if found or input_format else ""
     if found not in ROW_FORMATS:
@@ -168,7 +169,8 @@ def _renamed(name: str, format: str) -> str:
     return f"{bare}.{format}{'' if format == 'parquet' else packed}"
 
 
-def _check_targets(shards: Sequence[Shard]) -> None:
+def check_targets(shards: Sequence[Shard]) -> None:
+    """Raise where two shards would be written as the same file."""
     names: dict[str, str] = {}
     for shard in shards:
         other = names.setdefault(shard.target, shard.name)

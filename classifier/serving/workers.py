@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from classifier.errors import ClassifierError
 
-__all__ = ["Answer", "Crew", "Note", "told"]
+__all__ = ["Answer", "Crew", "Note", "interrupts_held", "told"]
 
 Task = TypeVar("Task")
 
@@ -148,7 +148,7 @@ class Crew(Generic[Task]):
         process = context.Process(
             target=_serve, args=(theirs, self._make, self._arguments, os.getpid()), daemon=True
         )
-        with _interrupts_held():
+        with interrupts_held():
             process.start()
         theirs.close()
         return ours, process
@@ -198,7 +198,7 @@ def _death(code: int | None) -> str:
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
+def interrupts_held() -> Iterator[None]:
     """Start processes that Ctrl-C does not reach: it is for the parent, which ends them."""
     if sys.platform == "win32":
         yield
