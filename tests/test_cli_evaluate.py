@@ -225,7 +225,7 @@ def test_rows_that_were_skipped_are_told(model, tmp_path):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["nowhere", "test.jsonl"], "nowhere: no such folder, and no shipped model of that name"),
+        (["nowhere", "test.jsonl"], "nowhere is not there, or is no folder"),
         (["tiny", "nowhere"], "nowhere: no such file or folder, and no corpus of that name"),
         (["tiny", "empty.jsonl"], "the corpus holds no article"),
         (["tiny", "plain.jsonl"], "1 articles were read and none is labelled"),

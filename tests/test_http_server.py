@@ -233,8 +233,8 @@ def test_a_client_that_takes_its_answers_slowly_gets_them_all(patient):
     sending.start()
     start, received = time.monotonic(), b""
     while not received.endswith(b"\r\n0\r\n\r\n"):
-        received += connection.recv(65536)
-        time.sleep(0.001)
+        received += connection.recv(2048)
+        time.sleep(0.003)
     sending.join()
     connection.close()
 

@@ -122,3 +122,16 @@ def test_a_frame_is_tagged_by_the_shipped_model_when_none_is_named():
     result = classifier.predict_frame(pd.DataFrame({"text": [OIL]}))
 
     assert result["tags"][0][0] == "energy"
+
+
+def test_the_shipped_model_goes_by_its_name():
+    """A bare name that is no folder is that of a shipped model."""
+    assert load("sectors").signature == shipped_model().signature
+
+
+def test_a_folder_wins_over_a_shipped_name(tmp_path, monkeypatch):
+    """A folder of one's own may be called like the shipped model."""
+    save_tiny(tmp_path / "sectors")
+    monkeypatch.chdir(tmp_path)
+
+    assert load("sectors").labels == ("energy", "diplomacy", "culture")

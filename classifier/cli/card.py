@@ -14,7 +14,6 @@ from classifier.errors import BadInputError
 
 if TYPE_CHECKING:
     from classifier.evaluation.report import Report
-    from classifier.model.model import Model
 
 EPILOG = """Examples:
   classifier card mymodel
@@ -56,21 +55,16 @@ def card(
     """
     from classifier.evaluation.card import model_card
     from classifier.resources import replacing
+    from classifier.serving.score import load
 
     if out is not None:
         refuse_inputs(out, report or [])
-    text = model_card(_named_model(model), reports=[_read_report(path) for path in report or []])
+    text = model_card(load(model), reports=[_read_report(path) for path in report or []])
     if out is None:
         echo_lines(text.rstrip("\n"))
         return
     with replacing(out.resolve()) as file:
         file.write(text.encode())
-
-
-def _named_model(name: str) -> Model:
-    from classifier.serving.score import load, shipped_model
-
-    return shipped_model() if name == "sectors" and not Path(name).exists() else load(name)
 
 
 def _read_report(path: Path) -> Report:

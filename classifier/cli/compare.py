@@ -12,11 +12,10 @@ from classifier.cli.corpora import open_corpus
 from classifier.cli.options import QuietOption, reads_articles
 from classifier.cli.progress import counted_on_terminal, echo_lines, remark_on
 from classifier.corpus.read_options import ReadOptions, ReadTally
-from classifier.errors import ClassifierError, CorpusError, ModelError
+from classifier.errors import ClassifierError, CorpusError
 
 if TYPE_CHECKING:
     from classifier.evaluation.comparison import Comparison
-    from classifier.model.model import Model
 
 EPILOG = """Examples:
   classifier compare sectors mymodel articles.jsonl
@@ -76,9 +75,10 @@ def compare(
     that only one of them knows are left out.
     """
     from classifier.evaluation.compare import compare as compare_models
+    from classifier.serving.score import load
 
     _check_target(out)
-    models = (_model(a), _model(b))
+    models = (load(a), load(b))
     tally = ReadTally()
     articles = open_corpus(corpus, reading, tally).articles
     shown = counted_on_terminal(articles, "articles", quiet=quiet)
@@ -90,22 +90,6 @@ def compare(
         remark_on(tally, quiet=quiet)
     if fail_if_worse is not None:
         _judge(comparison, measure, fail_if_worse, quiet=quiet)
-
-
-def _model(name: str) -> Model:
-    """Return the model in a folder, or a shipped one; a folder wins."""
-    from classifier.resources import resource
-    from classifier.serving.score import load
-
-    if Path(name).exists():
-        return load(name)
-    shipped = sorted(path.parent.name for path in resource("models").glob("*/manifest.json"))
-    if name not in shipped:
-        raise ModelError(
-            f"{name}: no such folder, and no shipped model of that name. Check the spelling; "
-            f"shipped: {', '.join(shipped)}."
-        )
-    return load(resource("models", name))
 
 
 def _check_target(out: Path | None) -> None:

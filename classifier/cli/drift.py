@@ -26,7 +26,9 @@ EPILOG = """Examples:
 
 @reads_articles(labels=False)
 def drift(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of the model.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="Folder of the model, or 'sectors'.")
+    ],
     articles: Annotated[
         list[str],
         typer.Argument(

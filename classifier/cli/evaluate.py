@@ -16,11 +16,10 @@ from classifier.cli.progress import echo_lines, on_terminal, remark_on, training
 from classifier.cli.targets import refuse_inputs
 from classifier.corpus.read_options import ReadOptions, ReadTally
 from classifier.corpus.table import disarmed
-from classifier.errors import ClassifierError, ModelError
+from classifier.errors import ClassifierError
 
 if TYPE_CHECKING:
     from classifier.evaluation.report import Report
-    from classifier.model.model import Model
 
 EPILOG = """Examples:
   classifier evaluate mymodel test.jsonl
@@ -102,11 +101,12 @@ def evaluate(
     every figure means is told in docs/evaluate.md.
     """
     from classifier.evaluation.evaluate import evaluate as evaluate_model
+    from classifier.serving.score import load
 
     floors, tally = thresholds_from(threshold or []), ReadTally()
     if out is not None:
         refuse_inputs(out / JSON, [Path(corpus)])
-    judged, articles = _named_model(model), open_corpus(corpus, reading, tally)
+    judged, articles = load(model), open_corpus(corpus, reading, tally)
     with training_progress(quiet=quiet) as progress:
         report = evaluate_model(
             judged,
@@ -123,20 +123,6 @@ def evaluate(
     _print(report, format)
     if out is not None:
         _write(report, out, html=not no_html)
-
-
-def _named_model(name: str) -> Model:
-    """Return the model in a folder, or the shipped one of that name; a folder wins."""
-    from classifier.serving.score import load, shipped_model
-
-    if name == "sectors" and not Path(name).exists():
-        return shipped_model()
-    if not Path(name).exists():
-        raise ModelError(
-            f"{name}: no such folder, and no shipped model of that name. Check the spelling; "
-            "the shipped model is sectors."
-        )
-    return load(name)
 
 
 def _warn(report: Report, *, quiet: bool) -> None:

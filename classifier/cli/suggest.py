@@ -24,7 +24,9 @@ EPILOG = """Examples:
 
 @reads_articles(labels=True)
 def suggest(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of the model.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="Folder of the model, or 'sectors'.")
+    ],
     articles: Annotated[
         list[str],
         typer.Argument(

@@ -196,7 +196,10 @@ def _read(path: Path, folder: Path, *, n_bytes: int | None = None, mmap: bool = 
 
 def _not_a_file(path: Path, folder: Path) -> ModelError:
     if not folder.is_dir():
-        return ModelError(f"{folder} is not there, or is no folder. Pass the folder of a model.")
+        return ModelError(
+            f"{folder} is not there, or is no folder. "
+            "Pass the folder of a model, or sectors for the shipped one."
+        )
     if os.path.lexists(path):
         return ModelError(f"{path} is no regular file. {MEND}")
     return _MissingFileError(f"{path} is missing. {MEND}")

@@ -43,11 +43,15 @@ def tag(text: str) -> list[str]:
 
 
 def load(path: Path | str) -> Model:
-    """Load and check the model in a folder.
+    """Load and check the model in a folder, or the shipped one of that name; a folder wins.
 
     Raises
     ------
     ModelError
         When the folder is no model of ours, is damaged, or was made by a newer format.
     """
-    return load_model(Path(path))
+    path = Path(path)
+    if len(path.parts) == 1 and not path.exists():
+        shipped = resource("models") / path
+        path = shipped if shipped.is_dir() else path
+    return load_model(path)
