@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from classifier.article import Article
+from classifier.article import Article, Labels
 
-__all__ = ["Corpus"]
+__all__ = ["Corpus", "digest_row"]
 
 
 @dataclass(frozen=True)
@@ -27,3 +28,10 @@ class Corpus:
     name: str
     articles: Iterable[Article]
     natural: bool = True
+
+
+def digest_row(id: str, text: str, labels: Labels) -> bytes:
+    """Return what a corpus's hash is made of: a line an article, its text prepared."""
+    present = sorted(labels.present)
+    absent = None if labels.absent is None else sorted(labels.absent)
+    return json.dumps([id, text, present, absent, labels.borderline]).encode() + b"\n"

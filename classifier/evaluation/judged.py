@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from classifier.article import Article, Labels
+from classifier.corpus.corpus import digest_row
 from classifier.corpus.labels import truth_matrix
 from classifier.corpus.near_duplicates import near_duplicate_groups
 from classifier.errors import CorpusError
@@ -212,7 +212,7 @@ class _Kept:
             yield text
 
     def _note(self, article: Article, labels: Labels, prediction: Prediction, text: str) -> None:
-        row = _digest_row(article.id, text, labels)
+        row = digest_row(article.id, text, labels)
         key = hashlib.sha256(row).digest()
         self.digest.update(row)
         self.worst.note(article, labels, prediction, text, key=key)
@@ -224,10 +224,3 @@ class _Kept:
         self.dates.append(article.date)
         self.notes.append(prediction.note)
         self.keys.append(key)
-
-
-def _digest_row(id: str, text: str, labels: Labels) -> bytes:
-    """Return what training hashes of an article, so that a corpus is known by its content."""
-    present = sorted(labels.present)
-    absent = None if labels.absent is None else sorted(labels.absent)
-    return json.dumps([id, text, present, absent, labels.borderline]).encode() + b"\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,7 +12,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from classifier.article import Article, Labels
-from classifier.corpus.corpus import Corpus
+from classifier.corpus.corpus import Corpus, digest_row
 from classifier.corpus.near_duplicates import near_duplicate_groups
 from classifier.model.tokenize import Analyzer
 from classifier.text import article_text
@@ -168,15 +167,9 @@ class _Kept:
                 self._note(article, article.labels, number, natural=corpus.natural)
                 known |= article.labels.present | (article.labels.absent or frozenset())
                 text = article_text(article)
-                self._digest(article.id, text, article.labels)
+                self.digest.update(digest_row(article.id, text, article.labels))
                 yield text
             self.known[number] = frozenset(known)
-
-    def _digest(self, id: str, text: str, labels: Labels) -> None:
-        present = sorted(labels.present)
-        absent = None if labels.absent is None else sorted(labels.absent)
-        row = json.dumps([id, text, present, absent, labels.borderline])
-        self.digest.update(row.encode() + b"\n")
 
     def _note(self, article: Article, labels: Labels, number: int, *, natural: bool) -> None:
         self.labels.append(labels)
