@@ -1,12 +1,14 @@
 """The importable functions: a text or a frame in, scores and tags out."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
 import classifier
 from classifier.errors import BadInputError, ModelError
 from classifier.serving.frame import predict_frame
-from classifier.serving.score import load, score, shipped_model, tag
+from classifier.serving.score import load, model_folder, score, shipped_model, tag
 from tests.command_line import save_tiny
 from tests.models import ENERGY_TEXT, MIXED_TEXT, tiny_model
 
@@ -135,3 +137,9 @@ def test_a_folder_wins_over_a_shipped_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     assert load("sectors").labels == ("energy", "diplomacy", "culture")
+
+
+@pytest.mark.parametrize("name", ["nowhere", "sectors/manifest.json", ".", ".."])
+def test_what_is_no_shipped_name_is_a_path(name):
+    """Only a bare name of a shipped model stands for its folder."""
+    assert model_folder(name) == Path(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,10 +30,9 @@ from classifier.audit.suspicious import SuspiciousLabels, TermWatch
 from classifier.corpus.corpus import Corpus
 from classifier.corpus.near_duplicates import near_duplicate_groups
 from classifier.corpus.summary import CorpusSummary, describe_corpus
+from classifier.progress import Progress, no_progress
 
 __all__ = ["Audit", "audit"]
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +88,6 @@ class Audit:
         """Return the findings as JSON types."""
         findings: dict[str, Any] = _json_value(dataclasses.asdict(self))
         return findings
-
-
-def no_progress(step: str, done: int, total: int) -> None:
-    """Report nothing."""
 
 
 def audit(

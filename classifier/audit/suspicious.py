@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -12,11 +12,11 @@ import numpy.typing as npt
 from classifier.article import Article
 from classifier.audit.kept import Kept, Mention
 from classifier.audit.settings import AuditSettings
+from classifier.progress import Progress
 
 __all__ = ["SuspiciousLabel", "SuspiciousLabels", "TermWatch"]
 
 Matrix = npt.NDArray[np.float64]
-Progress = Callable[[str, int, int], None]
 
 # A label with fewer articles that have it, or that lack it, is not judged.
 LEAST_EXAMPLES = 10

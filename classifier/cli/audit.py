@@ -13,6 +13,7 @@ import typer
 from classifier.cli.corpora import open_corpus
 from classifier.cli.options import QuietOption, reads_articles
 from classifier.cli.progress import on_terminal, remark_on, training_progress
+from classifier.cli.targets import folder_target
 from classifier.corpus.read_options import ReadOptions, ReadTally
 
 if TYPE_CHECKING:
@@ -25,14 +26,6 @@ EPILOG = """Examples:
   classifier audit mine.csv --labels-field sectors --out audit/"""
 
 WIDEST = 160
-
-
-def _folder_target(path: Path | None) -> Path | None:
-    from classifier.errors import ClassifierError
-
-    if path is not None and path.exists() and not path.is_dir():
-        raise ClassifierError(f"{path}: is a file. Name a folder.")
-    return path
 
 
 @reads_articles(labels=True)
@@ -68,7 +61,7 @@ def audit(
         Path | None,
         typer.Option(
             metavar="DIR",
-            callback=_folder_target,
+            callback=folder_target,
             help="Also write audit.json, audit.md and audit.html into this folder.",
         ),
     ] = None,

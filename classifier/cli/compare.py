@@ -11,6 +11,7 @@ import typer
 from classifier.cli.corpora import open_corpus
 from classifier.cli.options import QuietOption, reads_articles
 from classifier.cli.progress import counted_on_terminal, echo_lines, remark_on
+from classifier.cli.targets import folder_target
 from classifier.corpus.read_options import ReadOptions, ReadTally
 from classifier.errors import ClassifierError, CorpusError
 
@@ -77,7 +78,7 @@ def compare(
     from classifier.evaluation.compare import compare as compare_models
     from classifier.serving.score import load
 
-    _check_target(out)
+    folder_target(out)
     models = (load(a), load(b))
     tally = ReadTally()
     articles = open_corpus(corpus, reading, tally).articles
@@ -90,11 +91,6 @@ def compare(
         remark_on(tally, quiet=quiet)
     if fail_if_worse is not None:
         _judge(comparison, measure, fail_if_worse, quiet=quiet)
-
-
-def _check_target(out: Path | None) -> None:
-    if out is not None and out.exists() and not out.is_dir():
-        raise ClassifierError(f"{out}: is a file. Name a folder.")
 
 
 def _print(comparison: Comparison, format: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,7 +12,7 @@ import typer
 from classifier.cli.corpora import open_corpus
 from classifier.cli.options import QuietOption, reads_articles, thresholds_from
 from classifier.cli.progress import echo_lines, on_terminal, remark_on, training_progress
-from classifier.cli.targets import refuse_inputs
+from classifier.cli.targets import refuse_inputs, try_writing
 from classifier.corpus.read_options import ReadOptions, ReadTally
 from classifier.corpus.table import disarmed
 from classifier.errors import ClassifierError
@@ -38,10 +37,8 @@ def _report_target(folder: Path | None) -> Path | None:
     """Return `folder` when a report may be written there, without a trace of having tried."""
     if folder is None:
         return None
-    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     try:
-        with tempfile.TemporaryFile(dir=nearest):
-            pass
+        try_writing(folder)
     except OSError as error:
         raise ClassifierError(
             f"{folder}: no report can be written there ({error.strerror}). Name another folder."

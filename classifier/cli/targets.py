@@ -8,7 +8,7 @@ from pathlib import Path
 
 from classifier.errors import BadInputError, ClassifierError, ModelError
 
-__all__ = ["file_target", "model_target", "refuse_inputs"]
+__all__ = ["file_target", "folder_target", "model_target", "refuse_inputs", "try_writing"]
 
 # What a save that was cut short leaves behind, which the next one clears away.
 _OURS = ("vocabulary-", "table-", "idf-", "weights-", "README.md")
@@ -39,11 +39,9 @@ def model_target(folder: Path) -> Path:
     """
     if folder.exists() and not folder.is_dir():
         raise ModelError(f"{folder}: is a file. Name a folder.")
-    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     try:
-        names = sorted(path.name for path in folder.iterdir()) if nearest == folder else []
-        with tempfile.TemporaryFile(dir=nearest):
-            pass
+        names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+        try_writing(folder)
     except OSError as error:
         raise ModelError(
             f"{folder}: no model can be written there ({error.strerror}). Choose another folder."
@@ -54,6 +52,26 @@ def model_target(folder: Path) -> Path:
             f"{folder}: holds files and no model (such as {others[0]}). Name a new or empty folder."
         )
     return folder
+
+
+def folder_target(path: Path | None) -> Path | None:
+    """Return `path` when it can be a folder of results, also when there is none.
+
+    Raises
+    ------
+    ClassifierError
+        When it is a file.
+    """
+    if path is not None and path.exists() and not path.is_dir():
+        raise ClassifierError(f"{path}: is a file. Name a folder.")
+    return path
+
+
+def try_writing(folder: Path) -> None:
+    """Raise `OSError` when nothing can be written below `folder`, which need not be there yet."""
+    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    with tempfile.TemporaryFile(dir=nearest):
+        pass
 
 
 def refuse_inputs(path: Path, inputs: Iterable[Path]) -> None:

@@ -43,13 +43,19 @@ def _heads(comparison: Comparison) -> Iterator[str]:
         f"{comparison.n_judged:,} of {comparison.n_articles:,} articles judged, "
         f"{comparison.n_separate:,} when near-duplicates count as one"
     )
+    for what, labels in left_out(comparison):
+        yield f"left out, as {what} them: {', '.join(labels)}"
+
+
+def left_out(comparison: Comparison) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield why labels are left out, in words before "them", and these labels."""
     for what, labels in (
         ("only A knows", comparison.only_a),
         ("only B knows", comparison.only_b),
         ("the corpus says nothing of", comparison.unjudged),
     ):
         if labels:
-            yield f"left out, as {what} them: {', '.join(labels)}"
+            yield what, labels
 
 
 def _figures(comparison: Comparison) -> Iterator[str]:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 
-from classifier.corpus.table import disarmed
 from classifier.evaluation.compare_lines import (
     changed_tag_line,
     interval_text,
+    left_out,
     number_text,
     share_text,
 )
 from classifier.evaluation.comparison import ArticleChange, Comparison
+from classifier.evaluation.markdown_table import markdown_table, plain
 from classifier.evaluation.metrics import Share
 
 __all__ = ["comparison_markdown"]
-
-# What Markdown and HTML would obey in a name or headline from outside.
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
 
 
 def comparison_markdown(comparison: Comparison) -> str:
@@ -28,7 +25,7 @@ def comparison_markdown(comparison: Comparison) -> str:
 
 def _blocks(comparison: Comparison) -> Iterator[str]:
     a, b = comparison.a, comparison.b
-    yield f"# {_plain(a.model)} against {_plain(b.model)}"
+    yield f"# {plain(a.model)} against {plain(b.model)}"
     yield (
         f"{comparison.n_judged:,} of {comparison.n_articles:,} articles judged, "
         f"{comparison.n_separate:,} when near-duplicates count as one. "
@@ -47,18 +44,13 @@ def _blocks(comparison: Comparison) -> Iterator[str]:
 
 
 def _left_out(comparison: Comparison) -> Iterator[str]:
-    for what, labels in (
-        ("only A knows", comparison.only_a),
-        ("only B knows", comparison.only_b),
-        ("the corpus says nothing of", comparison.unjudged),
-    ):
-        if labels:
-            yield f"Left out, as {what} them: {', '.join(map(_plain, labels))}."
+    for what, labels in left_out(comparison):
+        yield f"Left out, as {what} them: {', '.join(map(plain, labels))}."
 
 
 def _figures(comparison: Comparison) -> str:
     a, b = comparison.a, comparison.b
-    return _table(
+    return markdown_table(
         ["", "A", "B", "change"],
         [
             ["micro-F1", *_numbers(a.micro_f1, b.micro_f1), interval_text(comparison.micro)],
@@ -79,11 +71,11 @@ def _figures(comparison: Comparison) -> str:
 
 
 def _labels(comparison: Comparison) -> str:
-    return _table(
+    return markdown_table(
         ["label", "articles", "F1 A", "F1 B", "change", "fixed", "broken", "ECE A", "ECE B"],
         (
             [
-                _plain(row.label),
+                plain(row.label),
                 f"{row.support:,}",
                 *_numbers(row.f1_a, row.f1_b),
                 interval_text(row.change),
@@ -99,7 +91,7 @@ def _labels(comparison: Comparison) -> str:
 def _turned(comparison: Comparison) -> str:
     turned = comparison.turned
     counts = [turned.both_right, turned.fixed, turned.broken, turned.both_wrong]
-    table = _table(
+    table = markdown_table(
         ["right in both", "fixed by B", "broken by B", "wrong in both"],
         [[f"{n:,}" for n in counts]],
     )
@@ -110,13 +102,13 @@ def _turned(comparison: Comparison) -> str:
 
 
 def _article(change: ArticleChange) -> Iterator[str]:
-    name = _plain(change.id or f"article {change.place}")
-    yield f"- **{name}** {_plain(change.title)}".rstrip()
+    name = plain(change.id or f"article {change.place}")
+    yield f"- **{name}** {plain(change.title)}".rstrip()
     for letter, note in (("A", change.note_a), ("B", change.note_b)):
         if note:
-            yield f"  - {letter}: {_plain(note)}"
+            yield f"  - {letter}: {plain(note)}"
     for tag in change.tags:
-        yield f"  - {_plain(changed_tag_line(tag))}"
+        yield f"  - {plain(changed_tag_line(tag))}"
 
 
 def _false_tags(comparison: Comparison) -> list[Share]:
@@ -125,13 +117,3 @@ def _false_tags(comparison: Comparison) -> list[Share]:
 
 def _numbers(*values: float) -> list[str]:
     return [number_text(value) for value in values]
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-def _plain(text: str) -> str:
-    """Return text from outside as text, whatever Markdown would make of it."""
-    return _MARKUP.sub(r"\\\1", disarmed(" ".join(text.split())))

@@ -14,22 +14,19 @@ from classifier.evaluation.breakdown import breakdowns
 from classifier.evaluation.counts import f1_counts
 from classifier.evaluation.headline import headline
 from classifier.evaluation.intervals import Resampling, resampled_sums
-from classifier.evaluation.judged import Judged, Progress, judge
+from classifier.evaluation.judged import Judged, judge
 from classifier.evaluation.label_report import label_reports
 from classifier.evaluation.pairs import commonest, confusions, cooccurrence
 from classifier.evaluation.ranking import ranking
 from classifier.evaluation.report import CorpusFacts, ModelFacts, NoteCount, Report
 from classifier.model.model import Model
+from classifier.progress import Progress, no_progress
 
 __all__ = ["evaluate"]
 
 # Stages after the reading, for the progress.
 STAGES = 4
 _NUMBER = re.compile(r"\d+")
-
-
-def no_progress(step: str, done: int, total: int) -> None:
-    """Report nothing."""
 
 
 def evaluate(

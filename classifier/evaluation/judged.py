@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,14 +18,14 @@ from classifier.errors import CorpusError
 from classifier.evaluation.worst import WorstCells, WorstError
 from classifier.model.model import Model
 from classifier.model.prediction import Prediction
+from classifier.progress import Progress
 from classifier.text import article_text
 
-__all__ = ["Judged", "Progress", "judge"]
+__all__ = ["Judged", "judge"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,10 +121,9 @@ def _cuts(
     """Return, per label, the probability and the margin from which it is given, NaN for none."""
     if model.mode == "one":
         return {}, {}
-    finite = np.isfinite(model.cuts)
-    at_cut = model.calibration(np.where(finite, model.cuts, 0.0)[None, :])[0]
-    cuts = dict(zip(model.labels, np.where(finite, at_cut, np.nan).tolist(), strict=True))
-    margins = dict(zip(model.labels, np.where(finite, model.cuts, np.nan).tolist(), strict=True))
+    finite = np.where(np.isfinite(model.cuts), model.cuts, np.nan)
+    cuts = dict(zip(model.labels, model.cut_probabilities.tolist(), strict=True))
+    margins = dict(zip(model.labels, finite.tolist(), strict=True))
     return cuts | dict(thresholds), margins | dict.fromkeys(thresholds, np.nan)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from classifier.evaluation.markdown_table import markdown_table
 from classifier.evaluation.report import Report, WorstError
 from classifier.evaluation.summary import (
     LABEL_COLUMNS,
@@ -64,9 +65,7 @@ def _intervals(report: Report) -> str:
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [columns, ["---", *["---:"] * (len(columns) - 1)]]
-    cells = [*lines, *([_plain(cell) for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
+    return markdown_table(columns, ([_plain(cell) for cell in row] for row in rows))
 
 
 def _error(error: WorstError) -> str:

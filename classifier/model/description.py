@@ -65,10 +65,7 @@ def _rows(model: Model, figures: Mapping[str, Mapping[str, Any]], width: int) ->
 
 def cut_texts(model: Model) -> list[str]:
     """Return the probability from which each label is given, a dash where there is none."""
-    finite = np.isfinite(model.cuts)
-    cuts = model.calibration(np.where(finite, model.cuts, 1e9)[None, :])[0].tolist()
-    given = finite & (model.mode == "several")
-    return [f"{cut:.2f}" if has else "–" for cut, has in zip(cuts, given, strict=True)]
+    return ["–" if np.isnan(cut) else f"{cut:.2f}" for cut in model.cut_probabilities]
 
 
 def recorded(model: Model, name: str) -> dict[str, Any]:

@@ -87,6 +87,16 @@ class Model:
         # the look-ups and the kernel are made again where they are needed
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
+    @cached_property
+    def cut_probabilities(self) -> Vector:
+        """The probability from which each label is given, NaN where no cut decides.
+
+        Shape (n_labels,). No cut decides on a label that is never given, nor in mode "one".
+        """
+        decides = np.isfinite(self.cuts) & (self.mode == "several")
+        at_cut = self.calibration(np.where(decides, self.cuts, 0.0)[None, :])[0]
+        return np.where(decides, at_cut, np.nan)
+
     def read(self, texts: Iterable[str]) -> Reading:
         """Return `texts` (prepared by `article_text`) as known terms with counts."""
         return self.kernel.read(texts) if self.kernel else self.read_by_dict(texts)

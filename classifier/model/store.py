@@ -31,7 +31,7 @@ MANIFEST = "manifest.json"
 CARD = "README.md"
 MAX_MANIFEST_BYTES = 64 * 2**20
 
-_ARRAY_FILE = re.compile(r"(?:vocabulary|table|idf|weights)-[0-9a-f]{8}\.(?:txt|npy)")
+_ARRAY_FILE = re.compile(rf"(?:{'|'.join(SUFFIXES)})-[0-9a-f]{{8}}\.(?:txt|npy)")
 _PART_FILE = re.compile(
     rf"\.(?:{_ARRAY_FILE.pattern}|manifest\.json|README\.md)\.[0-9a-f]{{8}}\.part"
 )

@@ -14,7 +14,7 @@ from pathlib import Path
 from classifier.errors import ClassifierError
 from classifier.serving.journal import Entry, Journal
 from classifier.serving.private_model import PrivateModel
-from classifier.serving.run_summary import Failure, Progress, RunSummary, Tally
+from classifier.serving.run_summary import Failure, Progress, RunSummary
 from classifier.serving.shard import Shard, ShardResult
 from classifier.serving.shards import Archive
 from classifier.serving.single_shard import SingleShard
@@ -22,7 +22,7 @@ from classifier.serving.tag_workers import ShardTask, shard_worker
 from classifier.serving.tagger import TagOptions
 from classifier.serving.workers import Answer, Crew, Note, told
 
-__all__ = ["ArchiveRun", "finished_names"]
+__all__ = ["ArchiveRun", "cut_short", "finished_names"]
 
 Report = Callable[[Progress], None]
 
@@ -35,6 +35,14 @@ def finished_names(archive: Archive, journal: Journal) -> set[str]:
         for shard in archive.shards
         if shard.name in entries and entries[shard.name].holds(shard, journal.out)
     }
+
+
+def cut_short(reason: str, n_done: int, archive: Archive) -> ClassifierError:
+    """Return the error that ends a run which can go on later."""
+    return ClassifierError(
+        f"{reason}. {n_done} of {len(archive.shards)} files are finished and stay; mend this and "
+        "run the same command again to go on."
+    )
 
 
 @dataclass
@@ -117,10 +125,7 @@ class ArchiveRun:
             path.unlink(missing_ok=True)
         if stop:
             n_done = len(finished_names(self.archive, self.journal))
-            raise ClassifierError(
-                f"{name}: {reason}. {n_done} of {len(self.archive.shards)} files are "
-                "finished and stay; mend this and run the same command again to go on."
-            )
+            raise cut_short(f"{name}: {reason}", n_done, self.archive)
         self.failures.append(Failure(name, reason))
 
     def _publish(self, task: ShardTask, result: ShardResult) -> None:
@@ -136,23 +141,10 @@ class ArchiveRun:
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(task.part, target)  # noqa: PTH105
         self.articles += result.tally.read
-        self.journal.add(
-            Entry(
-                shard.name,
-                shard.target,
-                shard.n_bytes,
-                shard.mtime_ns,
-                result.n_bytes,
-                result.sha256,
-                result.tally,
-            )
-        )
+        self.journal.add(Entry.of(shard, result))
 
     def _summary(self, n_earlier: int, n_replaced: int) -> RunSummary:
-        tally = Tally()
         done = finished_names(self.archive, self.journal)
-        for name in done:
-            tally.add(self.journal.entries[name].tally)
         return RunSummary(
             out=str(self.journal.out),
             model=self.model.signature,
@@ -161,7 +153,7 @@ class ArchiveRun:
             n_earlier=n_earlier,
             failures=tuple(self.failures),
             passed_over=self.archive.passed_over,
-            tally=tally,
+            tally=self.journal.tally(done),
             articles=self.articles,
             seconds=time.monotonic() - self.start,
             jobs=self.jobs,

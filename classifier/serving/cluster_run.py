@@ -12,13 +12,14 @@ from threading import Event
 from typing import Any
 
 from classifier.errors import ClassifierError
+from classifier.serving.archive_run import cut_short
 from classifier.serving.cluster_client import import_distributed
 from classifier.serving.cluster_journal import ClusterJournal
 from classifier.serving.cluster_model import PackedModel
 from classifier.serving.cluster_places import Files
 from classifier.serving.cluster_shard import FarTask, begun_mark, parts_folder, tag_far_shard
 from classifier.serving.journal import Entry
-from classifier.serving.run_summary import Failure, Progress, RunSummary, Tally
+from classifier.serving.run_summary import Failure, Progress, RunSummary
 from classifier.serving.tagger import TagOptions
 from classifier.serving.workers import Answer, told
 
@@ -178,31 +179,15 @@ class ClusterRun:
 
     def _refusal(self, reason: str) -> ClassifierError:
         archive = self.files.archive
-        n_done = len(self.kept.done(archive))
-        return ClassifierError(
-            f"{reason}. {n_done} of {len(archive.shards)} files are finished and stay; mend "
-            "this and run the same command again to go on."
-        )
+        return cut_short(reason, len(self.kept.done(archive)), archive)
 
     def _note(self, task: FarTask, answer: Answer[FarTask]) -> None:
         shard, result = task.shard, answer.value
         self.articles += result.tally.read
-        self.kept.add(
-            Entry(
-                shard.name,
-                shard.target,
-                shard.n_bytes,
-                shard.mtime_ns,
-                result.n_bytes,
-                result.sha256,
-                result.tally,
-            )
-        )
+        self.kept.add(Entry.of(shard, result))
 
     def _summary(self, n_earlier: int) -> RunSummary:
-        done, tally = self.kept.done(self.files.archive), Tally()
-        for name in done:
-            tally.add(self.kept.journal.entries[name].tally)
+        done = self.kept.done(self.files.archive)
         threads = self._threads()
         return RunSummary(
             out=self.kept.out.address,
@@ -212,7 +197,7 @@ class ClusterRun:
             n_earlier=n_earlier,
             failures=tuple(self.failures),
             passed_over=self.files.archive.passed_over,
-            tally=tally,
+            tally=self.kept.journal.tally(done),
             articles=self.articles,
             seconds=time.monotonic() - self.start,
             jobs=sum(threads.values()),

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from classifier.errors import BadInputError, ClassifierError
 from classifier.serving.run_summary import Tally
-from classifier.serving.shard import Shard
+from classifier.serving.shard import Shard, ShardResult
 
 __all__ = ["Entry", "Journal", "opened_journal", "read_journal"]
 
@@ -47,6 +47,19 @@ class Entry:
     written_bytes: int
     sha256: str
     tally: Tally
+
+    @classmethod
+    def of(cls, shard: Shard, result: ShardResult) -> Entry:
+        """Return what is written down of a file and its result."""
+        return cls(
+            shard.name,
+            shard.target,
+            shard.n_bytes,
+            shard.mtime_ns,
+            result.n_bytes,
+            result.sha256,
+            result.tally,
+        )
 
     def holds(self, shard: Shard, out: Path) -> bool:
         """Return whether the file is what it was, and its result is there."""
@@ -84,6 +97,13 @@ class Journal:
     def folder(self) -> Path:
         """Where everything of ours but the results lies."""
         return self.out / FOLDER
+
+    def tally(self, names: Iterable[str]) -> Tally:
+        """Return the counts of these files together."""
+        total = Tally()
+        for name in names:
+            total.add(self.entries[name].tally)
+        return total
 
     def check(self, settings: Mapping[str, Any]) -> None:
         """Raise `ClassifierError` when the results in the folder were made otherwise."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from classifier.errors import ModelError
 from classifier.model.model import Model
 from classifier.model.store import load_model, save_model
-from classifier.resources import resource
+from classifier.serving.score import model_folder
 
 __all__ = ["PrivateModel", "private_model"]
 
@@ -78,7 +78,7 @@ def private_model(model: Model | Path | str | None, folder: Path) -> Iterator[Pr
 
 
 def _copied(source: Path | str | None, folder: Path) -> Model:
-    place = resource("models", "sectors") if source is None else Path(source)
+    place = model_folder(source)
     # in the words of someone who named this folder, should anything be wrong with it
     load_model(place)
     try:

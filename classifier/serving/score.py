@@ -9,13 +9,13 @@ from classifier.model.model import Model
 from classifier.model.store import load_model
 from classifier.resources import resource
 
-__all__ = ["load", "score", "shipped_model", "tag"]
+__all__ = ["load", "model_folder", "score", "shipped_model", "tag"]
 
 
 @cache
 def shipped_model() -> Model:
     """Return the model that comes with the package, loaded once a process."""
-    return load_model(resource("models", "sectors"))
+    return load_model(model_folder(None))
 
 
 def score(text: str) -> dict[str, float]:
@@ -50,8 +50,17 @@ def load(path: Path | str) -> Model:
     ModelError
         When the folder is no model of ours, is damaged, or was made by a newer format.
     """
+    return load_model(model_folder(path))
+
+
+def model_folder(path: Path | str | None) -> Path:
+    """Return the folder of a model, also of a shipped one by its name; a folder wins.
+
+    ``None`` is the shipped model that everything uses when none is named.
+    """
+    if path is None:
+        return resource("models", "sectors")
     path = Path(path)
-    if len(path.parts) == 1 and not path.exists():
-        shipped = resource("models") / path
-        path = shipped if shipped.is_dir() else path
-    return load_model(path)
+    shipped = resource("models") / path
+    is_name = len(path.parts) == 1 and not path.exists() and shipped.is_dir()
+    return shipped if is_name else path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from classifier.article import Article, Labels
 from classifier.corpus.corpus import Corpus, digest_row
 from classifier.corpus.near_duplicates import near_duplicate_groups
+from classifier.model.reading import sublinear
 from classifier.model.tokenize import Analyzer
 from classifier.text import article_text
 from classifier.training.term_counter import TermCounter, document_frequencies
@@ -81,7 +83,7 @@ class CountedCorpus:
         """Every label that some corpus knows, sorted."""
         return tuple(sorted(frozenset().union(*self.known)))
 
-    @property
+    @cached_property
     def is_pair(self) -> NDArray[np.bool_]:
         """Which terms are pairs of tokens; shape (n_terms,)."""
         return np.array([" " in term for term in self.vocabulary], dtype=bool)
@@ -199,7 +201,7 @@ def inverse_document_frequencies(
 
 def tfidf(counts: sp.csr_matrix, idf: NDArray[np.float64]) -> sp.csr_matrix:
     """Return sublinear tf-idf rows of unit length; shape and terms of `counts`."""
-    values = (1.0 + np.log(counts.data)) * idf[counts.indices]
+    values = sublinear(counts.data) * idf[counts.indices]
     rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
     norms = np.sqrt(np.bincount(rows, weights=values * values, minlength=counts.shape[0]))
     norms[norms == 0] = 1.0

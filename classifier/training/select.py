@@ -124,11 +124,12 @@ def _sharing_a_matrix(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
 
 def n_candidates(counted: CountedCorpus, settings: Settings) -> int:
     """Return how many candidates `choose_candidate` will try at most."""
-    return 1 + sum(len(axis) - 1 for axis in _axes(counted, settings))
+    n_values = [*map(len, _axes(counted, settings)), len(set(settings.C))]
+    return 1 + sum(n - 1 for n in n_values)
 
 
 def _axes(counted: CountedCorpus, settings: Settings) -> list[list[Change]]:
-    """Return, per choice to make, the changes among which to choose; C last.
+    """Return, per choice to make before that of C, the changes among which to choose.
 
     Choices that cannot matter have one change.
     """
@@ -142,7 +143,6 @@ def _axes(counted: CountedCorpus, settings: Settings) -> list[list[Change]]:
             _set("borderline_weight", value)
             for value in _distinct(settings.borderline_weight, several=has_borderline)
         ],
-        [_set("C", value) for value in _distinct(settings.C)],
     ]
 
 
@@ -169,7 +169,7 @@ def _first_candidate(
     """Return the candidate of first values, C from the middle."""
     weights = (1.0,) * len(counted.corpora)
     candidate = Candidate(C=1.0, idf=settings.idf, corpus_weights=weights)
-    for axis in axes[:-1]:
+    for axis in axes:
         candidate = axis[0](candidate)
     return replace(candidate, C=settings.C[(len(settings.C) - 1) // 2])
 
@@ -192,7 +192,7 @@ def choose_candidate(
     axes = _axes(counted, settings)
     best = _first_candidate(counted, settings, axes)
     trials = _Trials(counted, Y, folds, settings, jobs, tick)
-    for axis in axes[:-1]:
+    for axis in axes:
         best = trials.best([change(best) for change in axis])
     best = trials.climb(best, settings.C)
     C, held_out = (best.C,) * Y.shape[1], trials.results[best]

@@ -15,6 +15,7 @@ from classifier.corpus.split import stratified_folds
 from classifier.errors import CorpusError
 from classifier.model.model import Model
 from classifier.model.tokenize import Analyzer
+from classifier.progress import Progress, no_progress
 from classifier.training.calibrate import calibrate
 from classifier.training.features import CountedCorpus, count_corpora, tfidf
 from classifier.training.figures import quality_figures
@@ -28,15 +29,10 @@ from classifier.training.thresholds import choose_shift, choose_thresholds
 __all__ = ["count_articles", "fit_model", "train"]
 
 Matrix = NDArray[np.float64]
-Progress = Callable[[str, int, int], None]
 
 # Held-out articles know nine words in ten; below this part of the median share the text is
 # likely in another language.
 COVERAGE_SHARE = 0.7
-
-
-def no_progress(step: str, done: int, total: int) -> None:
-    """Report nothing."""
 
 
 def train(

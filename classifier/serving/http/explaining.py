@@ -26,11 +26,9 @@ def cut_probabilities(
     ``None`` stands for a label that is never given, and for all labels of a model that gives
     exactly one.
     """
-    given = np.isfinite(model.cuts) & (model.mode == "several")
-    scores = model.calibration(np.where(given, model.cuts, 0.0)[None, :])[0]
     cuts = {
-        label: round(float(score), 6) if ever else None
-        for label, score, ever in zip(model.labels, scores, given, strict=True)
+        label: None if np.isnan(cut) else round(cut, 6)
+        for label, cut in zip(model.labels, model.cut_probabilities.tolist(), strict=True)
     }
     return cuts | dict(thresholds or {})
 

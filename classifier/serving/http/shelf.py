@@ -10,8 +10,8 @@ from pathlib import Path
 from classifier.errors import ClassifierError, ModelError
 from classifier.model.model import Model
 from classifier.model.store import load_model
-from classifier.resources import resource
 from classifier.serving.http.settings import Source
+from classifier.serving.score import model_folder
 
 __all__ = ["Shelf", "Shelved"]
 
@@ -93,7 +93,7 @@ def _renewed(old: Shelved) -> tuple[Shelved | None, Shelved]:
 
 
 def _loaded(source: Source) -> Shelved:
-    folder = source.folder or resource("models", "sectors")
+    folder = model_folder(source.folder)
     # not mapped: a file that is cut short under a map ends the process
     model = load_model(folder, mmap=False)
     return Shelved(source.name or model.name, model, source, _card(folder / CARD))
