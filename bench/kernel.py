@@ -67,9 +67,9 @@ def stages(model: Model, articles: list[Article], runs: int) -> Iterator[tuple[s
     readings = [[model.read(part)] for part in texts]
     per_reading = len(readings) / len(articles)
     yield "text → term counts", quickest(model.read, texts, runs=runs)
-    took = quickest(lambda part: model._margins(part[0]), readings, runs=runs)
+    took = quickest(lambda part: model.margins_from(part[0]), readings, runs=runs)
     yield "term counts → margins", took * per_reading
-    margins = [[model._margins(part[0])] for part in readings]
+    margins = [[model.margins_from(part[0])] for part in readings]
     took = quickest(lambda part: model.calibration(part[0]), margins, runs=runs)
     yield "margins → probabilities", took * per_reading
     yield "predict, in batches", quickest(model.predict, parts, runs=runs)

@@ -124,9 +124,10 @@ class Model:
 
     def margins(self, texts: Sequence[str]) -> Matrix:
         """Return the margins of prepared texts; shape (n_articles, n_labels)."""
-        return self._margins(self.read(texts))
+        return self.margins_from(self.read(texts))
 
-    def _margins(self, reading: Reading) -> Matrix:
+    def margins_from(self, reading: Reading) -> Matrix:
+        """Return the margins of texts that were read before; shape (n_articles, n_labels)."""
         return self.kernel.margins(reading) if self.kernel else self.margins_of(reading)
 
     def margins_of(self, reading: Reading) -> Matrix:
@@ -187,7 +188,7 @@ class Model:
     def _predict_batch(self, articles: list[Article], floors: Vector) -> Iterator[Prediction]:
         texts = [article_text(article) for article in articles]
         reading = self.read(texts)
-        margins = self._margins(reading)
+        margins = self.margins_from(reading)
         scores = self.calibration(margins)
         tags = self._ranked(self._given(margins, scores, floors), scores, margins)
         coverage = reading.n_known / np.maximum(reading.n_words, 1)
@@ -245,7 +246,7 @@ class Model:
         """Return, per label, every known term of a prepared text with its contribution."""
         reading = self.read([text])
         contributions = self.contributions(reading)
-        margins = self._margins(reading)[0]
+        margins = self.margins_from(reading)[0]
         terms = [self.vocabulary[t] for t in reading.terms]
         return {
             label: Explanation(

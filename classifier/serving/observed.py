@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.article import Article, as_articles
-from classifier.model.model import Model
+from classifier.model.model import BATCH, Model
 from classifier.text import article_text
 
 __all__ = ["Observed", "observe"]
@@ -18,7 +18,6 @@ __all__ = ["Observed", "observe"]
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
-BATCH = 256
 # Articles whose terms are kept; a fair draw of them when there are more.
 TERMS_KEPT = 5000
 
@@ -61,11 +60,10 @@ def observe(model: Model, articles: Iterable[Article | str], *, seed: int = 0) -
     kept: list[NDArray[np.int64]] = []
     n_seen, remaining = 0, iter(articles)
     while batch := as_articles(islice(remaining, BATCH)):
-        texts = [article_text(article) for article in batch]
-        reading = model.read(texts)
+        reading = model.read(map(article_text, batch))
         seen["coverage"].append(reading.n_known / np.maximum(reading.n_words, 1))
         seen["n_words"].append(reading.n_words.astype(np.float64))
-        seen["margins"].append(model.margins(texts))
+        seen["margins"].append(model.margins_from(reading))
         counts += np.bincount(reading.terms, minlength=len(counts))
         for ids in np.split(reading.terms, reading.starts[1:-1]):
             n_seen += 1

@@ -14,7 +14,7 @@ from classifier.article import Article
 from classifier.corpus.near_duplicates import near_duplicate_groups
 from classifier.corpus.sheet import DRAWN_AT_RANDOM, sheet_row
 from classifier.errors import SettingsError
-from classifier.model.model import Model
+from classifier.model.model import BATCH, Model
 from classifier.model.prediction import Prediction
 from classifier.model.reading import tfidf_values
 from classifier.serving.hesitation import choose_spread, cut_probabilities, hesitation
@@ -24,7 +24,6 @@ __all__ = ["Suggestion", "suggest"]
 
 Vector = NDArray[np.float64]
 
-BATCH = 256
 # Candidates kept for each article asked for: enough to spread over topics and to drop copies.
 UNSURE_EACH, DRAWN_EACH = 20, 3
 
