@@ -8,6 +8,7 @@ from setuptools import Extension, setup
 FLAGS = ["/O2", "/fp:precise"] if sys.platform == "win32" else ["-O3", "-g0", "-ffp-contract=off"]
 
 COMPILED = {
+    "classifier._scan": "classifier/_scan.pyx",
     "classifier.model._kernel": "classifier/model/_kernel.pyx",
     "classifier.training._solver": "classifier/training/_solver.pyx",
 }

@@ -22,8 +22,8 @@ from typing import Any
 import distributed
 import numpy as np
 
+from classifier.compiled import kernel_status
 from classifier.model.calibration import PiecewiseLinear
-from classifier.model.compiled import kernel_status
 from classifier.model.model import Model
 from classifier.resources import resource
 from classifier.serving.archive import tag_archive

@@ -21,15 +21,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from classifier.article import Article
+from classifier.compiled import SWITCH, kernel_status
 from classifier.corpus.fetch import load_corpus
 from classifier.corpus.read import read_articles
 from classifier.corpus.read_options import UNLABELLED
 from classifier.corpus.write import write_articles_jsonl, write_jsonl
-from classifier.model.compiled import SWITCH, kernel_status
 from classifier.model.model import Model
 from classifier.model.store import load_model
 from classifier.resources import resource
-from classifier.text import STEPS, article_text
+from classifier.text import article_text, scanner
+from classifier.text_steps import STEPS
 
 Item = TypeVar("Item")
 BATCH = 40
@@ -145,6 +146,7 @@ def main() -> None:
     columns = {}
     for switch in ("on", "off"):
         os.environ[SWITCH] = switch
+        scanner.cache_clear()
         columns[kernel_status()] = dict(stages(load_model(args.model), articles, args.runs))
     n_words = statistics.mean(len(article.text.split()) for article in articles)
     print(f"{len(articles)} articles of {n_words:.0f} words; µs an article")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.environment import ROOT, peers_python
 from bench.speed_runs import Call, Command
-from classifier.model.compiled import SWITCH
+from classifier.compiled import SWITCH
 from classifier.resources import resource
 
 __all__ = ["KERNEL", "NUMPY", "SHIPPED", "TOOLS", "Tool", "interpreter"]

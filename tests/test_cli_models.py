@@ -6,7 +6,7 @@ from importlib.metadata import version
 import numpy as np
 import pytest
 
-from classifier.model.compiled import kernel_status
+from classifier.compiled import kernel_status
 from classifier.model.store import load_model, save_model
 from tests.command_line import run, run_process, save_tiny, unhashed
 from tests.models import tiny_model

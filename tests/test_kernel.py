@@ -13,10 +13,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
+from classifier.compiled import compiled, kernel_status
 from classifier.errors import ModelError
 from classifier.model import table
 from classifier.model.calibration import PiecewiseLinear
-from classifier.model.compiled import compiled, kernel_status
 from classifier.model.kernel import kernel_of
 from classifier.model.model import Model
 from classifier.model.store import load_model, save_model
@@ -252,7 +252,7 @@ def test_a_missing_kernel_is_told(monkeypatch):
     monkeypatch.setenv("CLASSIFIER_KERNEL", "OFF")
     switched_off = kernel_status()
     monkeypatch.delenv("CLASSIFIER_KERNEL")
-    monkeypatch.setattr("classifier.model.compiled._built", lambda: None)
+    monkeypatch.setattr("classifier.compiled._built", lambda _name: None)
 
     assert kernel_status() == "none (NumPy)"
     assert switched_off in ("off, by CLASSIFIER_KERNEL (NumPy)", "none (NumPy)")

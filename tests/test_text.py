@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import classifier.text as rules
+import classifier.text_steps as rules
 from classifier.article import Article
-from classifier.text import STEPS, TEXT_RULES_VERSION, article_text
+from classifier.text import TEXT_RULES_VERSION, article_text
+from classifier.text_steps import STEPS
 
 CASES = Path(__file__).parent / "cases"
 MILLION = 1_000_000

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from classifier.article import Article
-from classifier.text import composed, printable, spaced_once, with_mojibake_repaired
+from classifier.text_steps import composed, printable, spaced_once, with_mojibake_repaired
 
 __all__ = ["LineWatch", "RepeatedLine"]
 

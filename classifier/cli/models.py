@@ -30,7 +30,7 @@ def info(
 ) -> None:
     """Check a model and tell what it is: labels, figures, cuts, what it was trained on."""
     from classifier.cli.predict import chosen_model
-    from classifier.model.compiled import kernel_status
+    from classifier.compiled import kernel_status
     from classifier.model.description import described, quality_table
 
     model = chosen_model(folder)

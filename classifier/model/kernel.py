@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.model.compiled import compiled
+from classifier.compiled import compiled
 from classifier.model.reading import Reading, on_grid, sublinear
 from classifier.model.vocabulary import Vocabulary
 

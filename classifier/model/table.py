@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.model.compiled import compiled
+from classifier.compiled import compiled
 
 __all__ = ["Buffer", "Table", "fault_of", "n_slots", "table_of", "term_hash"]
 

@@ -10,7 +10,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.model.compiled import compiled
+from classifier.compiled import compiled
 from classifier.model.table import Buffer, Table, table_of
 
 __all__ = ["Vocabulary"]

@@ -6,14 +6,13 @@ import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from types import ModuleType
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from classifier.model.compiled import compiled
+from classifier.compiled import SOLVER, compiled
 
 __all__ = ["MOST_EPOCHS", "TOLERANCE", "fit_compiled", "solver"]
 
@@ -26,16 +25,7 @@ Vector = NDArray[np.float64]
 
 def solver() -> ModuleType | None:
     """Return the compiled solver, nothing where the kernel is missing or switched off."""
-    return None if compiled() is None else _built()
-
-
-@cache
-def _built() -> ModuleType | None:
-    try:
-        from classifier.training import _solver
-    except ImportError:
-        return None
-    return _solver
+    return None if compiled() is None else compiled(SOLVER)
 
 
 @dataclass(frozen=True)

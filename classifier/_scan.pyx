@@ -1,0 +1,539 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+# cython: initializedcheck=False, cdivision=True
+"""What the steps of `classifier.text_steps` would change in a text, found in one pass over it.
+
+Nearly all of nearly every text needs no repair, and few texts have a credit or end in promotion.
+The patterns decide; this tells where they need not be asked.
+"""
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memset
+
+__all__ = ["Scanner"]
+
+
+cdef extern from "Python.h":
+    int PyUnicode_KIND(object text)
+    void* PyUnicode_DATA(object text)
+    Py_ssize_t PyUnicode_GetLength(object text) except -1
+    object PyUnicode_FromKindAndData(int kind, const void* data, Py_ssize_t size)
+
+
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #include <string.h>
+    /* Sixteen characters at once, by vectors where the compiler has them. They are plain where all
+       are printable ASCII, line ends or general punctuation, and of two neighbours one at most is
+       a space or a line end. A credit needs a space after the last letter of a verb and before
+       a capital, t or d, or one before the r of "reports". */
+    #define NOT_PLAIN_IN(UNIT, b, c, a)                                                          \\
+        (((c < 0x20) & (c != 0x0A)) | ((c > 0x7E) & (WRAPPED(UNIT, c - (UNIT)0x2010) > 0x17))    \\
+            | ((c <= 0x20) & ((a <= 0x20) | (b <= 0x20))))
+    #define CREDIT_IN(UNIT, b, c, a)                                                             \\
+        ((c == 0x20) & ((a == 'r')                                                               \\
+            | (((b == 'd') | (b == 's') | (b == 'h') | (b == 'y'))                               \\
+                & ((WRAPPED(UNIT, a - (UNIT)'A') < 26) | (a == 't') | (a == 'd')))))
+    #if defined(__GNUC__) && !defined(NO_VECTORS)
+    #define WRAPPED(UNIT, difference) (difference)
+    #define EXAMINE(NAME, UNIT, SIGNED)                                                          \\
+        typedef UNIT NAME##_units __attribute__((vector_size(16), aligned(1), may_alias));       \\
+        typedef SIGNED NAME##_truths __attribute__((vector_size(16)));                           \\
+        static inline int NAME(const UNIT* text) {                                               \\
+            NAME##_truths odd = {0}, credit = {0};                                               \\
+            uint64_t any_odd[2], any_credit[2];                                                  \\
+            for (unsigned k = 0; k < 16; k += 16 / sizeof(UNIT)) {                               \\
+                NAME##_units b = *(const NAME##_units*)(text + k - 1);                           \\
+                NAME##_units c = *(const NAME##_units*)(text + k);                               \\
+                NAME##_units a = *(const NAME##_units*)(text + k + 1);                           \\
+                odd |= NOT_PLAIN_IN(UNIT, b, c, a);                                              \\
+                credit |= CREDIT_IN(UNIT, b, c, a);                                              \\
+            }                                                                                    \\
+            memcpy(any_odd, &odd, 16);                                                           \\
+            memcpy(any_credit, &credit, 16);                                                     \\
+            return (any_odd[0] | any_odd[1] ? 1 : 0) | (any_credit[0] | any_credit[1] ? 2 : 0);  \\
+        }
+    #else
+    #define WRAPPED(UNIT, difference) ((UNIT)(difference))
+    #define EXAMINE(NAME, UNIT, SIGNED)                                                          \\
+        static inline int NAME(const UNIT* text) {                                               \\
+            int odd = 0, credit = 0;                                                             \\
+            for (int k = 0; k < 16; k++) {                                                       \\
+                UNIT b = text[k - 1], c = text[k], a = text[k + 1];                              \\
+                odd |= NOT_PLAIN_IN(UNIT, b, c, a);                                              \\
+                credit |= CREDIT_IN(UNIT, b, c, a);                                              \\
+            }                                                                                    \\
+            return odd | credit << 1;                                                            \\
+        }
+    #endif
+    EXAMINE(examine_1, uint8_t, int8_t)
+    EXAMINE(examine_2, uint16_t, int16_t)
+    EXAMINE(examine_4, uint32_t, int32_t)
+    """
+    int examine_1(const uint8_t* text) noexcept nogil
+    int examine_2(const uint16_t* text) noexcept nogil
+    int examine_4(const uint32_t* text) noexcept nogil
+
+
+ctypedef fused Unit:
+    uint8_t
+    uint16_t
+    uint32_t
+
+cdef enum:
+    BLOCK = 16
+    NOT_PLAIN = 1
+    MAY_CREDIT = 2
+    WORD = 0  # what stands for itself
+    SPACE = 1  # the one space that is left of any run of spaces and controls
+    BLANK = 2  # other spaces, and controls, which become it
+    LINE = 3
+    RETURN = 4
+    LEAD = 5  # the first byte of a character in UTF-8, read as Windows-1252 or Latin-1
+    UNSOUND = 6
+    FIRST_KNOWN = 0x300
+    MOST_VERBS = 31
+    LONGEST = 32
+    LAST_SENTENCE = 300  # characters in which promotion is looked for, at most
+
+cdef const uint8_t* THE = b"the "
+cdef const uint8_t* THE_CAPITAL = b"The "
+cdef const uint8_t* REPORTS = b" reports"
+cdef const uint8_t* REPORTED = b" reported"
+cdef const uint8_t* CITING = b" citing "
+cdef const uint8_t* CONTRIBUTED = b" contributed "
+
+cdef uint8_t KINDS[FIRST_KNOWN]
+
+
+cdef void _fill_kinds() noexcept:
+    cdef int c
+    for c in range(FIRST_KNOWN):
+        KINDS[c] = WORD
+    for c in range(0x20):
+        KINDS[c] = BLANK
+    for c in range(0x80, 0xA0):
+        KINDS[c] = UNSOUND
+    for c in range(0xC2, 0xF5):
+        KINDS[c] = LEAD
+    KINDS[0x20] = SPACE
+    KINDS[0x7F] = KINDS[0xA0] = BLANK
+    KINDS[0x0A] = LINE
+    KINDS[0x0D] = RETURN
+    KINDS[0xAD] = UNSOUND
+
+
+_fill_kinds()
+
+
+cdef inline int kind_of(uint32_t c) noexcept nogil:
+    if c < FIRST_KNOWN:
+        return KINDS[c]
+    # printable, and in normal form C next to anything
+    if 0x2010 <= c <= 0x2027 or 0x2030 <= c <= 0x205E or 0x20A0 <= c <= 0x20C0 or c == 0x2122:
+        return WORD
+    return BLANK if c == 0x202F else UNSOUND
+
+
+cdef inline bint continues(uint32_t c) noexcept nogil:
+    """Return whether a LEAD before `c` may be mojibake: no letter but those of Windows-1252."""
+    if c < 0x80:
+        return False
+    return c < 0xC0 or 0x152 <= c <= 0x192 or c >= 0x2C6
+
+
+cdef struct Word:
+    uint8_t letters[LONGEST]
+    int size
+
+
+cdef struct Rules:
+    Word* verbs
+    Word* agencies
+    Word* openings
+    int n_verbs
+    int n_agencies
+    int n_openings
+    uint8_t ends_verb[128]  # whether a verb ends in this letter
+    uint8_t opens_agency[128]
+    uint8_t opens_promotion[128]
+
+
+cdef inline bint is_at(
+    const Unit* text, Py_ssize_t i, Py_ssize_t n, const uint8_t* letters, int size
+) noexcept nogil:
+    """Return whether these letters stand at i, which may lie outside of the n characters."""
+    cdef int k
+    if i < 0 or i + size > n:
+        return False
+    for k in range(size):
+        if text[i + k] != letters[k]:
+            return False
+    return True
+
+
+cdef inline bint folded_at(
+    const Unit* text, Py_ssize_t i, Py_ssize_t n, const uint8_t* letters, int size
+) noexcept nogil:
+    """Return whether these small letters stand at i, in any case."""
+    cdef int k
+    cdef uint32_t c
+    if i + size > n:
+        return False
+    for k in range(size):
+        c = text[i + k]
+        if 0x41 <= c <= 0x5A:
+            c |= 0x20
+        if c != letters[k]:
+            return False
+    return True
+
+
+cdef bint names_agency(
+    const Rules* rules, const Unit* text, Py_ssize_t i, Py_ssize_t n
+) noexcept nogil:
+    """Return whether the name of an agency may begin at i."""
+    cdef int k
+    if is_at(text, i, n, THE, 4) or is_at(text, i, n, THE_CAPITAL, 4):
+        i += 4
+    if i >= n or text[i] >= 128 or not rules.opens_agency[text[i]]:
+        return False
+    for k in range(rules.n_agencies):
+        if is_at(text, i, n, rules.agencies[k].letters, rules.agencies[k].size):
+            return True
+    return False
+
+
+cdef bint reported_at(const Unit* text, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    """Return whether " reports" or " reported" stands at i as it does after a credit."""
+    if is_at(text, i, n, REPORTS, 8):
+        i += 8
+    elif is_at(text, i, n, REPORTED, 9):
+        i += 9
+    else:
+        return False
+    return i < n and (text[i] == c"." or text[i] == c"," or is_at(text, i, n, CITING, 8))
+
+
+cdef uint32_t credits_at(
+    const Rules* rules, const Unit* text, Py_ssize_t i, Py_ssize_t n
+) noexcept nogil:
+    """Return the bits of the verbs that end before the space at i and may name an agency."""
+    cdef uint32_t found = 0
+    cdef int k, size
+    if i == 0 or i + 1 == n or text[i - 1] >= 128 or text[i + 1] >= 128:
+        return 0
+    if text[i + 1] == c"r" and reported_at(text, i, n):
+        found |= <uint32_t>1 << rules.n_verbs
+    if not rules.ends_verb[text[i - 1]]:
+        return found
+    if (text[i + 1] | 0x20) != c"t" and not rules.opens_agency[text[i + 1]]:
+        return found
+    for k in range(rules.n_verbs):
+        size = rules.verbs[k].size
+        if is_at(text, i - size, n, rules.verbs[k].letters, size) and names_agency(
+            rules, text, i + 1, n
+        ):
+            found |= <uint32_t>1 << k
+    return found
+
+
+cdef inline int block_of(const Unit* text) noexcept nogil:
+    """Return NOT_PLAIN and MAY_CREDIT for 16 characters, of which neighbours are read as well."""
+    if Unit is uint8_t:
+        return examine_1(text)
+    elif Unit is uint16_t:
+        return examine_2(text)
+    else:
+        return examine_4(text)
+
+
+cdef inline int need_at(const Unit* text, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    """Return UNSOUND, SPACE for a character that is not spaced once, WORD for all others."""
+    cdef int kind = kind_of(text[i])
+    if kind == WORD:
+        return WORD
+    if kind == LEAD:
+        return UNSOUND if i + 1 < n and continues(text[i + 1]) else WORD
+    if kind == SPACE:
+        if i == 0 or i + 1 == n or text[i - 1] == c" " or text[i - 1] == c"\n":
+            return SPACE
+        return WORD
+    if kind == LINE:
+        if i == 0 or i + 1 == n or text[i - 1] == c" ":
+            return SPACE
+        return SPACE if text[i - 1] == c"\n" and i > 1 and text[i - 2] == c"\n" else WORD
+    return UNSOUND if kind == UNSOUND else SPACE
+
+
+cdef int examined(
+    const Rules* rules, const Unit* text, Py_ssize_t n, uint32_t* credits
+) noexcept nogil:
+    """Return UNSOUND, SPACE when runs of space have to be made shorter, WORD else."""
+    cdef Py_ssize_t i = 0
+    cdef Py_ssize_t end, k
+    cdef int need, block
+    cdef int found = WORD
+    credits[0] = 0
+    while i < n:
+        block = NOT_PLAIN | MAY_CREDIT
+        end = min(i + BLOCK, n)
+        if i and i + BLOCK < n:
+            block = block_of(text + i)
+        if block & NOT_PLAIN:
+            for k in range(i, end):
+                need = need_at(text, k, n)
+                if need == UNSOUND:
+                    return UNSOUND
+                if need == SPACE:
+                    found = SPACE
+        if block & MAY_CREDIT:
+            for k in range(i, end):
+                if text[k] == c" ":
+                    credits[0] |= credits_at(rules, text, k, n)
+        i = end
+    return found
+
+
+cdef Py_ssize_t respaced(const Unit* text, Py_ssize_t n, Unit* out) noexcept nogil:
+    """Write `text` with its runs of space made short; return its length."""
+    cdef Py_ssize_t i = 0
+    cdef Py_ssize_t size = 0
+    cdef int lines = 0
+    cdef int kind
+    cdef bint spaced = False
+    while i < n:
+        kind = kind_of(text[i])
+        if kind == LINE or kind == RETURN:
+            # of a return and a line end, the line end counts
+            if kind == LINE or i + 1 == n or text[i + 1] != c"\n":
+                lines += 1
+            i += 1
+            continue
+        if kind == SPACE or kind == BLANK:
+            spaced = True
+            i += 1
+            continue
+        if size and lines:
+            out[size] = c"\n"
+            if lines > 1:
+                out[size + 1] = c"\n"
+            size += min(lines, 2)
+        elif size and spaced:
+            out[size] = c" "
+            size += 1
+        out[size] = text[i]
+        size += 1
+        i += 1
+        while i + BLOCK < n and not block_of(text + i) & NOT_PLAIN:
+            memcpy(out + size, text + i, BLOCK * sizeof(Unit))
+            size += BLOCK
+            i += BLOCK
+        # the last of them may belong to a run
+        lines = 1 if out[size - 1] == c"\n" else 0
+        spaced = out[size - 1] == c" "
+        if lines or spaced:
+            size -= 1
+    return size
+
+
+cdef object respaced_str(const Unit* text, Py_ssize_t n):
+    cdef Py_ssize_t size
+    cdef Unit* out = <Unit*>malloc(n * sizeof(Unit))
+    if out == NULL:
+        raise MemoryError
+    try:
+        with nogil:
+            size = respaced(text, n, out)
+        return PyUnicode_FromKindAndData(sizeof(Unit), out, size)
+    finally:
+        free(out)
+
+
+cdef inline bint ends_sentence(uint32_t c) noexcept nogil:
+    return c == c"." or c == c"!" or c == c"?" or c == 0x2026
+
+
+cdef inline bint closes(uint32_t c) noexcept nogil:
+    return (
+        c == c'"' or c == c"'" or c == c")" or c == c"]" or c == 0x201D or c == 0x2019
+    )
+
+
+cdef bint may_end_in_promotion(const Rules* rules, const Unit* text, Py_ssize_t n) noexcept nogil:
+    """Return False when what follows the last break of a spaced text is no promotion."""
+    cdef Py_ssize_t i = n
+    cdef Py_ssize_t at
+    cdef int k
+    cdef uint32_t c
+    while i > 0 and n - i <= LAST_SENTENCE:
+        c = text[i - 1]
+        if c == c"\n":
+            break
+        if c == c" " and i >= 2:
+            at = i - 2
+            k = 0
+            while at > 0 and k < 2 and closes(text[at]):
+                at -= 1
+                k += 1
+            if ends_sentence(text[at]):
+                # after a title or an initial, the break is further back: let the pattern see
+                if text[at] == c"." and at > 0 and is_abbreviated(text, at):
+                    return True
+                break
+        i -= 1
+    else:
+        return False  # no break, or none so near
+    return opens_promotion(rules, text, i, n) or has_contributed(text, i, n)
+
+
+cdef inline bint is_abbreviated(const Unit* text, Py_ssize_t dot) noexcept nogil:
+    """Return whether a capital, or one and a small letter of a title, stand before a dot."""
+    cdef uint32_t c = text[dot - 1]
+    if 0x41 <= c <= 0x5A:
+        return True
+    if c == c"r" or c == c"s" or c == c"t":
+        return dot > 1 and 0x41 <= text[dot - 2] <= 0x5A
+    return False
+
+
+cdef bint opens_promotion(
+    const Rules* rules, const Unit* text, Py_ssize_t i, Py_ssize_t n
+) noexcept nogil:
+    cdef int k
+    cdef uint32_t c
+    cdef int marks = 0
+    while i < n and marks < 4:
+        c = text[i]
+        if not (
+            c == c"-" or c == 0x2013 or c == 0x2014 or c == c"*" or c == 0x2022 or c == c"|"
+            or c == c">" or c == c" "
+        ):
+            break
+        i += 1
+        marks += 1
+    if i == n:
+        return False
+    if text[i] >= 128:
+        # but for opening quotation marks, which open none
+        return text[i] != 0x201C and text[i] != 0x2018
+    if not rules.opens_promotion[text[i]]:
+        return False
+    for k in range(rules.n_openings):
+        if folded_at(text, i, n, rules.openings[k].letters, rules.openings[k].size):
+            return True
+    return False
+
+
+cdef bint has_contributed(const Unit* text, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t k
+    for k in range(i, n):
+        if text[k] == c" " and is_at(text, k, n, CONTRIBUTED, 13):
+            return True
+    return False
+
+
+cdef class Scanner:
+    """Tells which steps a text needs.
+
+    Parameters
+    ----------
+    verbs : tuple of str
+        After which the name of an agency is a credit; at most 31.
+    agencies : tuple of str
+        How the names of agencies begin.
+    openings : tuple of str
+        How promotion begins, in small letters.
+
+    Raises
+    ------
+    ValueError
+        When a word is empty, too long or not ASCII.
+    """
+
+    cdef Word words[256]
+    cdef Rules rules
+
+    def __init__(self, tuple verbs not None, tuple agencies not None, tuple openings not None):
+        if len(verbs) > MOST_VERBS or len(verbs) + len(agencies) + len(openings) > 256:
+            raise ValueError("too many words")
+        memset(&self.rules, 0, sizeof(Rules))
+        cdef int i = 0
+        for word in verbs + agencies + openings:
+            letters = word.encode("ascii")
+            if not 0 < len(letters) <= LONGEST:
+                raise ValueError(f"a word must have 1 to {LONGEST} letters: {word!r}")
+            if i < len(verbs) and letters[-1:] not in (b"d", b"s", b"h", b"y"):
+                raise ValueError(f"a verb must end in d, s, h or y: {word!r}")
+            for k, letter in enumerate(letters):
+                self.words[i].letters[k] = letter
+            self.words[i].size = len(letters)
+            if i < len(verbs):
+                self.rules.ends_verb[letters[-1]] = 1
+            elif i < len(verbs) + len(agencies):
+                self.rules.opens_agency[letters[0]] = 1
+            else:
+                self.rules.opens_promotion[letters[0]] = 1
+                self.rules.opens_promotion[ord(word[0].upper())] = 1
+            i += 1
+        self.rules.n_verbs = len(verbs)
+        self.rules.n_agencies = len(agencies)
+        self.rules.n_openings = len(openings)
+        self.rules.verbs = &self.words[0]
+        self.rules.agencies = &self.words[self.rules.n_verbs]
+        self.rules.openings = &self.words[self.rules.n_verbs + self.rules.n_agencies]
+
+    def spaced(self, str text not None):
+        """Return `text` spaced once, with which credits may be in it, if it needs no other repair.
+
+        Returns
+        -------
+        tuple of (str, int) or None
+            The text, and a bit for each verb, the next one for a credit before "reports".
+            None for a text that needs more than that.
+        """
+        cdef uint32_t credits = 0
+        cdef Py_ssize_t n = PyUnicode_GetLength(text)
+        cdef int found = self._examined(text, n, &credits)
+        if found == UNSOUND:
+            return None
+        if found == SPACE:
+            text = self._respaced(text, n)
+            self._examined(text, PyUnicode_GetLength(text), &credits)
+        return text, credits
+
+    cdef int _examined(self, str text, Py_ssize_t n, uint32_t* credits) noexcept:
+        cdef int kind = PyUnicode_KIND(text)
+        cdef void* data = PyUnicode_DATA(text)
+        if kind == 1:
+            return examined[uint8_t](&self.rules, <const uint8_t*>data, n, credits)
+        if kind == 2:
+            return examined[uint16_t](&self.rules, <const uint16_t*>data, n, credits)
+        return examined[uint32_t](&self.rules, <const uint32_t*>data, n, credits)
+
+    cdef str _respaced(self, str text, Py_ssize_t n):
+        cdef int kind = PyUnicode_KIND(text)
+        cdef void* data = PyUnicode_DATA(text)
+        if kind == 1:
+            return respaced_str[uint8_t](<const uint8_t*>data, n)
+        if kind == 2:
+            return respaced_str[uint16_t](<const uint16_t*>data, n)
+        return respaced_str[uint32_t](<const uint32_t*>data, n)
+
+    def may_end_in_promotion(self, str text not None):
+        """Return False when no pattern of promotion fits what follows the last break.
+
+        Parameters
+        ----------
+        text : str
+            Spaced once.
+        """
+        cdef Py_ssize_t n = PyUnicode_GetLength(text)
+        cdef int kind = PyUnicode_KIND(text)
+        cdef void* data = PyUnicode_DATA(text)
+        if kind == 1:
+            return may_end_in_promotion[uint8_t](&self.rules, <const uint8_t*>data, n)
+        if kind == 2:
+            return may_end_in_promotion[uint16_t](&self.rules, <const uint16_t*>data, n)
+        return may_end_in_promotion[uint32_t](&self.rules, <const uint32_t*>data, n)

@@ -1,0 +1,123 @@
+"""The compiled look ahead: what it passes over, the steps would not have changed."""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import classifier.text_steps as rules
+from classifier.article import Article
+from classifier.compiled import SCAN, SWITCH, compiled
+from classifier.text import article_text, article_text_by_steps, scanner
+from tests.test_text import pieces
+
+pytestmark = pytest.mark.skipif(compiled(SCAN) is None, reason="the scanner was not compiled")
+
+# Spaces, line ends and widths of storage meet, in runs that straddle sixteen characters.
+SPACES = (
+    *("a", "bc ", " ", "\n", "\r", "\t", "\u00a0", "\u202f", "é", "“", "—", "\U0001f525"),
+    "x" * 15,
+)
+spaced = st.lists(st.sampled_from(SPACES), max_size=60).map("".join)
+characters = st.text(st.characters(), max_size=200)
+promotions = st.sampled_from(rules._PROMOTIONS).flatmap(st.from_regex)
+# The words a credit is made of, whole and in part, next to what may follow.
+CREDITS = (
+    *rules.credit_verbs(),
+    *("report", "reports.", "reported citing ", "the", "The", "by", "with", ", ", ".", "\n", " "),
+    *("Reuters", "dpa", "Trend", "AP", "Interfax-Ukraine", "Agence France-Presse", "Trendy"),
+)
+credits = st.lists(st.sampled_from(CREDITS), max_size=30)
+
+
+@settings(deadline=None)  # a loaded machine is no failure
+@given(st.one_of(characters, spaced, pieces))
+def test_a_text_is_what_the_steps_make_of_it(text: str) -> None:
+    """Whole Unicode, every kind of space, and pieces that the steps care about."""
+    assert article_text(text) == article_text_by_steps(text)
+
+
+@settings(deadline=None)
+@given(st.one_of(spaced, pieces), st.one_of(spaced, pieces))
+def test_so_is_an_article_with_a_title(title: str, body: str) -> None:
+    """Titles go through the same look ahead."""
+    article = Article(f"{title}\n{body}", title=title)
+    assert article_text(article) == article_text_by_steps(article)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.text(st.sampled_from("Aa.é “"), max_size=30), promotions)
+def test_no_promotion_is_passed_over(before: str, promotion: str) -> None:
+    """Whatever a pattern can match ends an article here as it does there."""
+    for text in (f"The dam is full. {promotion}", f"{before}\n{promotion}"):
+        assert article_text(text) == article_text_by_steps(text)
+
+
+@settings(deadline=None, max_examples=300)
+@given(credits.map(" ".join))
+def test_no_credit_is_passed_over(text: str) -> None:
+    """Credits of every verb, of several agencies and of names that only begin like one."""
+    assert article_text(text) == article_text_by_steps(text)
+
+
+@pytest.mark.parametrize("verb", rules.credit_verbs())
+def test_every_verb_is_looked_for(verb: str) -> None:
+    """A credit after each of them is found, deep in a text too."""
+    text = "The dam is full and the river is high. " * 3 + f"They {verb} Reuters. So it is."
+
+    assert article_text(text) == "The dam is full and the river is high. " * 3 + (
+        f"They {verb}. So it is."
+    )
+
+
+def test_most_texts_are_passed_by_without_a_copy() -> None:
+    """A text with nothing to mend comes back as the object it was."""
+    scan = scanner()
+    text = "The dam is “full”, and the river — they say — is high.\n\nSo it is."
+
+    spaced = scan.spaced(text)
+
+    assert spaced is not None
+    assert spaced[0] is text
+    assert spaced[1] == 0
+
+
+def test_a_text_gets_the_storage_that_its_characters_need() -> None:
+    """Without its one wide space a text is stored like any other of its words."""
+    assert article_text("The\u202fdam.") == "The dam."
+    assert article_text("The\u00a0dam.").isascii()
+
+
+@pytest.mark.parametrize("letters", ["told", "", "x" * 33, "tolé"])
+def test_words_it_cannot_look_for_are_refused(letters: str) -> None:
+    """Empty, long and foreign words, and verbs whose last letter it does not stop at."""
+    module = compiled(SCAN)
+    assert module is not None
+    words = {"told": ("to",), "": ("",)}.get(letters, (letters,))
+
+    with pytest.raises(ValueError, match=r"word|verb|ascii"):
+        module.Scanner(words, (), ())
+
+
+def test_only_strings_are_looked_at() -> None:
+    """Bytes are no text."""
+    scan = scanner()
+    with pytest.raises(TypeError):
+        scan.spaced(b"The dam.")
+
+
+@pytest.fixture
+def steps_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Switch the compiled look ahead off for one test."""
+    monkeypatch.setenv(SWITCH, "off")
+    scanner.cache_clear()
+    yield
+    scanner.cache_clear()
+
+
+@pytest.mark.usefixtures("steps_alone")
+def test_it_can_be_switched_off() -> None:
+    """Every step is taken in turn then, with the same result."""
+    assert scanner() is None
+    assert article_text("PARIS, May 2. The dam is full. Read more: Dams") == "The dam is full."
