@@ -24,19 +24,25 @@ cdef extern from *:
     """
     #include <stdint.h>
     #include <string.h>
-    /* Sixteen characters at once, by vectors where the compiler has them. They are plain where all
-       are printable ASCII, line ends or general punctuation, and of two neighbours one at most is
-       a space or a line end. A credit needs a space after the last letter of a verb and before
-       a capital, t or d, or one before the r of "reports". */
-    #define NOT_PLAIN_IN(UNIT, b, c, a)                                                          \\
+    /* Sixteen characters at once, by vectors where the compiler has them; c is the text, y and z
+       come before it, a, b and d after. They are plain where all are printable ASCII, line ends or
+       general punctuation, and of two neighbours one at most is a space or a line end. A credit
+       needs a space after the last two letters of a verb and before a capital, "th" or "dp", or
+       one before the "rep" of "reports". */
+    #define NOT_PLAIN_IN(UNIT, z, c, a)                                                          \\
         (((c < 0x20) & (c != 0x0A)) | ((c > 0x7E) & (WRAPPED(UNIT, c - (UNIT)0x2010) > 0x17))    \\
-            | ((c <= 0x20) & ((a <= 0x20) | (b <= 0x20))))
-    #define CREDIT_IN(UNIT, b, c, a)                                                             \\
-        ((c == 0x20) & ((a == 'r')                                                               \\
-            | (((b == 'd') | (b == 's') | (b == 'h') | (b == 'y'))                               \\
-                & ((WRAPPED(UNIT, a - (UNIT)'A') < 26) | (a == 't') | (a == 'd')))))
+            | ((c <= 0x20) & ((a <= 0x20) | (z <= 0x20))))
+    #define ENDS_VERB(y, z)                                                                      \\
+        (((z == 'd') & ((y == 'l') | (y == 'e'))) | ((z == 's') & ((y == 'l') | (y == 't')))     \\
+            | ((z == 'h') & (y == 't')) | ((z == 'y') & (y == 'b')))
+    #define OPENS_NAME(UNIT, a, b)                                                               \\
+        ((WRAPPED(UNIT, a - (UNIT)'A') < 26) | ((a == 't') & (b == 'h')) | ((a == 'd') & (b == 'p')))
+    #define CREDIT_IN(UNIT, y, z, c, a, b, d)                                                    \\
+        ((c == 0x20) & (((a == 'r') & (b == 'e') & (d == 'p'))                                   \\
+            | (ENDS_VERB(y, z) & OPENS_NAME(UNIT, a, b))))
     #if defined(__GNUC__) && !defined(NO_VECTORS)
     #define WRAPPED(UNIT, difference) (difference)
+    #define AT(NAME, place) *(const NAME##_units*)(text + k + place)
     #define EXAMINE(NAME, UNIT, SIGNED)                                                          \\
         typedef UNIT NAME##_units __attribute__((vector_size(16), aligned(1), may_alias));       \\
         typedef SIGNED NAME##_truths __attribute__((vector_size(16)));                           \\
@@ -44,11 +50,10 @@ cdef extern from *:
             NAME##_truths odd = {0}, credit = {0};                                               \\
             uint64_t any_odd[2], any_credit[2];                                                  \\
             for (unsigned k = 0; k < 16; k += 16 / sizeof(UNIT)) {                               \\
-                NAME##_units b = *(const NAME##_units*)(text + k - 1);                           \\
-                NAME##_units c = *(const NAME##_units*)(text + k);                               \\
-                NAME##_units a = *(const NAME##_units*)(text + k + 1);                           \\
-                odd |= NOT_PLAIN_IN(UNIT, b, c, a);                                              \\
-                credit |= CREDIT_IN(UNIT, b, c, a);                                              \\
+                NAME##_units y = AT(NAME, -2), z = AT(NAME, -1), c = AT(NAME, 0);                \\
+                NAME##_units a = AT(NAME, 1), b = AT(NAME, 2), d = AT(NAME, 3);                  \\
+                odd |= NOT_PLAIN_IN(UNIT, z, c, a);                                              \\
+                credit |= CREDIT_IN(UNIT, y, z, c, a, b, d);                                     \\
             }                                                                                    \\
             memcpy(any_odd, &odd, 16);                                                           \\
             memcpy(any_credit, &credit, 16);                                                     \\
@@ -60,9 +65,10 @@ cdef extern from *:
         static inline int NAME(const UNIT* text) {                                               \\
             int odd = 0, credit = 0;                                                             \\
             for (int k = 0; k < 16; k++) {                                                       \\
-                UNIT b = text[k - 1], c = text[k], a = text[k + 1];                              \\
-                odd |= NOT_PLAIN_IN(UNIT, b, c, a);                                              \\
-                credit |= CREDIT_IN(UNIT, b, c, a);                                              \\
+                UNIT y = text[k - 2], z = text[k - 1], c = text[k];                              \\
+                UNIT a = text[k + 1], b = text[k + 2], d = text[k + 3];                          \\
+                odd |= NOT_PLAIN_IN(UNIT, z, c, a);                                              \\
+                credit |= CREDIT_IN(UNIT, y, z, c, a, b, d);                                     \\
             }                                                                                    \\
             return odd | credit << 1;                                                            \\
         }
@@ -96,6 +102,10 @@ cdef enum:
     MOST_VERBS = 31
     LONGEST = 32
     LAST_SENTENCE = 300  # characters in which promotion is looked for, at most
+
+# What ENDS_VERB and OPENS_NAME stop at.
+VERB_ENDINGS = (b"ld", b"ed", b"ls", b"ts", b"th", b"by")
+NAME_OPENINGS = ("dp", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 cdef const uint8_t* THE = b"the "
 cdef const uint8_t* THE_CAPITAL = b"The "
@@ -240,7 +250,7 @@ cdef uint32_t credits_at(
 
 
 cdef inline int block_of(const Unit* text) noexcept nogil:
-    """Return NOT_PLAIN and MAY_CREDIT for 16 characters, of which neighbours are read as well."""
+    """Return NOT_PLAIN and MAY_CREDIT for 16 characters; 2 before and 3 behind are read too."""
     if Unit is uint8_t:
         return examine_1(text)
     elif Unit is uint16_t:
@@ -279,7 +289,7 @@ cdef int examined(
     while i < n:
         block = NOT_PLAIN | MAY_CREDIT
         end = min(i + BLOCK, n)
-        if i and i + BLOCK < n:
+        if i > 1 and i + BLOCK + 2 < n:
             block = block_of(text + i)
         if block & NOT_PLAIN:
             for k in range(i, end):
@@ -326,7 +336,7 @@ cdef Py_ssize_t respaced(const Unit* text, Py_ssize_t n, Unit* out) noexcept nog
         out[size] = text[i]
         size += 1
         i += 1
-        while i + BLOCK < n and not block_of(text + i) & NOT_PLAIN:
+        while i > 1 and i + BLOCK + 2 < n and not block_of(text + i) & NOT_PLAIN:
             memcpy(out + size, text + i, BLOCK * sizeof(Unit))
             size += BLOCK
             i += BLOCK
@@ -449,7 +459,7 @@ cdef class Scanner:
     Raises
     ------
     ValueError
-        When a word is empty, too long or not ASCII.
+        When a word is empty, too long, not ASCII, or none that is stopped at.
     """
 
     cdef Word words[256]
@@ -464,8 +474,10 @@ cdef class Scanner:
             letters = word.encode("ascii")
             if not 0 < len(letters) <= LONGEST:
                 raise ValueError(f"a word must have 1 to {LONGEST} letters: {word!r}")
-            if i < len(verbs) and letters[-1:] not in (b"d", b"s", b"h", b"y"):
-                raise ValueError(f"a verb must end in d, s, h or y: {word!r}")
+            if i < len(verbs) and letters[-2:] not in VERB_ENDINGS:
+                raise ValueError(f"no verb that is stopped at: {word!r}")
+            if len(verbs) <= i < len(verbs) + len(agencies) and not word.startswith(NAME_OPENINGS):
+                raise ValueError(f"no name that is stopped at: {word!r}")
             for k, letter in enumerate(letters):
                 self.words[i].letters[k] = letter
             self.words[i].size = len(letters)

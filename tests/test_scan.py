@@ -89,15 +89,24 @@ def test_a_text_gets_the_storage_that_its_characters_need() -> None:
     assert article_text("The\u00a0dam.").isascii()
 
 
-@pytest.mark.parametrize("letters", ["told", "", "x" * 33, "tolé"])
-def test_words_it_cannot_look_for_are_refused(letters: str) -> None:
-    """Empty, long and foreign words, and verbs whose last letter it does not stop at."""
+@pytest.mark.parametrize(
+    "words",
+    [
+        (("to",), (), ()),
+        ((), ("apa",), ()),
+        ((), (), ("",)),
+        ((), (), ("x" * 33,)),
+        (("tolé",), (), ()),
+        ((), (), ("x",) * 257),
+    ],
+)
+def test_words_it_cannot_look_for_are_refused(words: tuple[tuple[str, ...], ...]) -> None:
+    """Verbs and names it does not stop at; empty, long, foreign and too many words."""
     module = compiled(SCAN)
     assert module is not None
-    words = {"told": ("to",), "": ("",)}.get(letters, (letters,))
 
-    with pytest.raises(ValueError, match=r"word|verb|ascii"):
-        module.Scanner(words, (), ())
+    with pytest.raises(ValueError, match=r"word|verb|name|ascii"):
+        module.Scanner(*words)
 
 
 def test_only_strings_are_looked_at() -> None:
