@@ -5,6 +5,8 @@ import io
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from contextlib import closing
@@ -26,8 +28,17 @@ from classifier.serving.shards import find_archive
 from classifier.serving.tag_stream import tag_stream
 from classifier.serving.tag_workers import BlockTask, ShardTask, block_worker, shard_worker
 from classifier.serving.tagger import TagOptions
-from classifier.serving.workers import Answer, Crew, _serve, told
-from tests.command_line import ROWS, run, run_on_terminal, run_process, save_tiny, write_rows
+from classifier.serving.worker import serve, told
+from classifier.serving.workers import Answer, Crew
+from tests.command_line import (
+    ROWS,
+    environment,
+    run,
+    run_on_terminal,
+    run_process,
+    save_tiny,
+    write_rows,
+)
 from tests.models import ENERGY_TEXT, one_label_model, tiny_model
 
 BAD = [{"id": "d", "text": ""}]
@@ -427,6 +438,58 @@ def test_workers_that_cannot_begin_stop_the_run():
     )
 
 
+COPIES = """
+import os, signal, sys, threading
+from contextlib import closing
+from classifier.serving.workers import Answer, Crew, can_copy
+
+def make(tag):
+    def work(task, report):
+        if task == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return f"{tag}{task} in {os.getppid() == parent}"
+    return work
+
+parent = os.getpid()
+crew = Crew(lambda tag: make(tag), ("<",), jobs=2, copied=True)
+with closing(crew.run(iter(sys.argv[2:]))) as words:
+    given = {word.task: word.value for word in words if isinstance(word, Answer)}
+    if sys.argv[1] == "kill":
+        os.kill(parent, signal.SIGKILL)
+stop = threading.Event()
+print(sorted(given.items()), crew.n_replaced, can_copy())
+threading.Thread(target=stop.wait).start()
+print(can_copy())
+stop.set()
+"""
+
+
+def run_copies(*args):
+    """Run a crew of copies in a process of its own, until the last of them has ended."""
+    return subprocess.run(
+        [sys.executable, "-c", COPIES, *args],
+        env=environment(OPENBLAS_NUM_THREADS="1"), capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+
+
+def test_workers_may_begin_as_copies():
+    """With what no other process could be sent, replaced as others, and only without threads."""
+    done = run_copies("end", "a", "die", "b")
+
+    assert done.stdout == (
+        "[('a', '<a in True'), ('b', '<b in True'), ('die', None)] 3 True\nFalse\n"
+    )
+    assert done.stderr == ""
+
+
+def test_copies_end_with_their_parent():
+    """None holds open the pipe that another waits at."""
+    done = run_copies("kill", "a", "b", "c", "d")
+
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGKILL, "", "")
+
+
 def served(make, arguments, *tasks, parent=None):
     """Return what a worker says, running in this process."""
     ours, theirs = Pipe()
@@ -444,7 +507,7 @@ def served(make, arguments, *tasks, parent=None):
     asking = threading.Thread(target=ask)
     asking.start()
     try:
-        _serve(theirs, make, arguments, os.getppid() if parent is None else parent)
+        serve(theirs, make, arguments, os.getppid() if parent is None else parent)
     finally:
         theirs.close()
         asking.join()
@@ -461,6 +524,21 @@ def test_what_a_worker_says():
         ("answer", None, "line 7 is bad", False),
     ]
     assert served(unmade, (), "a") == [("answer", None, "no model", True)]
+
+
+def test_a_copy_closes_the_pipes_of_others():
+    """Before it does anything, so that their workers see when the run has gone."""
+    ours, theirs = Pipe()
+    other, held = Pipe()
+    ours.close()
+    before = signal.getsignal(signal.SIGINT)
+
+    serve(theirs, echoed, ("<",), os.getppid(), [held])
+
+    signal.signal(signal.SIGINT, before)
+    assert held.closed
+    with pytest.raises(EOFError):
+        other.recv()
 
 
 def test_workers_tag_files_and_blocks(model, tmp_path):
@@ -492,7 +570,7 @@ def test_a_worker_whose_run_has_gone_ends():
     before = signal.getsignal(signal.SIGINT)
 
     with pytest.raises(SystemExit):
-        _serve(theirs, echoed, ("<",), -1)
+        serve(theirs, echoed, ("<",), -1)
 
     signal.signal(signal.SIGINT, before)
 

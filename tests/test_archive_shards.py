@@ -95,6 +95,35 @@ def test_other_fields_come_out_as_they_went_in(fields, ascii_only):
     assert out == row
 
 
+def test_what_only_python_calls_blank_may_end_a_line():
+    """It stays behind the brace, as other blanks do."""
+    line = f'{{"text": "{ENERGY_TEXT}"}}'
+    tagger = Tagger(tiny_model(), TagOptions())
+
+    written = tag_block(
+        tagger, Block(1, f"{line} \u00a0\n{line}\x0b\n".encode()), "a",
+        tally=Tally(), reject=pytest.fail,
+    )  # fmt: skip
+
+    expected = f"{line[:-1]}, {ADDED}}}"
+    assert written.decode() == f"{expected} \u00a0\n{expected}\x0b\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "shift_jis"])
+def test_bytes_of_another_encoding_are_told_though_they_make_utf8(tmp_path, encoding):
+    """What cannot be decoded as the user said is a bad row, whatever else it may be."""
+    good, bad = f'{{"text": "{ENERGY_TEXT}"}}\n', f'{{"text": "{ENERGY_TEXT} 🛢"}}\n'
+
+    written, tally, (reject,) = tagged(
+        tmp_path / "a.jsonl", (good + bad + good).encode(),
+        reading=replace(TagOptions().reading, encoding=encoding),
+    )  # fmt: skip
+
+    assert (written.count(b"\n"), tally.rejects) == (2, {"bad encoding": 1})
+    assert reject["line"] == 2
+    assert f"are not {encoding} text" in reject["reason"]
+
+
 def test_predictions_alone_are_what_predict_writes():
     """Without `carry`, the same bytes as `write_jsonl`, notes and odd ids included."""
     rows = [{"id": 'é"\n', "text": ENERGY_TEXT}, {"text": "und der"}, {"id": 7, "text": MIXED_TEXT}]

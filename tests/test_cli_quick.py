@@ -45,12 +45,17 @@ def places(tmp_path):
         ["missing.txt"],
         ["missing\x1b.txt"],
         ["rows.jsonl", "rows.jsonl"],
+        ["rows.jsonl", "--jobs", "2"],
+        ["rows.jsonl", "-q", "--jobs", "1"],
+        ["empty.jsonl", "--jobs", "2"],
+        ["bad.jsonl", "--jobs", "2"],
+        ["one.txt", "--jobs", "2"],
     ],
     ids=" ".join,
 )
 def test_it_says_what_the_parser_would_have_said(places, capsys, monkeypatch, names):
     """Standard output, messages and exit code are those of the whole program."""
-    args = [name if name.startswith("-") else places / name for name in names]
+    args = [places / name if "." in name else name for name in names]
     parsed = run("predict", "--model", places / "tiny", *args)
 
     quick = run_main(capsys, monkeypatch, "predict", "--model", places / "tiny", *args)
@@ -75,6 +80,14 @@ def test_a_model_that_is_none_is_an_error(places, capsys, monkeypatch):
         ("predict a.txt - b", Plain(("a.txt", "-", "b"))),
         ("predict --model m a.txt -q", Plain(("a.txt",), "m", True)),
         ("predict --quiet a.txt --model m --model n", Plain(("a.txt",), "n", True)),
+        ("predict --jobs 2 a.jsonl", Plain(("a.jsonl",), jobs=2)),
+        ("predict a.jsonl --jobs 04 --jobs 3 -q", Plain(("a.jsonl",), None, True, 3)),
+        ("predict a.jsonl --jobs 0", None),
+        ("predict a.jsonl --jobs -1", None),
+        ("predict a.jsonl --jobs ²", None),
+        ("predict a.jsonl --jobs 99999", None),
+        ("predict a.jsonl --jobs", None),
+        ("predict a.jsonl --jobs two", None),
         ("", None),
         ("train a.txt", None),
         ("predict", None),
@@ -94,6 +107,22 @@ def test_whatever_needs_a_parser_gets_one(monkeypatch, arguments, plain):
     monkeypatch.setattr(sys, "stdin", None)
 
     assert plain_prediction(arguments.split()) == plain
+
+
+class Terminal(io.StringIO):
+    """An output that says it is a screen."""
+
+    def isatty(self):
+        """Say so."""
+        return True
+
+
+def test_several_processes_write_no_table(monkeypatch):
+    """On a terminal the parser says so."""
+    monkeypatch.setattr(sys, "stdout", Terminal())
+
+    assert plain_prediction(["predict", "a.jsonl", "--jobs", "2"]) is None
+    assert plain_prediction(["predict", "a.jsonl", "--jobs", "1"]) == Plain(("a.jsonl",))
 
 
 def test_text_that_is_piped_in_is_read(monkeypatch):
@@ -119,17 +148,30 @@ def test_tagging_loads_no_parser_and_nothing_heavy(places):
 
 def run_listing(places):
     """Return the top names of the modules that a plain prediction leaves loaded."""
+    return set(at_exit(places, "print(*{n.split('.')[0] for n in sys.modules}, file=sys.stderr)"))
+
+
+def at_exit(places, statement):
+    """Return the words on standard error of a prediction that runs a statement in the end."""
     code = (
-        "import atexit, sys\n"
-        "atexit.register(lambda: print(*{n.split('.')[0] for n in sys.modules}, file=sys.stderr))\n"
+        "import atexit, os, sys\n"
+        f"atexit.register(lambda: {statement})\n"
         "from classifier.cli import main\n"
         "main()\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, "predict", "--model", places / "tiny", places / "one.txt"],
-        env=environment(), capture_output=True, text=True, check=True,
+        env=environment(OPENBLAS_NUM_THREADS=None), capture_output=True, text=True, check=True,
     )  # fmt: skip
-    return set(done.stderr.split())
+    return done.stderr.split()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads as Linux lists them")
+def test_tagging_starts_no_threads(places):
+    """So that workers may begin as copies, and because nothing would use them."""
+    tasks = "print(len(os.listdir('/proc/self/task')), file=sys.stderr)"
+
+    assert at_exit(places, tasks) == ["1"]
 
 
 @pytest.mark.parametrize(

@@ -461,6 +461,7 @@ def test_several_text_files_become_a_table(page, tmp_path):
     page.set_input_files("#file", sorted(tmp_path.iterdir()))
     page.get_by_role("button", name="Tag 2 articles").click()
     page.locator("#save-csv").wait_for()
+    page.locator("#table tbody th").nth(1).wait_for()
 
     assert texts(page, "#table tbody th") == ["one.txt", "two.txt"]
 

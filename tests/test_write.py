@@ -5,6 +5,7 @@ import io
 import json
 from dataclasses import dataclass, field
 
+import numpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from classifier.article import Article, Labels
 from classifier.corpus.read import read_articles
 from classifier.corpus.write import (
+    prediction_row,
     write_articles_jsonl,
     write_csv,
     write_jsonl,
@@ -46,6 +48,48 @@ def test_jsonl_has_its_keys_in_order_and_rounds_numbers():
         '{"id": "é|1", "tags": ["energy"], "scores": {"energy": 0.912346, "culture": 0.04}, '
         '"coverage": 0.8765, "model": "sectors 1"}\n'
     )
+
+
+@given(
+    st.lists(st.floats(0, 1) | st.floats(allow_nan=False, allow_infinity=False), max_size=4),
+    st.lists(st.integers(0, 2_000_000), max_size=4),
+    st.text(),
+    st.text(),
+)
+def test_jsonl_is_what_the_encoder_of_python_writes(scores, millionths, word, note):
+    """To the byte, whatever the numbers and the words are."""
+    numbers = [*scores, *(n / 1e6 for n in millionths), *(n / 1e6 + 5e-7 for n in millionths)]
+    named = {f"{word}{i}": number for i, number in enumerate(numbers)}
+    tagging = Tagging(word, (word, "b"), named, numbers[0] if numbers else 0.5, note, word)
+    stream = io.StringIO()
+
+    write_jsonl([tagging], stream)
+
+    assert stream.getvalue() == json.dumps(prediction_row(tagging), ensure_ascii=False) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("score", "written"),
+    [
+        (0.1, "0.1"),
+        (0.12345649, "0.123456"),
+        (0.0001, "0.0001"),
+        (0.00001, "1e-05"),
+        (0.0000004, "0.0"),
+        (0.9999999, "1.0"),
+        (1, "1.0"),
+        (numpy.float32(0.25), "0.25"),
+        (numpy.float64(0.1234567), "0.123457"),
+    ],
+    ids=str,
+)
+def test_numbers_are_as_short_as_they_can_be(score, written):
+    """The shortest that is the same number, as Python writes it."""
+    stream = io.StringIO()
+
+    write_jsonl([Tagging(scores={"a": score})], stream)
+
+    assert f'"scores": {{"a": {written}}}' in stream.getvalue()
 
 
 def test_jsonl_writes_a_note_only_when_there_is_one():

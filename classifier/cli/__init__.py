@@ -13,6 +13,9 @@ def main() -> None:
     gc.disable()
     from classifier.cli.quick import plain_prediction, run
 
+    if sys.argv[1:2] == ["predict"]:
+        # it multiplies no matrices, and BLAS would start a thread a core for them
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # shells ask for completions with the same arguments
     completing = any(name.endswith("_COMPLETE") for name in os.environ)
     plain = None if completing else plain_prediction(sys.argv[1:])

@@ -13,9 +13,10 @@ import typer
 from classifier.cli.archive_options import ArchiveOptions
 from classifier.cli.archive_report import ShownProgress, tell_summary
 from classifier.cli.leave import remark
-from classifier.cli.output import Layout, write_bytes
-from classifier.cli.progress import echo_lines, remark_on
-from classifier.corpus.read_options import ReadOptions, ReadTally
+from classifier.cli.output import Layout
+from classifier.cli.progress import echo_lines
+from classifier.cli.stream import write_stream
+from classifier.corpus.read_options import ReadOptions
 
 if TYPE_CHECKING:
     from classifier.serving.run_summary import RunSummary
@@ -147,23 +148,12 @@ def predict_stream(
     typer.BadParameter
         When anything but plain JSONL is to be written.
     """
-    from classifier.serving.tag_stream import tag_stream
-
     if layout.format != "jsonl" or layout.explain:
         raise typer.BadParameter(
             "several processes write plain jsonl into a single file; leave it out",
             param_hint="--jobs",
         )
     options = replace(_tag_options(archive, reading, thresholds), carry=False)
-    tally = ReadTally()
-    with write_bytes(layout.out) as (write, packing):
-        for data in tag_stream(
-            files,
-            model=model,
-            jobs=archive.jobs or 1,
-            options=options,
-            packing=packing,
-            tally=tally,
-        ):
-            write(data)
-    remark_on(tally, quiet=quiet)
+    write_stream(
+        files, layout.out, model=model, jobs=archive.jobs or 1, options=options, quiet=quiet
+    )

@@ -129,10 +129,17 @@ def write_predictions(
     """
     from classifier.corpus import write
 
-    pairs = _pairs(model, articles, thresholds)
+    if layout.explain or layout.format == "table":
+        pairs = _pairs(model, articles, thresholds)
+        line = _line_maker(model, layout, thresholds)
+        with _opened(layout.out) as stream:
+            stream.writelines(
+                f"{line(article, said)}\n" for article, said in pairs if keep is None or keep(said)
+            )
+        return
+    predictions = model.predict_stream(articles, thresholds=thresholds)
     if keep is not None:
-        pairs = (pair for pair in pairs if keep(pair[1]))
-    predictions = (prediction for _, prediction in pairs)
+        predictions = filter(keep, predictions)
     if layout.format == "parquet" and layout.out is not None:
         layout.out.parent.mkdir(parents=True, exist_ok=True)
         write.write_parquet(predictions, layout.out, labels=model.labels)
@@ -140,11 +147,8 @@ def write_predictions(
     with _opened(layout.out) as stream:
         if layout.format == "csv":
             write.write_csv(predictions, stream, labels=model.labels)
-        elif layout.format == "jsonl" and not layout.explain:
-            write.write_jsonl(predictions, stream)
         else:
-            line = _line_maker(model, layout, thresholds)
-            stream.writelines(f"{line(*pair)}\n" for pair in pairs)
+            write.write_jsonl(predictions, stream)
 
 
 def _pairs(

@@ -11,6 +11,7 @@ from pathlib import Path
 from classifier.cli.leave import EXPECTED, flush, told
 from classifier.cli.output import chosen_layout, write_predictions
 from classifier.cli.progress import counted_on_terminal, on_terminal, remark_on
+from classifier.cli.stream import write_stream
 from classifier.corpus.read_options import UNLABELLED, ReadTally
 
 __all__ = ["Plain", "plain_prediction", "run"]
@@ -27,11 +28,14 @@ class Plain:
     model : str or None
         A folder; ``None`` is the shipped model.
     quiet : bool
+    jobs : int
+        Processes; several only where JSONL is written.
     """
 
     files: tuple[str, ...]
     model: str | None = None
     quiet: bool = False
+    jobs: int = 1
 
 
 def plain_prediction(arguments: Sequence[str]) -> Plain | None:
@@ -46,11 +50,13 @@ def plain_prediction(arguments: Sequence[str]) -> Plain | None:
     command, *rest = arguments or [""]
     if command != "predict":
         return None
-    files, model, quiet = [], None, False
+    files, model, quiet, jobs = [], None, False, "1"
     words = iter(rest)
     for word in words:
         if word == "--model":
             model = next(words, "")
+        elif word == "--jobs":
+            jobs = next(words, "")
         elif word in ("--quiet", "-q"):
             quiet = True
         elif word.startswith("-") and word != "-":
@@ -60,7 +66,13 @@ def plain_prediction(arguments: Sequence[str]) -> Plain | None:
     if not files and sys.stdin is not None and not on_terminal(sys.stdin):
         files = ["-"]
     usable = files and all(files) and (model is None or (model and not model.startswith("-")))
-    return Plain(tuple(files), model, quiet) if usable else None
+    if not usable or not _is_count(jobs) or (int(jobs) > 1 and on_terminal(sys.stdout)):
+        return None
+    return Plain(tuple(files), model, quiet, int(jobs))
+
+
+def _is_count(word: str) -> bool:
+    return word.isascii() and word.isdigit() and len(word) < 4 and word.strip("0") != ""
 
 
 def run(plain: Plain) -> int:
@@ -76,12 +88,16 @@ def run(plain: Plain) -> int:
 
 
 def _predict(plain: Plain) -> None:
+    paths: list[Path | str] = [name if name == "-" else Path(name) for name in plain.files]
+    if plain.jobs > 1:
+        gc.enable()
+        write_stream(paths, None, model=plain.model, jobs=plain.jobs, quiet=plain.quiet)
+        return
     from classifier.corpus.read import read_articles
     from classifier.serving.score import load, shipped_model
 
     layout = chosen_layout(None, None)
     tally = ReadTally()
-    paths: list[Path | str] = [name if name == "-" else Path(name) for name in plain.files]
     articles = read_articles(paths, UNLABELLED, tally=tally)
     model = shipped_model() if plain.model is None else load(plain.model)
     gc.enable()

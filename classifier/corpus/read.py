@@ -15,11 +15,15 @@ from classifier.corpus.open_text import (
     bad_bytes,
     encoding_reason,
     format_by_content,
+    is_utf8,
     open_bytes,
     open_text,
+    unmarked,
 )
-from classifier.corpus.read_article import article_from
+from classifier.corpus.read_article import ArticleReader
 from classifier.corpus.read_document import html_article, markdown_article
+from classifier.corpus.read_ids import SeenIds
+from classifier.corpus.read_jsonl import utf8_jsonl_rows
 from classifier.corpus.read_options import ReadOptions, ReadTally
 from classifier.corpus.read_parquet import parquet_rows
 from classifier.corpus.read_row import BadRowError, Row
@@ -66,7 +70,8 @@ def read_articles(
     Notes
     -----
     Bad rows are: no text or an empty one, an id seen before, labels that make no sense, broken
-    JSON or CSV, undecodable bytes. Ids are remembered for the whole stream, all else is let go.
+    JSON or CSV, undecodable bytes. Ids are remembered for the whole stream, as some twenty bytes
+    each; all else is let go.
     """
     given = [paths] if isinstance(paths, str | Path) else paths
     sources = find_sources(given, format=options.format)
@@ -77,12 +82,12 @@ def read_articles(
 def _articles(
     sources: list[Source], options: ReadOptions, tally: ReadTally, stdin: BinaryIO | None
 ) -> Iterator[Article]:
-    seen: dict[str, str] = {}
+    article_of, seen = ArticleReader(options), SeenIds()
     with _open_rejects(options) as rejects:
         for source in sources:
             for row in _rows(source, options, stdin):
                 try:
-                    article = _article(row, options, seen)
+                    article = _article(row, article_of, seen)
                 except BadRowError as problem:
                     _set_aside(row, problem, options, tally=tally, rejects=rejects)
                 else:
@@ -97,6 +102,9 @@ def _rows(source: Source, options: ReadOptions, stdin: BinaryIO | None) -> Itera
     encoding = options.encoding
     with open_bytes(source, stdin, encoding=encoding) as stream:
         format = source.format or format_by_content(stream)
+        if format == "jsonl" and is_utf8(encoding):
+            yield from utf8_jsonl_rows(unmarked(stream), source.name, encoding=encoding)
+            return
         newline = "\n" if format == "jsonl" else ""
         with open_text(stream, encoding=encoding, newline=newline) as text:
             if format == "jsonl":
@@ -137,18 +145,17 @@ def _document_row(content: str, source: Source, format: str, options: ReadOption
     return Row(source.name, 1, dict(zip(names, (text, title, source.id), strict=True)))
 
 
-def _article(row: Row, options: ReadOptions, seen: dict[str, str]) -> Article:
+def _article(row: Row, article_of: ArticleReader, seen: SeenIds) -> Article:
     if row.problem is not None:
         raise row.problem
-    article = article_from(row.values, options)
-    if article.id in seen:
+    article = article_of(row.values)
+    earlier = article.id and seen.first_place(article.id, row)
+    if earlier:
         raise BadRowError(
             "duplicate id",
-            f"id '{article.id:.60}' was already seen in {seen[article.id]}. "
+            f"id '{article.id:.60}' was already seen in {earlier}. "
             "Give every article its own id, or none.",
         )
-    if article.id:
-        seen[article.id] = row.place
     return article
 
 

@@ -12,49 +12,79 @@ from classifier.corpus.read_options import ReadOptions
 from classifier.corpus.read_row import BadRowError
 from classifier.errors import BadInputError
 
-__all__ = ["article_from"]
+__all__ = ["ArticleReader", "article_from"]
 
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d(?=[T ])")
 _CONFIDENCE_WORDS = frozenset({"", "clear", "borderline"})
 _MAX_NAMED = 12
 
 
-def article_from(values: Mapping[str, object], options: ReadOptions) -> Article:
-    """Return the article in a row.
+class ArticleReader:
+    """From rows to articles; what all rows have in common is worked out once.
 
     Parameters
     ----------
-    values : mapping of str to object
-        The row's fields.
     options : ReadOptions
         Which field is what. Fields it does not name go to `Article.extra`.
-
-    Raises
-    ------
-    BadRowError
-        If the text is missing or empty, a field has the wrong type, or the labels make no sense.
     """
-    return Article(
-        text=_text(values, options),
-        title=_word(values, options.title_field),
-        id=_word(values, options.id_field),
-        source=_word(values, options.source_field),
-        date=_day(values, options.date_field),
-        labels=_labels(values, options),
-        extra=_extra(values, options),
-    )
+
+    def __init__(self, options: ReadOptions) -> None:
+        self._options = options
+        labels = {options.labels_field, options.negative_field, options.confidence_field}
+        self._judging = frozenset(labels.union(options.label_columns))
+        self._own = frozenset(
+            (
+                options.text_field,
+                options.title_field,
+                options.id_field,
+                options.source_field,
+                options.date_field,
+            )
+        )
+
+    def __call__(self, values: Mapping[str, object]) -> Article:
+        """Return the article in a row.
+
+        Parameters
+        ----------
+        values : mapping of str to object
+            The row's fields.
+
+        Raises
+        ------
+        BadRowError
+            If the text is missing or empty, a field has the wrong type, or the labels make no
+            sense.
+        """
+        options, own = self._options, self._own
+        unlabelled = not options.label_columns and self._judging.isdisjoint(values)
+        return Article(
+            _text(values, options.text_field),
+            _word(values, options.title_field),
+            _word(values, options.id_field),
+            _word(values, options.source_field),
+            _day(values, options.date_field) if options.date_field in values else "",
+            None if unlabelled else _labels(values, options),
+            {name: value for name, value in values.items() if name not in own}
+            if unlabelled
+            else _extra(values, options),
+        )
 
 
-def _text(values: Mapping[str, object], options: ReadOptions) -> str:
-    name = options.text_field
-    if name not in values:
-        raise BadRowError("no text field", _missing_text(values, name))
-    text = values[name]
+def article_from(values: Mapping[str, object], options: ReadOptions) -> Article:
+    """Return the article in one row, read as an `ArticleReader` with these options does."""
+    return ArticleReader(options)(values)
+
+
+def _text(values: Mapping[str, object], name: str) -> str:
+    text = values.get(name)
     if not isinstance(text, str):
+        if name not in values:
+            raise BadRowError("no text field", _missing_text(values, name))
         raise BadRowError(
             "bad text", f"field '{name}' is {_kind(text)}, not a string. Write the text there."
         )
-    if not text.strip():
+    if not text or text.isspace():
         raise BadRowError("empty text", f"empty text in field '{name}'. Fill it, or drop the row.")
     return text
 
@@ -67,11 +97,11 @@ def _missing_text(values: Mapping[str, object], name: str) -> str:
 
 
 def _word(values: Mapping[str, object], field: str) -> str:
-    value = values.get(field)
-    if is_blank(value):
-        return ""
+    value = values.get(field, "")
     if isinstance(value, str):
         return value
+    if is_blank(value):
+        return ""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     raise BadRowError(

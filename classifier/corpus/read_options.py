@@ -74,8 +74,8 @@ class ReadOptions:
             )
 
 
-# No file has a field of this name, so what is looked for under it is passed over.
-UNREAD = "\0"
+# Half a character, which no name of a field can be: what is looked for under it is never there.
+UNREAD = "\udfff"
 # For tagging: nothing can be wrong with fields that are not looked at.
 UNLABELLED = ReadOptions(
     source_field=UNREAD,

@@ -26,7 +26,8 @@ class BadRowError(BadInputError):
         self.kind = kind
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, as each of its fields would take longer to set than to read.
+@dataclass(slots=True)
 class Row:
     """The fields of one row and where it stands.
 

@@ -7,11 +7,17 @@ import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO
 
 from classifier.article import Article, Labels
 from classifier.corpus.open_parquet import open_parquet_writer
 from classifier.corpus.table import table_line
+from classifier.corpus.write_line import (
+    COVERAGE_DECIMALS,
+    SCORE_DECIMALS,
+    PredictionFields,
+    Tagged,
+)
 from classifier.errors import BadInputError
 
 __all__ = [
@@ -25,37 +31,7 @@ __all__ = [
     "write_table",
 ]
 
-_SCORE_DECIMALS = 6
-_COVERAGE_DECIMALS = 4
 _BATCH_ROWS = 1024
-
-
-class Tagged(Protocol):
-    """What every prediction has, whoever made it."""
-
-    @property
-    def id(self) -> str:
-        """The article's id."""
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """The labels given."""
-
-    @property
-    def scores(self) -> Mapping[str, float]:
-        """Every label's probability, 0 to 1."""
-
-    @property
-    def coverage(self) -> float:
-        """Share of the article's terms that the model knows, 0 to 1."""
-
-    @property
-    def note(self) -> str:
-        """What the reader should know, or empty."""
-
-    @property
-    def model(self) -> str:
-        """Which model it was."""
 
 
 def write_jsonl(predictions: Iterable[Tagged], stream: TextIO) -> int:
@@ -70,7 +46,16 @@ def write_jsonl(predictions: Iterable[Tagged], stream: TextIO) -> int:
     BadInputError
         If a score or coverage is not a finite number.
     """
-    return _write_lines((_json_line(prediction_row(each), each.id) for each in predictions), stream)
+    return _write_lines(_prediction_lines(predictions), stream)
+
+
+def _prediction_lines(predictions: Iterable[Tagged]) -> Iterator[str]:
+    fields = PredictionFields()
+    for each in predictions:
+        try:
+            yield fields.line(each)
+        except ValueError as error:
+            raise _unwritable(each.id, error) from None
 
 
 def write_csv(predictions: Iterable[Tagged], stream: TextIO, *, labels: Sequence[str] = ()) -> int:
@@ -162,8 +147,8 @@ def prediction_row(prediction: Tagged) -> dict[str, object]:
     return {
         "id": prediction.id,
         "tags": list(prediction.tags),
-        "scores": {name: round(float(score), _SCORE_DECIMALS) for name, score in scores},
-        "coverage": round(float(prediction.coverage), _COVERAGE_DECIMALS),
+        "scores": {name: round(float(score), SCORE_DECIMALS) for name, score in scores},
+        "coverage": round(float(prediction.coverage), COVERAGE_DECIMALS),
         "model": prediction.model,
         **({"note": prediction.note} if prediction.note else {}),
     }
@@ -173,9 +158,13 @@ def _json_line(value: Mapping[str, object], id: str) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
     except (ValueError, RecursionError) as error:
-        raise BadInputError(
-            f"article '{id:.60}': cannot be written as JSON ({error}). Mend its values."
-        ) from None
+        raise _unwritable(id, error) from None
+
+
+def _unwritable(id: str, error: Exception) -> BadInputError:
+    return BadInputError(
+        f"article '{id:.60}': cannot be written as JSON ({error}). Mend its values."
+    )
 
 
 def _score_labels(
@@ -199,8 +188,8 @@ def _as_row(prediction: Tagged, names: Sequence[str]) -> dict[str, Any]:
     cells = [
         prediction.id,
         list(prediction.tags),
-        *(round(float(scores[name]), _SCORE_DECIMALS) for name in names),
-        round(float(prediction.coverage), _COVERAGE_DECIMALS),
+        *(round(float(scores[name]), SCORE_DECIMALS) for name in names),
+        round(float(prediction.coverage), COVERAGE_DECIMALS),
         prediction.model,
         prediction.note,
     ]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from classifier.corpus.open_text import open_text
+from classifier.corpus.open_text import is_utf8, open_text
 
 __all__ = ["Block", "line_blocks", "utf8_bytes"]
 
@@ -62,7 +62,7 @@ def line_blocks(
             start = 0
         end = piece.rfind(b"\n") + 1
         if end > start:
-            data = b"".join([*begun, piece[start:end]])
+            data = b"".join([*begun, memoryview(piece)[start:end]])
             yield Block(number, data)
             number += data.count(b"\n")
         begun, held = [piece[end:]], len(piece) - end
@@ -79,15 +79,11 @@ def utf8_bytes(stream: io.BufferedReader, encoding: str) -> Iterator[Callable[[i
     BadInputError
         If there is no such encoding.
     """
-    if _is_utf8(encoding):
+    if is_utf8(encoding):
         if stream.peek(3).startswith(codecs.BOM_UTF8):
             stream.read(3)
         yield stream.read
         return
     with open_text(stream, encoding=encoding, newline="\n") as text:
-        # undecodable bytes come through as they are, and are told where lines are read
-        yield lambda size: text.read(size).encode("utf-8", "surrogateescape")
-
-
-def _is_utf8(encoding: str) -> bool:
-    return encoding.lower().replace("_", "-") in ("utf-8", "utf8")
+        # undecodable bytes, which might be UTF-8 together, stay apart and are told with their lines
+        yield lambda size: text.read(size).encode("utf-8", "surrogatepass")

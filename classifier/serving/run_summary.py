@@ -43,7 +43,8 @@ class Tally:
         self.written += kept
         self.untagged += not prediction.tags
         self.unjudged += bool(prediction.note)
-        self.tags.update(prediction.tags)
+        for tag in prediction.tags:
+            self.tags[tag] += 1
 
     def add(self, other: Tally) -> None:
         """Count what `other` counted too."""

@@ -11,9 +11,10 @@ from typing import BinaryIO
 from classifier.corpus.open_parquet import import_parquet
 from classifier.corpus.open_paths import Source
 from classifier.corpus.open_text import open_bytes, open_text
+from classifier.corpus.read_jsonl import utf8_jsonl_rows
 from classifier.corpus.read_parquet import parquet_rows
 from classifier.corpus.read_row import Row
-from classifier.corpus.read_rows import csv_rows, jsonl_rows
+from classifier.corpus.read_rows import csv_rows
 from classifier.errors import BadInputError
 from classifier.serving.line_blocks import Block, line_blocks, utf8_bytes
 from classifier.serving.row_writers import opened_writer, table_fields
@@ -100,8 +101,8 @@ def _jsonl(source: Source, options: TagOptions) -> Iterator[Row]:
         utf8_bytes(stream, encoding) as read,
     ):
         for block in line_blocks(read, longest=options.longest_line):
-            lines = _checked(block, source, options).decode("utf-8", "surrogateescape").split("\n")
-            yield from jsonl_rows(lines, source.name, encoding=encoding, first=block.first)
+            lines = _checked(block, source, options).split(b"\n")
+            yield from utf8_jsonl_rows(lines, source.name, encoding=encoding, first=block.first)
 
 
 def _checked(block: Block, source: Source, options: TagOptions) -> bytes:

@@ -37,6 +37,7 @@ def tag_stream(
     packing: str = "",
     tally: ReadTally | None = None,
     stdin: BinaryIO | None = None,
+    copied: bool = False,
 ) -> Iterator[bytes]:
     """Yield the tagged lines of JSONL files in order, as bytes to write one after the other.
 
@@ -56,6 +57,9 @@ def tag_stream(
         Counted up.
     stdin : binary stream, optional
         Read for ``-``.
+    copied : bool
+        Whether workers may begin as copies of this process, which is sooner and only for a program
+        that knows what else it runs.
 
     Raises
     ------
@@ -75,7 +79,7 @@ def tag_stream(
                 f"{source.name}: is {source.format}. Only JSONL goes through several processes "
                 "in one stream; leave out --jobs."
             )
-    return _stream(sources, model, jobs, options, packing, tally or ReadTally(), stdin)
+    return _stream(sources, model, jobs, options, packing, tally or ReadTally(), stdin, copied)
 
 
 def _stream(
@@ -86,6 +90,7 @@ def _stream(
     packing: str,
     tally: ReadTally,
     stdin: BinaryIO | None,
+    copied: bool,
 ) -> Iterator[bytes]:
     with (
         TemporaryDirectory() as folder,
@@ -95,7 +100,7 @@ def _stream(
         blocks = (
             task for source in sources for task in block_tasks(source, options, packing, stdin)
         )
-        for _, tagged in tagged_blocks(blocks, own, options, jobs=jobs):
+        for _, tagged in tagged_blocks(blocks, own, options, jobs=jobs, copied=copied):
             tally.read += tagged.tally.read
             tally.reasons.update(tagged.tally.rejects)
             tally.skipped = tally.reasons.total()
@@ -143,7 +148,12 @@ def block_tasks(
 
 
 def tagged_blocks(
-    tasks: Iterable[BlockTask], model: PrivateModel, options: TagOptions, *, jobs: int
+    tasks: Iterable[BlockTask],
+    model: PrivateModel,
+    options: TagOptions,
+    *,
+    jobs: int,
+    copied: bool = False,
 ) -> Iterator[tuple[BlockTask, TaggedBlock]]:
     """Yield tasks with what became of them, in order.
 
@@ -152,7 +162,9 @@ def tagged_blocks(
     BadInputError
         What the first that failed failed of.
     """
-    crew: Crew[BlockTask] = Crew(block_worker, (model, options), jobs=jobs, ahead=WINDOW * jobs)
+    crew: Crew[BlockTask] = Crew(
+        block_worker, (model, options), jobs=jobs, ahead=WINDOW * jobs, copied=copied
+    )
     early: dict[int, Answer[BlockTask]] = {}
     turn = 0
     with closing(crew.run(iter(tasks))) as answers:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
 from classifier.article import Article
-from classifier.corpus.read_article import article_from
+from classifier.corpus.read_article import ArticleReader
 from classifier.corpus.read_options import UNLABELLED, ReadOptions
 from classifier.corpus.read_row import BadRowError, Row
 from classifier.corpus.write import prediction_row
@@ -108,6 +108,8 @@ class Tagger:
         self.names = {
             name: options.prefix + name for name in ("tags", "scores", "coverage", "model", "note")
         }
+        self._taken = frozenset(self.names.values() if options.carry else ())
+        self._article_of = ArticleReader(options.reading)
         # refuses wrong thresholds now rather than at the first article
         model.predict([], thresholds=options.thresholds)
 
@@ -148,26 +150,25 @@ class Tagger:
     def _good(
         self, rows: Iterable[Row], tally: Tally, reject: Reject
     ) -> Iterator[tuple[Row, Article]]:
-        reading = self.options.reading
+        article_of, taken = self._article_of, self._taken
         for row in rows:
             try:
                 if row.problem is not None:
                     raise row.problem
-                self._check_names(row.values)
-                article = article_from(row.values, reading)
+                if not taken.isdisjoint(row.values):
+                    raise self._clash(row.values)
+                article = article_of(row.values)
             except BadRowError as problem:
-                if reading.on_error == "stop":
+                if self.options.reading.on_error == "stop":
                     raise BadInputError(f"{row.place}: {problem}") from None
                 tally.rejects[problem.kind] += 1
                 reject(reject_line(row, problem))
             else:
                 yield row, article
 
-    def _check_names(self, values: Iterable[str]) -> None:
-        if self.options.carry:
-            taken = next((name for name in self.names.values() if name in values), None)
-            if taken is not None:
-                raise BadRowError("field is taken", clash(taken))
+    def _clash(self, values: Mapping[str, object]) -> BadRowError:
+        taken = next(name for name in self.names.values() if name in values)
+        return BadRowError("field is taken", clash(taken))
 
     def added(self, prediction: Prediction) -> dict[str, object]:
         """Return the fields that a prediction adds to its row."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import multiprocessing
 import os
 import signal
@@ -12,10 +11,11 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from classifier.errors import ClassifierError
+from classifier.serving.worker import serve, told
 
 __all__ = ["Answer", "Crew", "Note", "interrupts_held", "told"]
 
@@ -80,6 +80,8 @@ class Crew(Generic[Task]):
         Workers.
     ahead : int or None
         How many tasks may be under way or done before the oldest that is not; ``None`` is any.
+    copied : bool
+        Whether workers may begin as copies of this process, see `can_copy`.
     """
 
     def __init__(
@@ -89,12 +91,15 @@ class Crew(Generic[Task]):
         *,
         jobs: int,
         ahead: int | None = None,
+        copied: bool = False,
     ) -> None:
         self._make, self._arguments = make, arguments
         self._jobs, self._ahead = jobs, ahead
-        self._busy: dict[Connection, tuple[SpawnProcess, _Job[Task]]] = {}
-        self._idle: list[tuple[Connection, SpawnProcess]] = []
+        self._copied = copied and can_copy()
+        self._busy: dict[Connection, tuple[BaseProcess, _Job[Task]]] = {}
+        self._idle: list[tuple[Connection, BaseProcess]] = []
         self._again: deque[_Job[Task]] = deque()
+        self._prepared: _Job[Task] | None = None
         self._newest = -1
         self.n_replaced = 0
 
@@ -107,6 +112,8 @@ class Crew(Generic[Task]):
         jobs = (_Job(index, task) for index, task in enumerate(tasks))
         try:
             while self._hand_out(jobs):
+                # read while the workers are busy, so that none has to wait for it
+                self._prepared = self._prepared or self._fresh(jobs)
                 ready = wait(list(self._busy), PATIENCE)
                 if not ready:
                     yield None
@@ -134,6 +141,10 @@ class Crew(Generic[Task]):
     def _next(self, jobs: Iterator[_Job[Task]]) -> _Job[Task] | None:
         if self._again:
             return self._again.popleft()
+        job, self._prepared = self._prepared or self._fresh(jobs), None
+        return job
+
+    def _fresh(self, jobs: Iterator[_Job[Task]]) -> _Job[Task] | None:
         if self._ahead is not None and self._busy:
             oldest = min(job.index for _, job in self._busy.values())
             if self._newest - oldest >= self._ahead:
@@ -142,11 +153,21 @@ class Crew(Generic[Task]):
         self._newest = self._newest if job is None else job.index
         return job
 
-    def _hire(self) -> tuple[Connection, SpawnProcess]:
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
+    def _hire(self) -> tuple[Connection, BaseProcess]:
+        ours, theirs = multiprocessing.Pipe()
+        # a copy has our ends of all pipes too, and no worker may wait at one that a copy holds open
+        ends = [ours, *self._busy, *(each for each, _ in self._idle)]
+        context: Any = multiprocessing.get_context("fork" if self._copied else "spawn")
         process = context.Process(
-            target=_serve, args=(theirs, self._make, self._arguments, os.getpid()), daemon=True
+            target=serve,
+            args=(
+                theirs,
+                self._make,
+                self._arguments,
+                os.getpid(),
+                ends if self._copied else (),
+            ),
+            daemon=True,
         )
         with interrupts_held():
             process.start()
@@ -168,7 +189,7 @@ class Crew(Generic[Task]):
         self._idle.append((connection, process))
         return Answer(job.index, job.task, *content)
 
-    def _bury(self, process: SpawnProcess, job: _Job[Task]) -> Answer[Task] | None:
+    def _bury(self, process: BaseProcess, job: _Job[Task]) -> Answer[Task] | None:
         self.n_replaced += 1
         job.deaths += 1
         if job.deaths <= RETRIES:
@@ -190,6 +211,17 @@ class Crew(Generic[Task]):
         self._idle, self._busy = [], {}
 
 
+def can_copy() -> bool:
+    """Return whether a copy of this process would be sound, which no other thread may run for.
+
+    A copy has all modules loaded, which else take a worker a fifth of a second; but a lock that
+    another thread holds just then stays locked in it.
+    """
+    with suppress(OSError):
+        return len(list(Path("/proc/self/task").iterdir())) == 1
+    return False
+
+
 def _death(code: int | None) -> str:
     if code is not None and code < 0:
         more = "; is memory short?" if -code == 9 else ""
@@ -208,37 +240,3 @@ def interrupts_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _serve(
-    connection: Connection, make: Callable[..., Any], arguments: tuple[Any, ...], parent: int
-) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def note(articles: int, n_bytes: int) -> None:
-        if os.getppid() != parent:
-            # nobody would give the result its name
-            raise SystemExit
-        connection.send(("note", articles, n_bytes))
-
-    do = None
-    with suppress(EOFError, OSError):
-        while True:
-            task = connection.recv()
-            try:
-                do = do or make(*arguments)
-                answer: tuple[object, ...] = ("answer", do(task, note))
-            except Exception as error:
-                answer = ("answer", None, *told(error, made=do is not None))
-            connection.send(answer)
-
-
-def told(error: Exception, *, made: bool = True) -> tuple[str, bool]:
-    """Return what is said of an error, and whether other tasks would meet it too."""
-    if isinstance(error, OSError):
-        full = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-        where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror or error}", not made or error.errno in full
-    if isinstance(error, ClassifierError):
-        return str(error), not made
-    return f"{type(error).__name__}: {error}", not made
