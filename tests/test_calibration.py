@@ -38,6 +38,40 @@ def test_a_line_is_straight_between_knots_and_level_beyond():
     assert_allclose(probabilities, [[0.3, 0.25], [0.6, 0.25], [0.9, 0.25], [0.1, 0.25]])
 
 
+@settings(max_examples=100, deadline=None)
+@given(
+    places=st.sets(st.integers(-50, 50), min_size=1, max_size=9).map(sorted),
+    margins=st.lists(st.floats(-5, 5) | st.sampled_from([-np.inf, np.inf]), min_size=2),
+    data=st.data(),
+)
+def test_lines_are_those_of_numpy_alone_as_in_company(places, margins, data):
+    """The same numbers as np.interp; one row at a time the same bits as all rows."""
+    rise = st.lists(st.floats(0, 1), min_size=len(places), max_size=len(places)).map(sorted)
+    x, y = [place / 16 for place in places], data.draw(rise)
+    rows = np.array(margins)[:, None]
+
+    together = PiecewiseLinear([x], [y])(rows)
+
+    assert_allclose(together[:, 0], np.interp(margins, x, y), rtol=0, atol=1e-15)
+    assert_array_equal(
+        np.concatenate([PiecewiseLinear([x], [y])(row[None]) for row in rows]), together
+    )
+
+
+def test_no_number_has_no_probability():
+    """Alone and in company."""
+    assert np.isnan(LINES(np.full((1, 2), NAN))).all()
+    assert np.isnan(LINES(np.full((2, 2), NAN))).all()
+
+
+def test_a_step_between_neighbouring_numbers_has_no_slope():
+    """A rise that float64 cannot divide leaves no probability without a number."""
+    step = PiecewiseLinear([[0.0, 5e-324]], [[0.25, 0.75]])
+    margins = np.array([[-1.0], [0.0], [5e-324], [1.0]])
+
+    assert step(margins).tolist() == [[0.25], [0.25], [0.75], [0.75]]
+
+
 @pytest.mark.parametrize("calibration", [LINES, Softmax(1.5)], ids=["lines", "softmax"])
 def test_a_calibration_survives_json(calibration):
     """What is written down reads back as the same numbers."""

@@ -79,6 +79,8 @@ def assert_same(model, batch):
     said, expected = model.predict(batch), reference.predict(batch)
     assert said == expected
     assert [p.explain() for p in said] == [p.explain() for p in expected]
+    for path in (model, reference):
+        assert [path.predict([text])[0] for text in batch] == expected
 
 
 @needs_kernel
@@ -154,6 +156,50 @@ def test_hostile_giants_are_read_alike(text):
 
 
 @needs_kernel
+def test_counts_beyond_the_table_of_logarithms_weigh_the_same():
+    """From 4,096 times on NumPy takes the logarithm of each."""
+    batch = ["gas " * n + "oil talks" for n in (4094, 4095, 4096, 4097, 50_000)]
+
+    assert_same(tiny_model(), batch)
+
+
+@st.composite
+def broken_lines(draw):
+    """Draw a line of 1 to 9 knots on sixteenths."""
+    places = draw(st.sets(st.integers(-40, 40), min_size=1, max_size=9))
+    rise = st.lists(st.floats(0, 1), min_size=len(places), max_size=len(places))
+    return [place / 16 for place in sorted(places)], sorted(draw(rise))
+
+
+@needs_kernel
+@settings(max_examples=100, deadline=None)
+@given(
+    lines=st.lists(broken_lines(), min_size=3, max_size=3),
+    batch=st.lists(texts | st.sampled_from([ENERGY_TEXT, MIXED_TEXT]), min_size=1, max_size=3),
+    floors=st.dictionaries(st.sampled_from(tiny_model().labels), st.floats(0, 1)),
+)
+@example(lines=[([0.0], [0.5])] * 3, batch=[MIXED_TEXT, ENERGY_TEXT], floors={})
+@example(lines=[([0.0], [0.5])] * 3, batch=[MIXED_TEXT] * 2, floors={"energy": 0.5, "culture": 0})
+def test_both_paths_decide_alike(lines, batch, floors):
+    """Scores, tags and their order are equal for any lines and thresholds, ties included."""
+    margins, probabilities = zip(*lines, strict=True)
+    model = replace(tiny_model(), calibration=PiecewiseLinear(margins, probabilities), min_words=0)
+    reference = without_kernel(model)
+
+    expected = reference.predict(batch, thresholds=floors)
+
+    assert model.predict(batch, thresholds=floors) == expected
+    for path in (model, reference):
+        assert [path.predict([text], thresholds=floors)[0] for text in batch] == expected
+
+
+@needs_kernel
+def test_both_paths_give_exactly_one_label_alike():
+    """A softmax is NumPy's on both."""
+    assert_same(tiny_model(mode="one", lead_words=3, lead_repeats=1), [ENERGY_TEXT, "", MIXED_TEXT])
+
+
+@needs_kernel
 def test_a_giant_costs_no_memory_of_its_size():
     """A text of 100 MB is read in less than 20 MB more."""
     code = (
@@ -180,12 +226,12 @@ def test_threads_share_a_model():
     """The kernel runs without the lock of the interpreter; each thread gets its own answer."""
     model = tiny_model(bigrams=True)
     batches = [[ENERGY_TEXT] * 50, [MIXED_TEXT] * 50, ["museum concert " * 400] * 50, [""] * 50]
-    expected = [model.margins(batch) for batch in batches]
+    expected = [model.predict(batch) for batch in batches]
     wrong = []
 
     def work(number):
-        found = [model.margins(batches[number]) for _ in range(40)]
-        wrong.extend(number for each in found if not np.array_equal(each, expected[number]))
+        found = [model.predict(batches[number]) for _ in range(40)]
+        wrong.extend(number for each in found if each != expected[number])
 
     threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
     for thread in threads:
@@ -202,6 +248,8 @@ def test_what_is_no_text_is_refused(text):
     """Bytes and numbers are no texts, with or without the kernel."""
     with pytest.raises(TypeError):
         tiny_model().read([text])
+    with pytest.raises(TypeError):
+        tiny_model().read_by_dict([text])
 
 
 @needs_kernel
@@ -359,6 +407,8 @@ def test_a_hostile_table_leads_nowhere_else(data, text):
     assert counts.min(initial=1) >= 1
     assert n_known.tolist() <= n_words.tolist()
     assert np.isfinite(scorer.margins(starts, terms, np.ones(len(terms)))).all()
+    answers = scorer.judged([text, MIXED_TEXT], decider_of())
+    assert [list(answer[2:]) for answer in answers] == np.stack([n_words, n_known], 1).tolist()
     compiled().misplaced(bytes(lines), vocabulary.starts, slots)
     compiled().unordered(bytes(lines), vocabulary.starts)
 
@@ -367,8 +417,34 @@ def scorer_of(lines, starts, slots, *, n_terms=14, **changes):
     """Return a compiled scorer of the tiny model on other lines and slots."""
     rules = {"lead_words": 3, "lead_repeats": 1, "lead_divisor": 1}
     arrays = (np.ones(n_terms, np.float32), np.ones((n_terms, 3), np.float32), np.zeros(3))
+    arrays += (np.ones(9),)
     rules |= {"bigrams": True, "fold_plurals": True} | changes
     return compiled().Scorer(lines, starts, slots, *arrays, **rules)
+
+
+def decider_of(*, n_labels=3, n_knots=2, n_cuts=3):
+    """Return a compiled decision whose lines are level."""
+    knots = [np.zeros((3, 2)), np.zeros((3, 2)), np.zeros((n_labels, n_knots))]
+    return compiled().Decider(("a", "b", "c"), *knots, np.zeros(3), np.zeros(n_cuts), np.zeros(3))
+
+
+@needs_kernel
+@pytest.mark.parametrize("change", [{"n_labels": 2}, {"n_knots": 3}, {"n_cuts": 4}], ids=str)
+def test_lines_and_cuts_that_do_not_fit_decide_nothing(change):
+    """Each label has a line and a cut."""
+    with pytest.raises(ValueError, match="do not fit together"):
+        decider_of(**change)
+
+
+@needs_kernel
+def test_a_decision_on_other_labels_is_refused():
+    """As many labels as there are margins."""
+    vocabulary = Vocabulary.of(tiny_model(bigrams=True).vocabulary)
+    scorer = scorer_of(vocabulary.lines, vocabulary.starts, vocabulary.table)
+    none = [np.zeros((0, 1))] * 3 + [np.zeros(0)] * 3
+
+    with pytest.raises(ValueError, match="0 labels have 3 margins"):
+        scorer.judged(["gas"], compiled().Decider((), *none))
 
 
 @needs_kernel

@@ -328,11 +328,21 @@ def test_plurals_count_as_their_singular_when_folded():
 def test_more_words_than_are_remembered_are_still_read(monkeypatch):
     """Looking a word up again gives what remembering it gives."""
     expected = tiny_model().margins([MIXED_TEXT])
-    monkeypatch.setattr("classifier.model.reading.REMEMBERED_WORDS", 2)
+    monkeypatch.setattr("classifier.model.reading.REMEMBERED_PIECES", 2)
     model = tiny_model()
 
     assert_array_equal(model.margins_of(model.read_by_dict([MIXED_TEXT])), expected)
     assert len(model.word_ids) == 2
+
+
+def test_what_has_no_end_is_not_remembered():
+    """A line of a script without spaces is read, and would never come again."""
+    model = tiny_model()
+
+    reading = model.read_by_dict(["漢" * 22, "漢" * 21])
+
+    assert reading.n_words.tolist() == [1, 1]
+    assert list(model.word_ids) == [("漢" * 21).encode()]
 
 
 @given(

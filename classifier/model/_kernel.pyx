@@ -9,12 +9,12 @@ is used, as those files may be anyone's.
 
 from libc.math cimport sqrt
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memcmp, memmove
+from libc.stdlib cimport calloc, free, malloc, qsort, realloc
+from libc.string cimport memcmp, memcpy, memmove
 
 import numpy as np
 
-__all__ = ["Scorer", "misplaced", "table_of", "unordered"]
+__all__ = ["Decider", "Scorer", "misplaced", "table_of", "unordered"]
 
 
 cdef extern from "Python.h":
@@ -55,6 +55,8 @@ ctypedef fused Unit:
     uint32_t
 
 cdef enum:
+    STRETCH = 64  # characters looked at together, one a bit
+    SLACK = 2 * STRETCH  # bytes that a token may take beyond the longest term
     BLOCK = 64  # tokens looked up together, so that memory answers while others are hashed
     ROWS_AHEAD = 6  # rows of weights under way from memory
     KNOWN_FOLDS = 0x2100  # Latin to general punctuation: what news in most scripts consists of
@@ -127,14 +129,25 @@ cdef inline uint64_t hashed(const uint8_t* p, Py_ssize_t n) noexcept nogil:
     return mixed(h, last_bytes(p, n)) if n else h
 
 
+cdef inline uint64_t first_bytes(uint64_t word, Py_ssize_t n) noexcept nogil:
+    """Return the first n bytes of a word of 8, n from 1 to 8."""
+    return word << (64 - 8 * n) >> (64 - 8 * n)
+
+
 cdef inline uint64_t hashed_padded(const uint8_t* p, Py_ssize_t n) noexcept nogil:
-    """Return the same hash where 8 bytes may be read beyond the end."""
+    """Return the same hash where 16 bytes from p and 8 beyond the end may be read."""
     cdef uint64_t h = <uint64_t>n * HASH_SEED
+    cdef uint64_t longer
+    if 0 < n <= 16:
+        # both without a branch, as no processor guesses the length of words
+        longer = mixed(mixed(h, eight_bytes(p)), first_bytes(eight_bytes(p + 8), n - 8 if n > 8 else 8))
+        h = mixed(h, first_bytes(eight_bytes(p), n if n < 8 else 8))
+        return longer if n > 8 else h
     while n >= 8:
         h = mixed(h, eight_bytes(p))
         p += 8
         n -= 8
-    return mixed(h, eight_bytes(p) & ((<uint64_t>1 << (8 * n)) - 1)) if n else h
+    return mixed(h, first_bytes(eight_bytes(p), n)) if n else h
 
 
 cdef inline void fetch_row(const float* row, Py_ssize_t n) noexcept nogil:
@@ -200,23 +213,21 @@ cdef struct Terms:
 cdef inline bint same(
     const Terms* terms, int64_t begin, const uint8_t* p, Py_ssize_t n
 ) noexcept nogil:
-    """Return whether n bytes of the lines are those at p, beyond which 8 may be read."""
+    """Return whether n bytes of the lines are those at p, from which 16 may be read."""
     cdef const uint8_t* line = terms.lines + begin
-    if begin + n + 8 > terms.n_bytes:
+    cdef uint64_t differs
+    if n > 16 or n == 0 or begin + 16 > terms.n_bytes:
         return memcmp(line, p, n) == 0
-    while n >= 8:
-        if eight_bytes(line) != eight_bytes(p):
-            return False
-        line += 8
-        p += 8
-        n -= 8
-    return (eight_bytes(line) ^ eight_bytes(p)) << 8 << (56 - 8 * n) == 0 if n else True
+    differs = first_bytes(eight_bytes(line) ^ eight_bytes(p), n if n < 8 else 8)
+    if n > 8:
+        differs |= first_bytes(eight_bytes(line + 8) ^ eight_bytes(p + 8), n - 8)
+    return differs == 0
 
 
 cdef inline int64_t found(
     const Terms* terms, uint64_t h, const uint8_t* p, Py_ssize_t n
 ) noexcept nogil:
-    """Return the id of the n bytes at p, beyond which 8 may be read, -1 when they are no term."""
+    """Return the id of the n bytes at p, from which 16 may be read, -1 when they are no term."""
     cdef uint64_t at = h & terms.mask
     cdef uint64_t left = terms.mask + 1
     cdef uint32_t half = <uint32_t>(h >> 32)
@@ -240,6 +251,8 @@ cdef struct Page:
     uint8_t* bytes  # tokens with a space after each
     Py_ssize_t room
     Py_ssize_t end
+    Py_ssize_t open_size  # bytes of the token that is being written at `end`
+    int64_t open_chars  # its characters, also those that are not kept
     Py_ssize_t first[BLOCK]
     Py_ssize_t size[BLOCK]  # -1 for a token longer than any term
     uint64_t hashes[BLOCK]
@@ -379,33 +392,50 @@ cdef void end_block(Page* page, const Terms* terms, const Rules* rules) noexcept
         page.n_tokens = 1
 
 
-cdef inline Py_ssize_t singular_size(uint8_t* token, Py_ssize_t n, int64_t n_chars) noexcept nogil:
-    """Return the length of a token without its plural ending; -ies becomes -y in place."""
-    if n_chars < 4 or token[n - 1] != c"s":
-        return n
-    if n_chars > 5 and token[n - 3] == c"i" and token[n - 2] == c"e":
-        token[n - 3] = c"y"
-        return n - 2
-    return n if token[n - 2] in (c"u", c"i", c"s") else n - 1
-
-
-cdef void end_token(
-    Page* page, const Terms* terms, const Rules* rules, Py_ssize_t n, int64_t n_chars
+cdef inline Py_ssize_t singular_size(
+    const uint8_t* word, Py_ssize_t n, int64_t n_chars
 ) noexcept nogil:
-    """Take the n bytes at `page.end` into the block as a token."""
+    """Return the length of a word without its plural ending; two less means -ies, which is -y."""
+    cdef uint8_t last = word[n - 1]
+    cdef uint8_t before = word[n - 2]
+    if n_chars > 5 and last == c"s" and before == c"e" and word[n - 3] == c"i":
+        return n - 2
+    # without a branch, as no processor guesses which words end in s
+    return n - (
+        (n_chars > 3) & (last == c"s") & (before != c"u") & (before != c"i") & (before != c"s")
+    )
+
+
+cdef inline Py_ssize_t put_end(
+    uint8_t* token, const uint8_t* word, Py_ssize_t n, int64_t n_chars, bint fold_plurals
+) noexcept nogil:
+    """Return the length of the token of a word that was copied to it, and end it by a space."""
+    cdef Py_ssize_t size = n
+    if fold_plurals:
+        size = singular_size(word, n, n_chars)
+        if size == n - 2:
+            token[size - 1] = c"y"
+    token[size] = c" "
+    return size
+
+
+cdef inline void end_token(Page* page, const Terms* terms, const Rules* rules) noexcept nogil:
+    """Take the token at `page.end` into the block, if it is one."""
     cdef int i = page.n_tokens
-    page.first[i] = page.end
+    cdef Py_ssize_t n = page.open_size
+    cdef int64_t n_chars = page.open_chars
+    page.open_size = 0
+    page.open_chars = 0
+    if n_chars < 2:
+        return
+    cdef uint8_t* token = page.bytes + page.end
     # a plural loses two bytes at most
-    if n > terms.longest + 2:
-        n = -1
-    elif rules.fold_plurals:
-        n = singular_size(page.bytes + page.end, n, n_chars)
+    n = put_end(token, token, n, n_chars, rules.fold_plurals) if n <= terms.longest + 2 else -1
+    page.first[i] = page.end
     page.size[i] = n
-    if n >= 0:
-        page.bytes[page.end + n] = c" "
-        page.end += n + 1
+    page.end += n + 1
     page.n_tokens = i + 1
-    if page.n_tokens == BLOCK or page.end + terms.longest + 32 > page.room:
+    if page.n_tokens == BLOCK or page.end + terms.longest + SLACK > page.room:
         end_block(page, terms, rules)
 
 
@@ -429,49 +459,158 @@ cdef inline Py_ssize_t write_utf8(uint8_t* p, uint32_t c) noexcept nogil:
     return 4
 
 
+cdef inline void narrow(const Unit* text, uint8_t* low) noexcept nogil:
+    """Write a stretch as bytes, of which those beyond ASCII have the high bit."""
+    cdef int j
+    for j in range(STRETCH):
+        low[j] = <uint8_t>text[j] if text[j] < 0x80 else 0x80
+
+
+cdef inline void fold_ascii(uint8_t* low, uint8_t* words) noexcept nogil:
+    """Fold a stretch, and write 1 for each character of ASCII that belongs to a word, else 0."""
+    cdef int j
+    cdef uint8_t c, is_letter
+    for j in range(STRETCH):
+        c = low[j]
+        is_letter = <uint8_t>((c | 0x20) - c"a") < 26
+        low[j] = c | is_letter << 5
+        words[j] = is_letter | (<uint8_t>(c - c"0") < 10) | (c == c"_")
+
+
+cdef inline uint64_t as_bits(const uint8_t* ones) noexcept nogil:
+    """Return a bit a byte of a stretch of bytes of 0 and 1, the first as the lowest."""
+    cdef uint64_t bits = 0
+    cdef int j
+    for j in range(0, STRETCH, 8):
+        bits |= (eight_bytes(ones + j) * 0x0102040810204080u >> 56) << j
+    return bits
+
+
+cdef inline bint has_letter_beyond(const Unit* text, const uint8_t* low) noexcept nogil:
+    """Return whether a character beyond ASCII of a stretch belongs to a word."""
+    cdef uint64_t eight
+    cdef int j, k
+    for j in range(0, STRETCH, 8):
+        eight = eight_bytes(low + j) & 0x8080808080808080u
+        while eight:
+            k = j + (lowest_bit(eight) >> 3)
+            eight &= eight - 1
+            if FOLDS[text[k]] if Unit is uint8_t or text[k] < KNOWN_FOLDS else folded(text[k]):
+                return True
+    return False
+
+
+cdef inline void copy_word(uint8_t* to, const uint8_t* word, Py_ssize_t n) noexcept nogil:
+    """Copy n bytes of a stretch, sixteen at a time."""
+    memcpy(to, word, 16)
+    cdef Py_ssize_t k = 16
+    while k < n:
+        memcpy(to + k, word + k, 16)
+        k += 16
+
+
+cdef inline void lengthen(
+    Page* page, const Terms* terms, const uint8_t* word, Py_ssize_t n
+) noexcept nogil:
+    """Write n characters of ASCII more of a token that goes on or may go on."""
+    # the rest of a token that is longer than any term is let go
+    if page.open_size < terms.longest + 3:
+        copy_word(page.bytes + page.end + page.open_size, word, n)
+        page.open_size += n
+    page.open_chars += n
+
+
+cdef inline Py_ssize_t run_length(uint64_t bits) noexcept nogil:
+    """Return how many of the lowest bits are set."""
+    return lowest_bit(~bits) if ~bits else STRETCH
+
+
+cdef inline void read_words(
+    Page* page, const Terms* terms, const Rules* rules, const uint8_t* low, uint64_t words
+) noexcept nogil:
+    """Read a folded stretch of which `words` says what belongs to words."""
+    cdef Py_ssize_t begin, n, size, end
+    cdef int i
+    if page.open_chars:
+        n = run_length(words)
+        lengthen(page, terms, low, n)
+        if n == STRETCH:
+            return
+        words &= words + 1
+        end_token(page, terms, rules)
+    # in registers: a way through memory from word to word would be what all waits for
+    i = page.n_tokens
+    end = page.end
+    while words:
+        begin = lowest_bit(words)
+        n = run_length(words >> begin)
+        if begin + n == STRETCH:
+            page.n_tokens = i
+            page.end = end
+            lengthen(page, terms, low + begin, n)
+            return
+        words &= <uint64_t>-1 << (begin + n)
+        if n < 2:
+            continue
+        size = -1
+        if n <= terms.longest + 2:
+            copy_word(page.bytes + end, low + begin, n)
+            size = put_end(page.bytes + end, low + begin, n, n, rules.fold_plurals)
+        page.first[i] = end
+        page.size[i] = size
+        end += size + 1
+        i += 1
+        if i == BLOCK or end + terms.longest + SLACK > page.room:
+            page.n_tokens = i
+            page.end = end
+            end_block(page, terms, rules)
+            i = page.n_tokens
+            end = page.end
+    page.n_tokens = i
+    page.end = end
+
+
+cdef void read_slowly(
+    Page* page, const Terms* terms, const Rules* rules, const Unit* text, Py_ssize_t length
+) noexcept nogil:
+    """Read characters of any kind one by one."""
+    cdef Py_ssize_t most = terms.longest + 3
+    cdef Py_ssize_t i
+    cdef uint32_t c
+    for i in range(length):
+        c = text[i]
+        c = FOLDS[c] if Unit is uint8_t or c < KNOWN_FOLDS else folded(c)
+        if c == 0:
+            end_token(page, terms, rules)
+            continue
+        page.open_chars += 1
+        if c == DOUBLE_S:
+            page.open_chars += 1
+            c = c"s"
+            if page.open_size < most:
+                page.bytes[page.end + page.open_size] = c"s"
+                page.open_size += 1
+        if page.open_size < most:
+            page.open_size += write_utf8(page.bytes + page.end + page.open_size, c)
+
+
 cdef void read_units(
     Page* page, const Terms* terms, const Rules* rules, const Unit* text, Py_ssize_t length
 ) noexcept nogil:
     """Read a text whose characters are stored in units of one size."""
-    cdef Py_ssize_t i = 0
-    cdef Py_ssize_t n = 0
-    cdef Py_ssize_t most = terms.longest + 3  # bytes of a token; the rest of a longer one is let go
-    cdef Py_ssize_t run, last
-    cdef int64_t n_chars = 0
-    cdef uint32_t c
-    cdef uint8_t* token = page.bytes
-    while i < length:
-        # nearly all of nearly every text: letters of ASCII
-        run = i
-        last = min(length, i + most - n)
-        while i < last and text[i] < 0x80 and FOLDS[text[i]]:
-            token[n] = <uint8_t>FOLDS[text[i]]
-            n += 1
-            i += 1
-        n_chars += i - run
-        if i == length:
-            break
-        c = text[i]
-        i += 1
-        c = FOLDS[c] if Unit is uint8_t or c < KNOWN_FOLDS else folded(c)
-        if c == 0:
-            if n_chars > 1:
-                end_token(page, terms, rules, n, n_chars)
-                token = page.bytes + page.end
-            n = 0
-            n_chars = 0
-            continue
-        n_chars += 1
-        if c == DOUBLE_S:
-            n_chars += 1
-            c = c"s"
-            if n < most:
-                token[n] = c"s"
-                n += 1
-        if n < most:
-            n += write_utf8(token + n, c)
-    if n_chars > 1:
-        end_token(page, terms, rules, n, n_chars)
+    cdef Py_ssize_t i
+    cdef uint8_t low[STRETCH + 16]
+    cdef uint8_t words[STRETCH]
+    for i in range(length // STRETCH):
+        narrow(text, low)
+        if has_letter_beyond(text, low):
+            read_slowly(page, terms, rules, text, STRETCH)
+        else:
+            fold_ascii(low, words)
+            read_words(page, terms, rules, low, as_bits(words))
+        text += STRETCH
+    read_slowly(page, terms, rules, text, length % STRETCH)
+    end_token(page, terms, rules)
     end_block(page, terms, rules)
 
 
@@ -490,7 +629,7 @@ cdef void weigh_lead(Page* page, const Terms* terms, const Rules* rules) noexcep
     begin = page.lead_ends.items[lead - 2] if lead > 1 else 0
     cdef Py_ssize_t end = page.lead_ends.items[lead - 1]
     cdef Py_ssize_t n = end - begin + 1 + page.lead_ends.items[0]
-    if not make_room(&page.lead, n + 8):
+    if not make_room(&page.lead, n + 16):
         page.no_memory = True
         return
     cdef const uint8_t* pair = page.lead.items + page.lead.size
@@ -520,10 +659,29 @@ cdef void give(Page* page, int64_t n_terms, Numbers* ids, Numbers* counts) noexc
                 page.counts[t] = 0
 
 
+cdef struct Units:
+    # A string as CPython stores it.
+    int kind  # bytes of a unit
+    const void* data
+    Py_ssize_t length
+
+
+cdef Units units_of(text) except *:
+    """Return the storage of a string, which lives as long as the string."""
+    cdef Units units
+    if not isinstance(text, str):
+        raise TypeError(f"a text must be a str, not {type(text).__name__}")
+    units.length = PyUnicode_GetLength(text)  # first: it makes the storage ready
+    units.kind, units.data = PyUnicode_KIND(text), PyUnicode_DATA(text)
+    return units
+
+
 cdef void read_text(
-    Page* page, const Terms* terms, const Rules* rules, int kind, const void* text, Py_ssize_t n
+    Page* page, const Terms* terms, const Rules* rules, Units units
 ) noexcept nogil:
     page.end = 0
+    page.open_size = 0
+    page.open_chars = 0
     page.n_tokens = 0
     page.n_carried = 0
     page.n_words = 0
@@ -532,30 +690,84 @@ cdef void read_text(
     page.lead_pairs.size = 0
     page.lead_ends.size = 0
     page.lead.size = 0
-    if kind == 1:
-        read_units[uint8_t](page, terms, rules, <const uint8_t*>text, n)
-    elif kind == 2:
-        read_units[uint16_t](page, terms, rules, <const uint16_t*>text, n)
+    cdef Py_ssize_t n = units.length
+    if units.kind == 1:
+        read_units[uint8_t](page, terms, rules, <const uint8_t*>units.data, n)
+    elif units.kind == 2:
+        read_units[uint16_t](page, terms, rules, <const uint16_t*>units.data, n)
     else:
-        read_units[uint32_t](page, terms, rules, <const uint32_t*>text, n)
+        read_units[uint32_t](page, terms, rules, <const uint32_t*>units.data, n)
     if not page.no_memory:
         weigh_lead(page, terms, rules)
 
 
+cdef struct Values:
+    double* items
+    Py_ssize_t room
+
+
+cdef bint make_room_for(Values* values, Py_ssize_t n) noexcept nogil:
+    """Return whether there is memory for n values; those before are gone."""
+    if values.room < n:
+        free(values.items)
+        values.items = <double*>malloc(2 * n * sizeof(double))
+        values.room = 0 if values.items == NULL else 2 * n
+    return values.room >= n
+
+
+cdef struct Choice:
+    # A label given to an article.
+    double score
+    double margin
+    Py_ssize_t label
+
+
+cdef int by_probability(const void* a, const void* b) noexcept nogil:
+    """Put the more probable first, then the higher margin, then the label that comes first."""
+    cdef const Choice* first = <const Choice*>a
+    cdef const Choice* second = <const Choice*>b
+    if first.score != second.score:
+        return -1 if first.score > second.score else 1
+    if first.margin != second.margin:
+        return -1 if first.margin > second.margin else 1
+    return -1 if first.label < second.label else 1
+
+
+cdef class _Found:
+    """Terms and counts of texts while they come in."""
+
+    cdef Numbers terms
+    cdef Numbers counts
+
+    def __dealloc__(self):
+        free(self.terms.items)
+        free(self.counts.items)
+
+
 cdef class _Desk:
-    """A page with its memory; one is in use by one call at a time."""
+    """A page with its memory and room for answers; one is in use by one call at a time."""
 
     cdef Page page
+    cdef _Found found  # of one text
+    cdef Values values
+    cdef double* margins
+    cdef double* scores
+    cdef Choice* choices
 
-    def __cinit__(self, int64_t n_terms, int64_t longest):
-        self.page.room = 16384 + 3 * (longest + 32)
+    def __cinit__(self, int64_t n_terms, int64_t longest, Py_ssize_t n_labels):
+        self.found = _Found()
+        self.page.room = 16384 + 3 * (longest + SLACK)
         self.page.bytes = <uint8_t*>calloc(self.page.room + 16, 1)
         self.page.counts = <int64_t*>calloc(n_terms + 1, sizeof(int64_t))
         self.page.counted = <uint64_t*>calloc((n_terms >> 6) + 64, sizeof(uint64_t))
         self.page.counted_words = <uint64_t*>calloc((n_terms >> 12) + 1, sizeof(uint64_t))
+        self.margins = <double*>calloc(n_labels + 1, sizeof(double))
+        self.scores = <double*>calloc(n_labels + 1, sizeof(double))
+        self.choices = <Choice*>calloc(n_labels + 1, sizeof(Choice))
         if (
             self.page.bytes == NULL or self.page.counts == NULL
             or self.page.counted == NULL or self.page.counted_words == NULL
+            or self.margins == NULL or self.scores == NULL or self.choices == NULL
         ):
             raise MemoryError
 
@@ -568,17 +780,10 @@ cdef class _Desk:
         free(self.page.lead_pairs.items)
         free(self.page.lead_ends.items)
         free(self.page.lead.items)
-
-
-cdef class _Results:
-    """Terms and counts of a batch while they come in."""
-
-    cdef Numbers terms
-    cdef Numbers counts
-
-    def __dealloc__(self):
-        free(self.terms.items)
-        free(self.counts.items)
+        free(self.values.items)
+        free(self.margins)
+        free(self.scores)
+        free(self.choices)
 
 
 cdef object _as_array(const Numbers* numbers):
@@ -587,6 +792,92 @@ cdef object _as_array(const Numbers* numbers):
     if numbers.size:
         memmove(&view[0], numbers.items, numbers.size * sizeof(int64_t))
     return result
+
+
+cdef class Decider:
+    """`classifier.model.decision.Decision` compiled: margins → tags and scores.
+
+    Parameters
+    ----------
+    labels : tuple of str
+    x, y, slope : float64 of shape (n_labels, most_knots)
+    last : float64 of shape (n_labels,)
+        As in `classifier.model.calibration.Knots`.
+    cuts, floors : float64 of shape (n_labels,)
+        As in `Decision`.
+
+    Raises
+    ------
+    ValueError
+        When the shapes do not fit together.
+    """
+
+    cdef tuple labels
+    cdef const double[:, ::1] x
+    cdef const double[:, ::1] y
+    cdef const double[:, ::1] slope
+    cdef const double[::1] last
+    cdef const double[::1] cuts
+    cdef const double[::1] floors
+
+    def __init__(self, tuple labels not None, x, y, slope, last, cuts, floors):
+        self.labels, self.x, self.y, self.slope = labels, x, y, slope
+        self.last, self.cuts, self.floors = last, cuts, floors
+        cdef Py_ssize_t n = len(labels)
+        if not (
+            n == self.x.shape[0] == self.y.shape[0] == self.slope.shape[0]
+            and n == self.last.shape[0] == self.cuts.shape[0] == self.floors.shape[0]
+            and 0 < self.x.shape[1] == self.y.shape[1] == self.slope.shape[1]
+        ):
+            raise ValueError("labels, lines, cuts and floors do not fit together")
+
+    cdef double probability(self, Py_ssize_t k, double margin) noexcept nogil:
+        """Return what `Knots` makes of the margin of label k."""
+        cdef const double* x = &self.x[k, 0]
+        cdef Py_ssize_t low = 0
+        cdef Py_ssize_t high = self.x.shape[1]
+        cdef Py_ssize_t middle
+        if margin != margin:
+            return margin
+        margin = min(max(margin, x[0]), self.last[k])
+        # the last knot that does not lie beyond the margin
+        while high - low > 1:
+            middle = (low + high) // 2
+            if x[middle] <= margin:
+                low = middle
+            else:
+                high = middle
+        return self.slope[k, low] * (margin - x[low]) + self.y[k, low]
+
+    cdef Py_ssize_t decide(self, _Desk desk) noexcept nogil:
+        """Turn the margins of a desk into scores and choices; return how many labels are given."""
+        cdef Py_ssize_t n_given = 0
+        cdef Py_ssize_t k
+        cdef double floor
+        cdef bint given
+        for k in range(self.last.shape[0]):
+            desk.scores[k] = self.probability(k, desk.margins[k])
+            floor = self.floors[k]
+            if floor == floor:
+                given = desk.scores[k] >= floor
+            else:
+                given = desk.margins[k] >= self.cuts[k]
+            if given:
+                desk.choices[n_given] = Choice(desk.scores[k], desk.margins[k], k)
+                n_given += 1
+        if n_given > 1:
+            qsort(desk.choices, n_given, sizeof(Choice), by_probability)
+        return n_given
+
+    cdef tuple answer(self, _Desk desk):
+        """Return tags, scores, words and known words of the text whose margins lie on a desk."""
+        cdef Py_ssize_t n_given = self.decide(desk)
+        cdef Py_ssize_t i
+        tags = tuple([self.labels[desk.choices[i].label] for i in range(n_given)])
+        scores = {}
+        for i in range(len(self.labels)):
+            scores[self.labels[i]] = desk.scores[i]
+        return tags, scores, desk.page.n_words, desk.page.n_known
 
 
 cdef class Scorer:
@@ -605,6 +896,8 @@ cdef class Scorer:
         Below 2^19 in size.
     bias : float64 of shape (n_labels,)
         On the grid of contributions.
+    logs : float64 of shape (n_logs,)
+        1 + ln of the counts from 1, by NumPy.
     lead_words, lead_repeats, lead_divisor, bigrams, fold_plurals
         As in `Analyzer`.
 
@@ -620,17 +913,18 @@ cdef class Scorer:
     cdef const float[::1] idf
     cdef const float[:, ::1] weights
     cdef const double[::1] bias
+    cdef const double[::1] logs
     cdef Terms terms
     cdef Rules rules
     cdef list spare
 
     def __init__(
-        self, lines, starts, slots, idf, weights, bias,
+        self, lines, starts, slots, idf, weights, bias, logs,
         *, int64_t lead_words, int64_t lead_repeats, int64_t lead_divisor,
         bint bigrams, bint fold_plurals,
     ):
         self.lines, self.starts, self.slots = lines, starts, slots
-        self.idf, self.weights, self.bias = idf, weights, bias
+        self.idf, self.weights, self.bias, self.logs = idf, weights, bias, logs
         _check(self.lines, self.starts, self.slots)
         cdef int64_t n_terms = self.starts.shape[0] - 1
         if not (
@@ -653,39 +947,99 @@ cdef class Scorer:
         cdef Py_ssize_t i
         starts, n_words, n_known = (np.zeros(n + k, np.int64) for k in (1, 0, 0))
         cdef int64_t[::1] starts_view = starts, words_view = n_words, known_view = n_known
-        cdef _Results results = _Results()
         cdef _Desk desk = self._desk()
-        cdef Page* page = &desk.page
-        cdef int kind
-        cdef const void* data
-        cdef Py_ssize_t length
+        cdef _Found found = _Found()
         for i in range(n):
-            text = texts[i]
-            if not isinstance(text, str):
-                raise TypeError(f"a text must be a str, not {type(text).__name__}")
-            length = PyUnicode_GetLength(text)  # first: it makes the storage ready
-            kind, data = PyUnicode_KIND(text), PyUnicode_DATA(text)
-            with nogil:
-                read_text(page, &self.terms, &self.rules, kind, data, length)
-                give(page, self.terms.n_terms, &results.terms, &results.counts)
-            if page.no_memory:
-                raise MemoryError
-            words_view[i], known_view[i] = page.n_words, page.n_known
-            starts_view[i + 1] = results.terms.size
+            self._read(desk, found, texts[i])
+            words_view[i], known_view[i] = desk.page.n_words, desk.page.n_known
+            starts_view[i + 1] = found.terms.size
         self.spare.append(desk)
-        return starts, _as_array(&results.terms), _as_array(&results.counts), n_words, n_known
+        return starts, _as_array(&found.terms), _as_array(&found.counts), n_words, n_known
+
+    def judged(self, list texts not None, Decider decider not None):
+        """Return, per text, the tags, the scores by label, and how many words it has and knows."""
+        if len(decider.labels) != self.bias.shape[0]:
+            raise ValueError(f"{len(decider.labels)} labels have {self.bias.shape[0]} margins")
+        cdef _Desk desk = self._desk()
+        answers = []
+        for text in texts:
+            self._score(desk, text, desk.margins)
+            answers.append(decider.answer(desk))
+        self.spare.append(desk)
+        return answers
+
+    def scored(self, list texts not None):
+        """Return margins of shape (n_texts, n_labels), numbers of words, and of known words."""
+        result = np.empty((len(texts), self.bias.shape[0]))
+        cdef double[:, ::1] margins = result
+        cdef _Desk desk = self._desk()
+        n_words, n_known = [], []
+        cdef Py_ssize_t i
+        for i in range(len(texts)):
+            self._score(desk, texts[i], &margins[i, 0])
+            n_words.append(desk.page.n_words)
+            n_known.append(desk.page.n_known)
+        self.spare.append(desk)
+        return result, n_words, n_known
 
     cdef _Desk _desk(self):
         try:
             return self.spare.pop()
         except IndexError:
-            return _Desk(self.terms.n_terms, self.terms.longest)
+            return _Desk(self.terms.n_terms, self.terms.longest, self.bias.shape[0])
+
+    cdef int _read(self, _Desk desk, _Found found, text) except -1:
+        """Append a text's terms and counts to those found."""
+        cdef Units units = units_of(text)
+        with nogil:
+            read_text(&desk.page, &self.terms, &self.rules, units)
+            give(&desk.page, self.terms.n_terms, &found.terms, &found.counts)
+        if desk.page.no_memory:
+            raise MemoryError
+        return 0
+
+    cdef int _score(self, _Desk desk, text, double* margins) except -1:
+        """Read a text alone and write its margins."""
+        cdef Units units = units_of(text)
+        cdef Numbers* terms = &desk.found.terms
+        cdef Numbers* counts = &desk.found.counts
+        cdef Py_ssize_t n_weighed = 0
+        cdef double[::1] logs
+        terms.size = counts.size = 0
+        with nogil:
+            read_text(&desk.page, &self.terms, &self.rules, units)
+            give(&desk.page, self.terms.n_terms, terms, counts)
+            if not desk.page.no_memory and make_room_for(&desk.values, terms.size):
+                n_weighed = self._weigh(counts, desk.values.items)
+                if n_weighed == terms.size:
+                    self._margins_of(terms.items, terms.size, desk.values.items, margins)
+        if desk.page.no_memory or desk.values.room < terms.size:
+            raise MemoryError
+        if n_weighed < terms.size:
+            # a count beyond the table
+            logs = 1.0 + np.log(_as_array(counts))
+            memmove(desk.values.items, &logs[0], counts.size * sizeof(double))
+            self._margins_of(terms.items, terms.size, desk.values.items, margins)
+        return 0
+
+    cdef Py_ssize_t _weigh(self, const Numbers* counts, double* v) noexcept nogil:
+        """Write 1 + ln of each count up to the first that is not in the table; return how many."""
+        cdef const double* logs = &self.logs[0]
+        cdef uint64_t n_logs = self.logs.shape[0]
+        cdef uint64_t n
+        cdef Py_ssize_t j
+        for j in range(counts.size):
+            n = <uint64_t>counts.items[j] - 1
+            if n >= n_logs:
+                return j
+            v[j] = logs[n]
+        return counts.size
 
     def margins(self, const int64_t[::1] starts, const int64_t[::1] terms, const double[::1] tf):
         """Return the margins of a reading whose terms weigh `tf` before idf."""
         cdef Py_ssize_t n = max(starts.shape[0] - 1, 0)
         result = np.empty((n, self.bias.shape[0]))
-        values = np.empty(terms.shape[0])
+        values = np.array(tf)
         cdef double[:, ::1] margins = result
         cdef double[::1] v = values
         if terms.shape[0] != tf.shape[0]:
@@ -697,7 +1051,7 @@ cdef class Scorer:
             for i in range(n):
                 begin, end = starts[i], starts[i + 1]
                 fits = 0 <= begin <= end <= terms.shape[0] and self._margins_of(
-                    begin, end, &terms[0], &tf[0], &v[0], &margins[i, 0]
+                    &terms[0] + begin, end - begin, &v[0] + begin, &margins[i, 0]
                 )
                 if not fits:
                     break
@@ -706,30 +1060,28 @@ cdef class Scorer:
         return result
 
     cdef bint _margins_of(
-        self, int64_t begin, int64_t end, const int64_t* terms, const double* tf,
-        double* v, double* margins,
+        self, const int64_t* terms, Py_ssize_t n, double* v, double* margins
     ) noexcept nogil:
+        """Add up the margins of n terms that weigh v before idf; return whether all are known."""
         cdef Py_ssize_t n_labels = self.bias.shape[0]
         cdef const float* weights = &self.weights[0, 0]
         cdef const float* idf = &self.idf[0]
         cdef const float* row
         cdef double norm = 0.0
         cdef double value
-        cdef int64_t j, t
-        cdef Py_ssize_t k
-        for j in range(begin, end):
-            t = terms[j]
-            if not 0 <= t < self.terms.n_terms:
+        cdef Py_ssize_t j, k
+        for j in range(n):
+            if not 0 <= terms[j] < self.terms.n_terms:
                 return False
-            v[j] = tf[j] * idf[t]
+            v[j] *= idf[terms[j]]
             norm += v[j] * v[j]
         norm = sqrt(norm)
         for k in range(n_labels):
             margins[k] = self.bias[k]
-        for j in range(begin, min(end, begin + ROWS_AHEAD)):
+        for j in range(min(n, ROWS_AHEAD)):
             fetch_row(weights + terms[j] * n_labels, n_labels)
-        for j in range(begin, end):
-            if j + ROWS_AHEAD < end:
+        for j in range(n):
+            if j + ROWS_AHEAD < n:
                 fetch_row(weights + terms[j + ROWS_AHEAD] * n_labels, n_labels)
             value = v[j] / norm
             row = weights + terms[j] * n_labels
@@ -802,7 +1154,7 @@ def misplaced(
     cdef int64_t t
     cdef int64_t missed = -1
     cdef Py_ssize_t n
-    cdef uint8_t* term = <uint8_t*>calloc(terms.longest + 8, 1)
+    cdef uint8_t* term = <uint8_t*>calloc(terms.longest + 16, 1)
     if term == NULL:
         raise MemoryError
     with nogil:

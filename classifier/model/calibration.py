@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from classifier.errors import ModelError
 
-__all__ = ["Calibration", "PiecewiseLinear", "Softmax", "calibration_from_json"]
+__all__ = ["Calibration", "Knots", "PiecewiseLinear", "Softmax", "calibration_from_json"]
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -30,13 +31,12 @@ class Calibration(Protocol):
         ...
 
 
-# One call of np.interp a label costs more than arrays of all labels from here on.
-MOST_ALONE = 12
-
-
 @dataclass(frozen=True, eq=False)
-class _Knots:
-    """What np.interp computes, for lines of different length at once.
+class Knots:
+    """Broken lines of different length at once; beyond its ends each stays constant.
+
+    np.interp computes the same, but a compiler that fuses its multiplication with its addition
+    would have it differ from the other ways here, which must agree to the last bit.
 
     Parameters
     ----------
@@ -52,13 +52,17 @@ class _Knots:
     last: Vector
 
     @classmethod
-    def of(cls, lines: Sequence[tuple[Vector, Vector]]) -> _Knots:
-        width = max(len(x) for x, _ in lines)
+    def of(cls, lines: Sequence[tuple[Vector, Vector]]) -> Knots:
+        """Return the lines of margins and probabilities."""
+        width = max((len(x) for x, _ in lines), default=1)
         x, y, slope = (np.full((len(lines), width), fill) for fill in (np.inf, 0.0, 0.0))
         for k, (margins, probabilities) in enumerate(lines):
             n = len(margins)
             x[k, :n], y[k, :n] = margins, probabilities
-            slope[k, : n - 1] = np.diff(probabilities) / np.diff(margins)
+            with np.errstate(over="ignore"):
+                rise = np.diff(probabilities) / np.diff(margins)
+            # between neighbouring numbers lies no margin to multiply an infinite slope by
+            slope[k, : n - 1] = np.where(np.isfinite(rise), rise, 0.0)
         return cls(x, y, slope, np.array([margins[-1] for margins, _ in lines]))
 
     def __call__(self, margins: Matrix) -> Matrix:
@@ -68,6 +72,21 @@ class _Knots:
         knots = np.maximum((within[:, :, None] >= self.x).sum(axis=2) - 1, 0)
         gone = within - self.x[labels, knots]
         return np.asarray(self.slope[labels, knots] * gone + self.y[labels, knots])
+
+    def of_one(self, margins: list[float]) -> list[float]:
+        """Return the probabilities of one article, which costs less than arrays of one row."""
+        probabilities = []
+        for margin, (x, y, slope) in zip(margins, self._as_lists, strict=True):
+            within = min(max(margin, x[0]), x[-1])
+            knot = bisect_right(x, within) - 1
+            probabilities.append(slope[knot] * (within - x[knot]) + y[knot])
+        return probabilities
+
+    @cached_property
+    def _as_lists(self) -> list[tuple[list[float], list[float], list[float]]]:
+        sizes = np.isfinite(self.x).sum(axis=1).tolist()
+        rows = zip(self.x, self.y, self.slope, sizes, strict=True)
+        return [(x[:n].tolist(), y[:n].tolist(), slope[:n].tolist()) for x, y, slope, n in rows]
 
 
 @dataclass(frozen=True)
@@ -96,21 +115,15 @@ class PiecewiseLinear:
 
     def __call__(self, margins: Matrix) -> Matrix:
         """Return probabilities of the shape of `margins`, (n_articles, n_labels)."""
-        if len(self.margins) > MOST_ALONE:
-            return self._knots(margins)
-        probabilities = np.empty(margins.shape)
-        for k, (x, y) in enumerate(self._lines):
-            probabilities[:, k] = np.interp(margins[:, k], x, y)
-        return probabilities
+        if len(margins) == 1:
+            return np.array([self.knots.of_one(margins[0].tolist())])
+        return self.knots(margins)
 
     @cached_property
-    def _lines(self) -> list[tuple[Vector, Vector]]:
+    def knots(self) -> Knots:
+        """The lines as arrays."""
         lines = zip(self.margins, self.probabilities, strict=True)
-        return [(np.array(x, dtype=float), np.array(y, dtype=float)) for x, y in lines]
-
-    @cached_property
-    def _knots(self) -> _Knots:
-        return _Knots.of(self._lines)
+        return Knots.of([(np.array(x, dtype=float), np.array(y, dtype=float)) for x, y in lines])
 
     def to_json(self) -> dict[str, object]:
         """Return the numbers that `calibration_from_json` reads back."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.compiled import compiled
+from classifier.model.decision import Decision, Judged, judged
 from classifier.model.reading import Reading, on_grid, sublinear
 from classifier.model.vocabulary import Vocabulary
 
@@ -20,6 +21,9 @@ __all__ = ["Kernel", "kernel_of"]
 
 # What the kernel can round to the grid of contributions in one addition.
 LARGEST_WEIGHT = 2.0**18
+
+# Counts below this are weighed by a table, which NumPy made; nearly all counts are.
+MOST_LOGS = 4096
 
 
 class Kernel:
@@ -44,6 +48,7 @@ class Kernel:
             np.ascontiguousarray(model.idf, np.float32),
             np.ascontiguousarray(model.weights, np.float32),
             on_grid(model.bias),
+            sublinear(np.arange(1, MOST_LOGS)),
             lead_words=analyzer.lead_words,
             lead_repeats=analyzer.lead_repeats,
             lead_divisor=analyzer.lead_divisor,
@@ -59,6 +64,14 @@ class Kernel:
         """Return the margins of a reading; shape (n_articles, n_labels)."""
         tf = sublinear(reading.counts)
         return np.asarray(self._scorer.margins(reading.starts, reading.terms, tf))
+
+    def judged(self, texts: list[str], decision: Decision) -> list[Judged]:
+        """Return the answers to prepared texts with their numbers of words and known words."""
+        if decision.decider is not None:
+            answers: list[Judged] = self._scorer.judged(texts, decision.decider)
+            return answers
+        margins, n_words, n_known = self._scorer.scored(texts)
+        return judged(decision(margins), n_words, n_known)
 
 
 def kernel_of(model: Model) -> Kernel | None:

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.article import Article, as_articles
-from classifier.errors import ModelError
 from classifier.model.calibration import Calibration
+from classifier.model.decision import Decision, Judged, checked_floors, judged
 from classifier.model.kernel import Kernel, kernel_of
 from classifier.model.prediction import Contribution, Explanation, Prediction
-from classifier.model.reading import UNKNOWN, Reading, WordIds, counted, on_grid, tfidf_values
+from classifier.model.reading import Reading, WordIds, counted, on_grid, tfidf_values
 from classifier.model.tokenize import Analyzer
 from classifier.text import article_text
 
@@ -75,8 +75,8 @@ class Model:
 
     @cached_property
     def word_ids(self) -> WordIds:
-        """Folded word → row of `weights`, filled as words come up."""
-        return WordIds(self.term_ids, self.analyzer.token)
+        """Piece of a text → rows of `weights`, filled as pieces come up."""
+        return WordIds(self.term_ids, self.analyzer)
 
     @cached_property
     def kernel(self) -> Kernel | None:
@@ -103,24 +103,13 @@ class Model:
 
     def read_by_dict(self, texts: Iterable[str]) -> Reading:
         """Return what `read` does, without the kernel: the reference that it is held to."""
-        id_of = self.word_ids.__getitem__
-        words, ids = [], []
-        for text in texts:
-            found = self.analyzer.words(text)
-            words.append(list(map(id_of, found)))
-            ids.append(self.analyzer.weigh_lead(words[-1]) + self._pair_ids(found))
-        return counted(words, ids, len(self.vocabulary))
-
-    def _pair_ids(self, words: list[str]) -> list[int]:
-        if not self.analyzer.bigrams:
-            return []
-        tokens = [self.analyzer.token(word) for word in words]
-        return [self.term_ids.get(pair, UNKNOWN) for pair in self.analyzer.pairs(tokens)]
+        read = [self.word_ids.read(text) for text in texts]
+        return counted(read, len(self.vocabulary))
 
     def contributions(self, reading: Reading) -> Matrix:
         """Return what each term adds to each margin; shape (n_terms_in_batch, n_labels)."""
         values = tfidf_values(reading, self.idf)
-        return on_grid(values[:, None] * self.weights[reading.terms])
+        return on_grid(values[:, None] * self.weights.take(reading.terms, axis=0))
 
     def margins(self, texts: Sequence[str]) -> Matrix:
         """Return the margins of prepared texts; shape (n_articles, n_labels)."""
@@ -130,10 +119,15 @@ class Model:
         """Return the margins of texts that were read before; shape (n_articles, n_labels)."""
         return self.kernel.margins(reading) if self.kernel else self.margins_of(reading)
 
+    @cached_property
+    def _bias_on_grid(self) -> Vector:
+        return on_grid(self.bias)
+
     def margins_of(self, reading: Reading) -> Matrix:
         """Return the margins of a reading by NumPy alone."""
-        margins = np.tile(on_grid(self.bias), (len(reading.n_words), 1))
-        filled = np.flatnonzero(np.diff(reading.starts))
+        margins = np.empty((len(reading.n_words), len(self.labels)))
+        margins[:] = self._bias_on_grid
+        filled = (reading.starts[1:] > reading.starts[:-1]).nonzero()[0]
         if len(filled):
             starts = reading.starts[filled]
             margins[filled] += np.add.reduceat(self.contributions(reading), starts, axis=0)
@@ -167,71 +161,45 @@ class Model:
         thresholds: Mapping[str, float] | None = None,
     ) -> Iterator[Prediction]:
         """Yield one `Prediction` an article, holding no more than a batch of them."""
-        floors = self._floors(thresholds or {})
+        decision = self._decision_by(thresholds) if thresholds else self._decision
         remaining = iter(articles)
         while batch := as_articles(islice(remaining, BATCH)):
-            yield from self._predict_batch(batch, floors)
+            yield from self._predict_batch(batch, decision)
 
-    def _floors(self, thresholds: Mapping[str, float]) -> Vector:
-        floors = np.full(len(self.labels), np.nan)
-        for label, floor in thresholds.items():
-            if label not in self.labels:
-                known = ", ".join(self.labels)
-                raise ModelError(f"threshold for '{label}': the model's labels are {known}")
-            if self.mode == "one":
-                raise ModelError("a model that gives exactly one label takes no thresholds")
-            if not 0 <= floor <= 1:
-                raise ModelError(f"threshold for '{label}' must lie between 0 and 1, not {floor}")
-            floors[self.labels.index(label)] = floor
-        return floors
+    @cached_property
+    def _decision(self) -> Decision:
+        return self._decision_by({})
 
-    def _predict_batch(self, articles: list[Article], floors: Vector) -> Iterator[Prediction]:
+    def _decision_by(self, thresholds: Mapping[str, float]) -> Decision:
+        floors = checked_floors(self.labels, thresholds, self.mode)
+        return Decision(self.labels, self.calibration, self.cuts, floors, self.mode)
+
+    def _predict_batch(self, articles: list[Article], decision: Decision) -> Iterator[Prediction]:
         texts = [article_text(article) for article in articles]
-        reading = self.read(texts)
-        margins = self.margins_from(reading)
-        scores = self.calibration(margins)
-        tags = self._ranked(self._given(margins, scores, floors), scores, margins)
-        coverage = reading.n_known / np.maximum(reading.n_words, 1)
         signature, explain = self.signature, self.explain
-        rows = zip(
-            articles,
-            texts,
-            tags,
-            # plain numbers, which cost a tenth of NumPy's to work with one by one
-            scores.tolist(),
-            coverage.tolist(),
-            map(self._note, reading.n_words.tolist(), reading.n_known.tolist()),
-            strict=True,
-        )
-        for article, text, ranked, row, share, note in rows:
+        rows = zip(articles, texts, self._judged(texts, decision), strict=True)
+        for article, text, (tags, scores, n_words, n_known) in rows:
+            note = self._note(n_words, n_known)
             # Exactly one label is owed even to a text that cannot be judged.
-            silent = note and self.mode == "several"
-            said = self.base_rates.tolist() if silent else row
+            if note and self.mode == "several":
+                tags = ()
+                scores = dict(zip(self.labels, self.base_rates.tolist(), strict=True))
             yield Prediction(
-                id=article.id,
-                tags=() if silent else ranked,
-                scores=dict(zip(self.labels, said, strict=True)),
-                coverage=share,
-                model=signature,
-                note=note,
+                article.id,
+                tags,
+                scores,
+                n_known / (n_words or 1),
+                signature,
+                note,
                 _explain=partial(explain, text),
             )
 
-    def _given(self, margins: Matrix, scores: Matrix, floors: Vector) -> NDArray[np.bool_]:
-        if self.mode == "one":
-            return np.asarray(np.arange(len(self.labels)) == margins.argmax(axis=1)[:, None])
-        return np.where(np.isnan(floors), margins >= self.cuts, scores >= floors)
-
-    def _ranked(
-        self, given: NDArray[np.bool_], scores: Matrix, margins: Matrix
-    ) -> list[tuple[str, ...]]:
-        """Return the labels given to each article, the most probable first."""
-        order = np.lexsort((-margins, -scores), axis=-1)
-        rows, places = np.nonzero(given[np.arange(len(given))[:, None], order])
-        ranked: list[list[str]] = [[] for _ in given]
-        for row, label in zip(rows.tolist(), order[rows, places].tolist(), strict=True):
-            ranked[row].append(self.labels[label])
-        return list(map(tuple, ranked))
+    def _judged(self, texts: list[str], decision: Decision) -> Iterable[Judged]:
+        if self.kernel:
+            return self.kernel.judged(texts, decision)
+        reading = self.read_by_dict(texts)
+        answers = decision(self.margins_of(reading))
+        return judged(answers, reading.n_words.tolist(), reading.n_known.tolist())
 
     def _note(self, n_words: int, n_known: int) -> str:
         if n_words == 0:
@@ -252,7 +220,7 @@ class Model:
             label: Explanation(
                 label=label,
                 margin=float(margins[k]),
-                bias=float(on_grid(self.bias)[k]),
+                bias=float(self._bias_on_grid[k]),
                 cut=float(self.cuts[k]),
                 contributions=_weightiest(terms, reading.counts, contributions[:, k]),
             )
