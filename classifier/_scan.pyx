@@ -98,6 +98,7 @@ cdef enum:
     RETURN = 4
     LEAD = 5  # the first byte of a character in UTF-8, read as Windows-1252 or Latin-1
     UNSOUND = 6
+    GONE = 7  # invisible marks, of which nothing is left
     FIRST_KNOWN = 0x300
     MOST_VERBS = 31
     LONGEST = 32
@@ -131,7 +132,7 @@ cdef void _fill_kinds() noexcept:
     KINDS[0x7F] = KINDS[0xA0] = BLANK
     KINDS[0x0A] = LINE
     KINDS[0x0D] = RETURN
-    KINDS[0xAD] = UNSOUND
+    KINDS[0xAD] = GONE
 
 
 _fill_kinds()
@@ -143,6 +144,15 @@ cdef inline int kind_of(uint32_t c) noexcept nogil:
     # printable, and in normal form C next to anything
     if 0x2010 <= c <= 0x2027 or 0x2030 <= c <= 0x205E or 0x20A0 <= c <= 0x20C0 or c == 0x2122:
         return WORD
+    # Cyrillic, arrows, signs and pictures
+    if 0x400 <= c <= 0x482 or 0x48A <= c <= 0x52F or 0x2190 <= c <= 0x21FF or 0x2500 <= c <= 0x27BF:
+        return WORD
+    if 0x1F300 <= c <= 0x1F64F:
+        return WORD
+    if c == 0x200B or c == 0x200E or c == 0x200F or 0x202A <= c <= 0x202E or 0x2060 <= c <= 0x2069:
+        return GONE
+    if c == 0xFEFF:
+        return GONE
     return BLANK if c == 0x202F else UNSOUND
 
 
@@ -321,8 +331,8 @@ cdef Py_ssize_t respaced(const Unit* text, Py_ssize_t n, Unit* out) noexcept nog
                 lines += 1
             i += 1
             continue
-        if kind == SPACE or kind == BLANK:
-            spaced = True
+        if kind == SPACE or kind == BLANK or kind == GONE:
+            spaced = spaced or kind != GONE
             i += 1
             continue
         if size and lines:

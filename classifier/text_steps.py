@@ -31,9 +31,9 @@ _LOOSE_LINE = re.compile("\n(?: |\n\n|(?<= \n))")
 # Soft hyphen, zero-width space, byte order mark; then direction marks and isolates.
 _INVISIBLE = (0xAD, 0x200B, 0xFEFF, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x206A))
 _UNPRINTABLE = {
-    **dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], " "),
-    **dict.fromkeys([0x0A, 0x2028, 0x2029], "\n"),
-    **dict.fromkeys(_INVISIBLE, ""),
+    **dict.fromkeys(map(chr, [*range(0x20), *range(0x7F, 0xA0)]), " "),
+    **dict.fromkeys("\u2028\u2029", "\n"),
+    **dict.fromkeys(map(chr, _INVISIBLE), ""),
 }
 # Persian needs the non-joiner and emoji the joiner; after a Latin letter both are litter.
 _LATIN_JOINERS = re.compile("(?<![^\\s\x00-\u036f\u1e00-\u1eff\u212a\u212b])[\u200c\u200d]+")
@@ -181,8 +181,11 @@ def printable(text: str) -> str:
     if _uncommon(text).isprintable():
         return text
     text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_UNPRINTABLE)
-    return text if text.isascii() else _LATIN_JOINERS.sub("", text)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    # a handful of characters each, which is a hundred times faster than asking the table for all
+    for found in set(_uncommon(text)) & _UNPRINTABLE.keys():
+        text = text.replace(found, _UNPRINTABLE[found])
+    return _LATIN_JOINERS.sub("", text) if "\u200c" in text or "\u200d" in text else text
 
 
 def composed(text: str) -> str:

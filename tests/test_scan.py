@@ -1,5 +1,7 @@
 """The compiled look ahead: what it passes over, the steps would not have changed."""
 
+import sys
+import unicodedata
 from collections.abc import Iterator
 
 import pytest
@@ -17,7 +19,7 @@ pytestmark = pytest.mark.skipif(compiled(SCAN) is None, reason="the scanner was 
 # Spaces, line ends and widths of storage meet, in runs that straddle sixteen characters.
 SPACES = (
     *("a", "bc ", " ", "\n", "\r", "\t", "\u00a0", "\u202f", "é", "“", "—", "\U0001f525"),
-    "x" * 15,
+    *("x" * 15, "\u00ad", "\u200b", "\u200e", "\ufeff", "\u2028", "Ã", "©"),
 )
 spaced = st.lists(st.sampled_from(SPACES), max_size=60).map("".join)
 characters = st.text(st.characters(), max_size=200)
@@ -81,6 +83,21 @@ def test_most_texts_are_passed_by_without_a_copy() -> None:
     assert spaced is not None
     assert spaced[0] is text
     assert spaced[1] == 0
+
+
+def test_what_needs_no_mending_needs_none_beside_anything() -> None:
+    """It is printable, composed, and composes with no character before it."""
+    decomposed = [unicodedata.decomposition(chr(c)).split() for c in range(sys.maxunicode)]
+    pairs = [each for each in decomposed if len(each) == 2 and "<" not in each[0]]
+    seconds = {chr(int(second, 16)) for _, second in pairs}
+
+    found = {c: scanner().spaced(f"a{c}b") for c in map(chr, range(0xA1, sys.maxunicode))}
+    kept = [c for c, spaced in found.items() if spaced and c in spaced[0]]
+    changed = [c for c in kept if article_text_by_steps(f"a{c}b") != f"a{c}b"]
+
+    assert len(kept) == 2672
+    assert changed == []
+    assert not seconds.intersection(kept)
 
 
 def test_a_text_gets_the_storage_that_its_characters_need() -> None:
