@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from classifier.training.features import CountedCorpus
 from classifier.training.linear import Candidate, HeldOut
 from classifier.training.settings import Settings
-from classifier.training.thresholds import choose_thresholds, held_out_tags
+from classifier.training.thresholds import choose_thresholds
 from classifier.training.trials import Trial, Trials
 
-__all__ = ["Choice", "choose_candidate", "tags_out_of_fold"]
+__all__ = ["Choice", "choose_candidate", "climb", "n_candidates"]
 
 Matrix = NDArray[np.float64]
 
@@ -40,15 +40,6 @@ class Choice:
     C: tuple[float, ...]
     held_out: HeldOut
     trials: dict[Candidate, Trial]
-
-
-def tags_out_of_fold(
-    margins: Matrix, Y: Matrix, folds: NDArray[np.int64], settings: Settings
-) -> NDArray[np.bool_]:
-    """Return tags of held-out articles, cuts chosen without them; shape of `margins`."""
-    if settings.labels == "one":
-        return np.asarray(np.arange(Y.shape[1]) == margins.argmax(axis=1)[:, None])
-    return held_out_tags(margins, Y, folds, **settings.cut_rules)
 
 
 def n_candidates(counted: CountedCorpus, settings: Settings) -> int:
