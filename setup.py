@@ -9,12 +9,14 @@ FLAGS = ["/O2", "/fp:precise"] if sys.platform == "win32" else ["-O3", "-g0", "-
 
 COMPILED = {
     "classifier.model._kernel": "classifier/model/_kernel.pyx",
+    "classifier.model._counter": "classifier/model/_counter.pyx",
     "classifier.training._solver": "classifier/training/_solver.pyx",
 }
+SHARED = ["classifier/model/_folding.pxi"]
 
 setup(
     ext_modules=[
-        Extension(name, [source], extra_compile_args=FLAGS, optional=True)
+        Extension(name, [source], depends=SHARED, extra_compile_args=FLAGS, optional=True)
         for name, source in COMPILED.items()
     ]
 )
