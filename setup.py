@@ -10,6 +10,7 @@ FLAGS = ["/O2", "/fp:precise"] if sys.platform == "win32" else ["-O3", "-g0", "-
 COMPILED = {
     "classifier.model._kernel": "classifier/model/_kernel.pyx",
     "classifier.model._counter": "classifier/model/_counter.pyx",
+    "classifier.corpus._shingles": "classifier/corpus/_shingles.pyx",
     "classifier.training._solver": "classifier/training/_solver.pyx",
 }
 SHARED = ["classifier/model/_folding.pxi"]
