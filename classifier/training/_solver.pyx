@@ -18,176 +18,7 @@ __all__ = ["PADDING", "WIDTHS", "fit"]
 
 cdef extern from *:
     """
-    #include <stdint.h>
-
-    #define MOST_LANES 16
-    #define TERMS_AHEAD 8  /* whose weights are under way from memory */
-
-    #if defined(__GNUC__)
-    typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
-    #define FETCH_LANES(address) __builtin_prefetch(address)
-    #define ALWAYS_INLINE static inline __attribute__((always_inline))
-    #else
-    #define FETCH_LANES(address) ((void)0)
-    #define ALWAYS_INLINE static __forceinline
-    #endif
-
-    typedef struct {
-        const int64_t* starts;
-        const int32_t* terms;
-        const float* values;
-        const float* squares;    /* of the length of each row, the constant term among it */
-        const float* signs;      /* a row's lanes side by side, as in all that follows */
-        const float* row_costs;  /* 1 / weight */
-        const float* costs;      /* 1 / 2C of each lane */
-        float* alphas;
-        float* watched;          /* 0 for cells put aside until the next full sweep */
-        uint8_t* awake;          /* whether any lane watches the row */
-        float* w;
-        float* bias;
-    } Problem;
-
-    typedef struct {
-        float limit[MOST_LANES];
-        float open[MOST_LANES];     /* 0 for lanes that wait for the next full sweep, or are done */
-        float largest[MOST_LANES];
-        float smallest[MOST_LANES];
-    } Lanes;
-
-    ALWAYS_INLINE void add_dot(
-        const int32_t* terms, const float* values, int64_t n, const float* w, float* sums, int lanes
-    ) {
-        int64_t j;
-    #if defined(__GNUC__)
-        four a = *(four*)sums, b = *(four*)(sums + 4), c = a, d = a;
-        if (lanes == 16) { c = *(four*)(sums + 8); d = *(four*)(sums + 12); }
-        for (j = 0; j < n; j++) {
-            const float* line = w + (int64_t)terms[j] * lanes;
-            float value = values[j];
-            FETCH_LANES(w + (int64_t)terms[j + TERMS_AHEAD] * lanes);
-            a += *(const four*)line * value;
-            b += *(const four*)(line + 4) * value;
-            if (lanes == 16) {
-                c += *(const four*)(line + 8) * value;
-                d += *(const four*)(line + 12) * value;
-            }
-        }
-        *(four*)sums = a;
-        *(four*)(sums + 4) = b;
-        if (lanes == 16) { *(four*)(sums + 8) = c; *(four*)(sums + 12) = d; }
-    #else
-        for (j = 0; j < n; j++) {
-            const float* line = w + (int64_t)terms[j] * lanes;
-            for (int k = 0; k < lanes; k++) sums[k] += line[k] * values[j];
-        }
-    #endif
-    }
-
-    ALWAYS_INLINE void add_row(
-        const int32_t* terms, const float* values, int64_t n, float* w, const float* steps, int lanes
-    ) {
-        int64_t j;
-    #if defined(__GNUC__)
-        four a = *(four*)steps, b = *(four*)(steps + 4), c = a, d = a;
-        if (lanes == 16) { c = *(four*)(steps + 8); d = *(four*)(steps + 12); }
-        for (j = 0; j < n; j++) {
-            float* line = w + (int64_t)terms[j] * lanes;
-            float value = values[j];
-            *(four*)line += a * value;
-            *(four*)(line + 4) += b * value;
-            if (lanes == 16) {
-                *(four*)(line + 8) += c * value;
-                *(four*)(line + 12) += d * value;
-            }
-        }
-    #else
-        for (j = 0; j < n; j++) {
-            float* line = w + (int64_t)terms[j] * lanes;
-            for (int k = 0; k < lanes; k++) line[k] += steps[k] * values[j];
-        }
-    #endif
-    }
-
-    ALWAYS_INLINE void begin_lanes(const Problem* p, int64_t n_rows, int lanes) {
-        for (int64_t row = 0; row < n_rows; row++) {
-            float steps[MOST_LANES], any = 0.0f;
-            for (int k = 0; k < lanes; k++) {
-                steps[k] = p->signs[row * lanes + k] * p->alphas[row * lanes + k];
-                any += steps[k] * steps[k];
-            }
-            if (any > 0.0f) {
-                int64_t start = p->starts[row];
-                add_row(p->terms + start, p->values + start, p->starts[row + 1] - start,
-                        p->w, steps, lanes);
-                for (int k = 0; k < lanes; k++) p->bias[k] += steps[k];
-            }
-        }
-    }
-
-    /* Visit rows in their order, all of them or those that some lane watches. */
-    ALWAYS_INLINE void sweep_lanes(
-        const Problem* p, Lanes* all, const int32_t* order, int64_t n_rows, int full, int lanes
-    ) {
-        float largest[MOST_LANES], smallest[MOST_LANES], limit[MOST_LANES], open[MOST_LANES];
-        for (int k = 0; k < lanes; k++) {
-            largest[k] = -1e30f;
-            smallest[k] = 1e30f;
-            limit[k] = all->limit[k];
-            open[k] = all->open[k];
-        }
-        for (int64_t i = 0; i < n_rows; i++) {
-            int64_t row = order[i];
-            if (!full && !p->awake[row]) continue;
-            int64_t start = p->starts[row], n = p->starts[row + 1] - start;
-            const float* sign = p->signs + row * lanes;
-            float* alpha = p->alphas + row * lanes;
-            float* watched = p->watched + row * lanes;
-            float steps[MOST_LANES], sums[MOST_LANES], any = 0.0f, moved = 0.0f;
-            for (int k = 0; k < lanes; k++) sums[k] = p->bias[k];
-            add_dot(p->terms + start, p->values + start, n, p->w, sums, lanes);
-            for (int k = 0; k < lanes; k++) {
-                float diagonal = p->costs[k] * p->row_costs[row];
-                float old = alpha[k];
-                float gradient = sign[k] * sums[k] - 1.0f + old * diagonal;
-                float at_zero = old == 0.0f ? 1.0f : 0.0f;
-                float kept = (full ? 1.0f : watched[k]) - (gradient > limit[k] ? at_zero : 0.0f);
-                kept = kept > 0.0f ? kept : 0.0f;
-                float live = kept * open[k] * sign[k] * sign[k];
-                float projected = gradient * live * (gradient > 0.0f ? 1.0f - at_zero : 1.0f);
-                float target = old - gradient / (p->squares[row] + diagonal);
-                float step = (target > 0.0f ? target : 0.0f) - old;
-                step = projected != 0.0f ? step : 0.0f;
-                watched[k] = kept;
-                largest[k] = projected > largest[k] ? projected : largest[k];
-                smallest[k] = projected < smallest[k] ? projected : smallest[k];
-                alpha[k] = old + step;
-                steps[k] = sign[k] * step;
-                any += live;
-                moved += step * step;
-            }
-            p->awake[row] = any > 0.0f;
-            if (moved > 0.0f) {
-                add_row(p->terms + start, p->values + start, n, p->w, steps, lanes);
-                for (int k = 0; k < lanes; k++) p->bias[k] += steps[k];
-            }
-        }
-        for (int k = 0; k < lanes; k++) {
-            all->largest[k] = largest[k];
-            all->smallest[k] = smallest[k];
-        }
-    }
-
-    static void begin(const Problem* p, int64_t n_rows, int lanes) {
-        if (lanes == 16) begin_lanes(p, n_rows, 16);
-        else begin_lanes(p, n_rows, 8);
-    }
-
-    static void sweep(
-        const Problem* p, Lanes* all, const int32_t* order, int64_t n_rows, int full, int lanes
-    ) {
-        if (lanes == 16) sweep_lanes(p, all, order, n_rows, full, 16);
-        else sweep_lanes(p, all, order, n_rows, full, 8);
-    }
+    #include "_lanes.h"
     """
     enum:
         MOST_LANES
@@ -214,14 +45,18 @@ cdef extern from *:
     void sweep(
         const Problem* p, Lanes* all, const int32_t* order, int64_t n_rows, int full, int lanes
     ) noexcept nogil
+    void choose_vectors() noexcept nogil
 
 
 # How many labels go side by side, and by how much more of `terms` is looked at than is used.
 WIDTHS = (8, 16)
 PADDING = TERMS_AHEAD
 
+choose_vectors()
+
 cdef enum:
     PERIOD = 5  # every so many sweeps, one visits all rows
+    CACHE_LINE = 64  # bytes
 
 
 cdef inline int below(uint64_t* state, int n) noexcept nogil:
@@ -291,6 +126,13 @@ cdef bint descend(
     return False
 
 
+def _aligned(n):
+    """Return n zeros of float32, lanes of which lie in one line of the cache."""
+    room = np.zeros(n + CACHE_LINE // 4, np.float32)
+    first = -room.ctypes.data % CACHE_LINE // 4
+    return room[first : first + n]
+
+
 def fit(
     const int64_t[::1] starts not None,
     const int32_t[::1] terms not None,
@@ -344,7 +186,7 @@ def fit(
         raise ValueError("starts, squares, signs, weights and alphas are not of the same rows")
     if starts[n_rows] + PADDING > min(len(values), len(terms)):
         raise ValueError("terms and values are shorter than the rows")
-    coef = np.zeros((n_terms + 1, lanes), np.float32)
+    coef = _aligned((n_terms + 1) * lanes).reshape(n_terms + 1, lanes)
     left = np.abs(signs).max(axis=0, initial=0).astype(np.uint8)
     if n_rows == 0:
         return coef, left > 0
