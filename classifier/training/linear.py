@@ -12,7 +12,12 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.svm import LinearSVC
 
-from classifier.training.features import CountedCorpus, inverse_document_frequencies, tfidf
+from classifier.training.features import (
+    CountedCorpus,
+    damped_counts,
+    inverse_document_frequencies,
+    weighted,
+)
 from classifier.training.solver import (
     MOST_EPOCHS,
     TOLERANCE,
@@ -126,7 +131,13 @@ def fit_label(
 
 
 def fit_linear(
-    X: sp.csr_matrix, Y: Matrix, C: Sequence[float], weights: Vector, *, jobs: int = 1
+    X: sp.csr_matrix,
+    Y: Matrix,
+    C: Sequence[float],
+    weights: Vector,
+    *,
+    jobs: int = 1,
+    start: Duals | None = None,
 ) -> Linear:
     """Fit every label by squared hinge with an L2 penalty, each with its own C.
 
@@ -139,12 +150,14 @@ def fit_linear(
     Y : ndarray of shape (n_articles, n_labels)
         1 present, 0 absent, NaN unknown: left out of the fit of that label.
     weights : ndarray of shape (n_articles,)
+    start : ndarray of shape (n_articles, n_labels), optional
+        Dual variables from which the compiled solver begins.
     """
     module = solver()
     if module is None:
         return _fit_by_liblinear(X, Y, C, weights, jobs, TOLERANCE)
     signs, constant = _signs(Y, weights)
-    coef = fit_compiled(module, X, signs, C, weights, jobs=jobs)
+    coef = fit_compiled(module, X, signs, C, weights, jobs=jobs, start=start)
     return Linear(coef[:-1], np.where(constant != 0, constant, coef[-1]))
 
 
@@ -209,13 +222,18 @@ class Fold:
         candidate: Candidate,
         *,
         min_df: int,
+        damped: sp.csr_matrix | None = None,
     ) -> Fold:
-        """Return the matrices of a candidate for one of the folds."""
-        counts = counted.counts(candidate.lead_repeats)
+        """Return the matrices of a candidate for one of the folds.
+
+        `damped` are the candidate's counts as `damped_counts` returns them, where they are at hand.
+        """
+        if damped is None:
+            damped = damped_counts(counted.counts(candidate.lead_repeats))
         train, test = np.flatnonzero(folds != number), np.flatnonzero(folds == number)
-        known, held_out = counts[train], counts[test]
+        known, held_out = damped[train], damped[test]
         idf = fold_idf(known, counted, candidate, min_df)
-        X_train, X_test = tfidf(known, idf), tfidf(held_out, idf)
+        X_train, X_test = weighted(known, idf), weighted(held_out, idf)
         if solver() is not None:
             X_train = Rows.of(X_train)
             X_test = X_train.arranged(X_test)
@@ -230,13 +248,13 @@ class Fold:
         ----------
         Y : ndarray of shape (n_articles, n_labels)
         weights : ndarray of shape (n_articles,)
-        start : list of ndarray, optional
+        start : ndarray of shape (n_train, n_labels), optional
             Dual variables of another fit of this fold.
 
         Returns
         -------
         ndarray of shape (n_test, n_labels)
-        list of ndarray, or None from LIBLINEAR
+        ndarray of shape (n_train, n_labels), or None from LIBLINEAR
         """
         module, each = solver(), [C] * Y.shape[1]
         Y, weights = Y[self.train], weights[self.train]

@@ -23,7 +23,7 @@ MOST_EPOCHS = 20_000
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 Lanes = NDArray[np.float32]
-Duals = list[Lanes]
+Duals = NDArray[np.float32]
 
 
 def solver() -> ModuleType | None:
@@ -96,6 +96,7 @@ def fit_compiled(
     jobs: int = 1,
     tolerance: float = TOLERANCE,
     most: int = MOST_EPOCHS,
+    start: Duals | None = None,
 ) -> Matrix:
     """Return the weights of every label, the bias in the last row; (n_terms + 1, n_labels).
 
@@ -114,6 +115,8 @@ def fit_compiled(
         Largest violation of the dual's optimality, as LIBLINEAR measures it.
     most : int
         Sweeps over the rows at most; a label that needs more is warned of.
+    start : ndarray of float32 of shape (n_rows, n_labels), optional
+        Dual variables to begin with, such as those of a fit with other values or another C.
     """
     rows = X if isinstance(X, Rows) else Rows.of(X)
     places = np.append(rows.place, len(rows.place))
@@ -122,7 +125,18 @@ def fit_compiled(
     def keep(labels: NDArray[np.int64], fitted: Lanes) -> None:
         coef[:, labels] = fitted[places, : len(labels)]
 
-    _fit(module, rows, signs, C, weights, keep, jobs=jobs, tolerance=tolerance, most=most)
+    _fit(
+        module,
+        rows,
+        signs,
+        C,
+        weights,
+        keep,
+        jobs=jobs,
+        tolerance=tolerance,
+        most=most,
+        start=start,
+    )
     return coef
 
 
@@ -146,14 +160,11 @@ def margins_compiled(
     ----------
     X_test : csr_matrix of float32 of shape (n_test, n_terms)
         As `Rows.arranged` returns it.
-    start : list of ndarray, optional
-        Dual variables of another fit of the same rows and labels, to begin with; they are near
-        those of a fit with other values or another C.
 
     Returns
     -------
     ndarray of float64 of shape (n_test, n_labels)
-    list of ndarray of float32
+    ndarray of float32 of shape (n_rows, n_labels)
     """
     margins = np.empty((X_test.shape[0], signs.shape[1]))
 
@@ -182,14 +193,17 @@ def _fit(
     """Fit as many labels at once as there are lanes; `keep` takes labels and their weights."""
     blocks = _blocks(signs, module.WIDTHS)
     known = np.where(weights > 0, weights, 1.0).astype(np.float32)
+    duals = np.empty(signs.shape, np.float32)
 
-    def fit(number: int) -> Lanes:
-        labels, width = blocks[number]
+    def fit(block: tuple[NDArray[np.int64], int]) -> None:
+        labels, width = block
         lanes = np.zeros((len(signs), width), np.float32)
         lanes[:, : len(labels)] = signs[:, labels]
         costs = np.ones(width, np.float32)
         costs[: len(labels)] = np.asarray(C)[labels]
-        alphas = np.zeros_like(lanes) if start is None else start[number].copy()
+        alphas = np.zeros_like(lanes)
+        if start is not None:
+            alphas[:, : len(labels)] = start[:, labels]
         coef, unfinished = module.fit(
             rows.starts,
             rows.terms,
@@ -205,11 +219,12 @@ def _fit(
         )
         for label in labels[unfinished[: len(labels)]]:
             warnings.warn(f"label {label} is not fitted to {tolerance} yet", stacklevel=2)
+        duals[:, labels] = alphas[:, : len(labels)]
         keep(labels, coef)
-        return alphas
 
     with ThreadPoolExecutor(jobs) as threads:
-        return list(threads.map(fit, range(len(blocks))))
+        list(threads.map(fit, blocks))
+    return duals
 
 
 def _blocks(

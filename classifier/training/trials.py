@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from classifier.evaluation.metrics import average_precision
-from classifier.training.features import CountedCorpus
+from classifier.training.features import CountedCorpus, damped_counts
 from classifier.training.linear import Candidate, Fold, HeldOut, article_weights
 from classifier.training.settings import Settings
 from classifier.training.solver import Duals
@@ -83,6 +84,7 @@ class Trials:
         self._duals: dict[Candidate, list[Duals | None]] = {}
         self._matrices: dict[tuple[int, bool, int], Fold] = {}
         self._kept_bytes = 0.0
+        self._counts: tuple[int, sp.csr_matrix] | None = None
 
     def best(self, candidates: Sequence[Candidate]) -> Candidate:
         """Return the best; equals go to the one that stands first."""
@@ -158,7 +160,7 @@ class Trials:
             return None
         duals = self._duals[leader][number]
         growth = np.float32((candidate.C / leader.C) ** GROWTH)
-        return None if duals is None else [growth * lanes for lanes in duals]
+        return None if duals is None else growth * duals
 
     def _keep_duals(self, candidate: Candidate, duals: Duals | None) -> None:
         small = 2 * 4.0 * self.Y.size * self.settings.n_folds < MOST_KEPT_BYTES
@@ -168,9 +170,27 @@ class Trials:
         key = (candidate.lead_repeats, candidate.bigrams, number)
         if key in self._matrices:
             return self._matrices[key]
-        min_df = self.settings.min_df
-        fold = Fold.of(self.counted, self.folds, number, candidate, min_df=min_df)
+        damped, min_df = self._damped(candidate.lead_repeats), self.settings.min_df
+        fold = Fold.of(self.counted, self.folds, number, candidate, min_df=min_df, damped=damped)
         self._kept_bytes += 12.0 * self.counted.body.nnz
         if self._kept_bytes < MOST_KEPT_BYTES:
             self._matrices[key] = fold
         return fold
+
+    def _damped(self, lead_repeats: int) -> sp.csr_matrix:
+        """Return the counts of the candidate, made once as long as no other number is wanted."""
+        if self._counts is None or self._counts[0] != lead_repeats:
+            self._counts = lead_repeats, damped_counts(self.counted.counts(lead_repeats))
+        return self._counts[1]
+
+    def mean_duals(self, candidate: Candidate) -> Duals | None:
+        """Return the mean of each dual variable over the folds that it was trained in."""
+        duals = self._duals.get(candidate, [])
+        if len(duals) < self.settings.n_folds:
+            return None
+        total = np.zeros(self.Y.shape, np.float32)
+        for number, found in enumerate(duals):
+            if found is None:
+                return None
+            total[self.folds != number] += found
+        return total / np.where(self.folds < 0, len(duals), len(duals) - 1)[:, None].astype("f4")
