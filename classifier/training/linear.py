@@ -131,13 +131,7 @@ def fit_label(
 
 
 def fit_linear(
-    X: sp.csr_matrix,
-    Y: Matrix,
-    C: Sequence[float],
-    weights: Vector,
-    *,
-    jobs: int = 1,
-    start: Duals | None = None,
+    X: sp.csr_matrix, Y: Matrix, C: Sequence[float], weights: Vector, *, jobs: int = 1
 ) -> Linear:
     """Fit every label by squared hinge with an L2 penalty, each with its own C.
 
@@ -150,14 +144,12 @@ def fit_linear(
     Y : ndarray of shape (n_articles, n_labels)
         1 present, 0 absent, NaN unknown: left out of the fit of that label.
     weights : ndarray of shape (n_articles,)
-    start : ndarray of shape (n_articles, n_labels), optional
-        Dual variables from which the compiled solver begins.
     """
     module = solver()
     if module is None:
         return _fit_by_liblinear(X, Y, C, weights, jobs, TOLERANCE)
     signs, constant = _signs(Y, weights)
-    coef = fit_compiled(module, X, signs, C, weights, jobs=jobs, start=start)
+    coef = fit_compiled(module, X, signs, C, weights, jobs=jobs)
     return Linear(coef[:-1], np.where(constant != 0, constant, coef[-1]))
 
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from classifier.training.features import CountedCorpus
 from classifier.training.linear import Candidate, HeldOut
 from classifier.training.settings import Settings
-from classifier.training.solver import Duals
 from classifier.training.thresholds import choose_thresholds
 from classifier.training.trials import Trial, Trials
 
@@ -35,15 +34,12 @@ class Choice:
         Of the chosen candidate, for cuts and calibration.
     trials : dict of Candidate to Trial
         Every candidate tried, and how it did.
-    duals : ndarray of float32 of shape (n_articles, n_labels), or None
-        Means over the folds, from which the final fit may start.
     """
 
     candidate: Candidate
     C: tuple[float, ...]
     held_out: HeldOut
     trials: dict[Candidate, Trial]
-    duals: Duals | None = None
 
 
 def n_candidates(counted: CountedCorpus, settings: Settings) -> int:
@@ -123,7 +119,7 @@ def choose_candidate(
     C, held_out = (best.C,) * Y.shape[1], trials.results[best]
     if settings.C_per_label:
         C, held_out = _choose_per_label(trials, best)
-    return Choice(best, C, held_out, trials.found, trials.mean_duals(best))
+    return Choice(best, C, held_out, trials.found)
 
 
 def climb(trials: Trials, start: Candidate, C: Sequence[float]) -> Candidate:

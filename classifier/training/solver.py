@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,7 +16,15 @@ from numpy.typing import NDArray
 
 from classifier.model.compiled import compiled
 
-__all__ = ["MOST_EPOCHS", "TOLERANCE", "Duals", "Rows", "fit_compiled", "margins_compiled", "solver"]
+__all__ = [
+    "MOST_EPOCHS",
+    "TOLERANCE",
+    "Duals",
+    "Rows",
+    "fit_compiled",
+    "margins_compiled",
+    "solver",
+]
 
 TOLERANCE = 1e-3
 MOST_EPOCHS = 20_000
@@ -24,6 +33,7 @@ Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 Lanes = NDArray[np.float32]
 Duals = NDArray[np.float32]
+Signs = NDArray[np.signedinteger[Any]]
 
 
 def solver() -> ModuleType | None:
@@ -89,14 +99,13 @@ class Rows:
 def fit_compiled(
     module: ModuleType,
     X: sp.csr_matrix | Rows,
-    signs: NDArray[np.int64],
+    signs: Signs,
     C: Sequence[float],
     weights: Vector,
     *,
     jobs: int = 1,
     tolerance: float = TOLERANCE,
     most: int = MOST_EPOCHS,
-    start: Duals | None = None,
 ) -> Matrix:
     """Return the weights of every label, the bias in the last row; (n_terms + 1, n_labels).
 
@@ -115,8 +124,6 @@ def fit_compiled(
         Largest violation of the dual's optimality, as LIBLINEAR measures it.
     most : int
         Sweeps over the rows at most; a label that needs more is warned of.
-    start : ndarray of float32 of shape (n_rows, n_labels), optional
-        Dual variables to begin with, such as those of a fit with other values or another C.
     """
     rows = X if isinstance(X, Rows) else Rows.of(X)
     places = np.append(rows.place, len(rows.place))
@@ -125,25 +132,14 @@ def fit_compiled(
     def keep(labels: NDArray[np.int64], fitted: Lanes) -> None:
         coef[:, labels] = fitted[places, : len(labels)]
 
-    _fit(
-        module,
-        rows,
-        signs,
-        C,
-        weights,
-        keep,
-        jobs=jobs,
-        tolerance=tolerance,
-        most=most,
-        start=start,
-    )
+    _fit(module, rows, signs, C, weights, keep, jobs=jobs, tolerance=tolerance, most=most)
     return coef
 
 
 def margins_compiled(
     module: ModuleType,
     rows: Rows,
-    signs: NDArray[np.int64],
+    signs: Signs,
     C: Sequence[float],
     weights: Vector,
     X_test: sp.csr_matrix,
@@ -160,6 +156,8 @@ def margins_compiled(
     ----------
     X_test : csr_matrix of float32 of shape (n_test, n_terms)
         As `Rows.arranged` returns it.
+    start : ndarray of float32 of shape (n_rows, n_labels), optional
+        Dual variables to begin with, such as those of a fit with other values or another C.
 
     Returns
     -------
@@ -171,16 +169,14 @@ def margins_compiled(
     def keep(labels: NDArray[np.int64], fitted: Lanes) -> None:
         margins[:, labels] = (X_test @ fitted[:-1] + fitted[-1])[:, : len(labels)]
 
-    duals = _fit(
-        module, rows, signs, C, weights, keep, jobs=jobs, tolerance=tolerance, start=start
-    )
+    duals = _fit(module, rows, signs, C, weights, keep, jobs=jobs, tolerance=tolerance, start=start)
     return margins, duals
 
 
 def _fit(
     module: ModuleType,
     rows: Rows,
-    signs: NDArray[np.int64],
+    signs: Signs,
     C: Sequence[float],
     weights: Vector,
     keep: Callable[[NDArray[np.int64], Lanes], None],
@@ -227,9 +223,7 @@ def _fit(
     return duals
 
 
-def _blocks(
-    signs: NDArray[np.int64], widths: Sequence[int]
-) -> list[tuple[NDArray[np.int64], int]]:
+def _blocks(signs: Signs, widths: Sequence[int]) -> list[tuple[NDArray[np.int64], int]]:
     """Return which labels to fit side by side, and in how many lanes; rare ones together.
 
     They need fewer sweeps than common ones.

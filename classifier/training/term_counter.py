@@ -13,7 +13,7 @@ from classifier.model.compiled import compiled
 from classifier.model.tokenize import Analyzer
 
 if TYPE_CHECKING:
-    from classifier.model._counter import Counter
+    from classifier.model import _counter
 
 __all__ = ["TermCounter", "document_frequencies"]
 
@@ -74,15 +74,15 @@ class TermCounter:
         return body[:, columns], lead[:, columns], [terms[i] for i in order]
 
 
-def _compiled_counter(analyzer: Analyzer) -> Counter | None:
+def _compiled_counter(analyzer: Analyzer) -> _counter.Counter | None:
     """Return the compiled counter, nothing where there is none or pairs are terms too."""
     if compiled() is None or analyzer.bigrams:
         return None
     try:
-        from classifier.model._counter import Counter
+        from classifier.model import _counter
     except ImportError:
         return None
-    return Counter(
+    return _counter.Counter(
         lead_words=analyzer.lead_words,
         lead_divisor=analyzer.lead_divisor,
         fold_plurals=analyzer.fold_plurals,

@@ -206,7 +206,7 @@ def _final_fit(
     counts = counted.counts(choice.candidate.lead_repeats)
     idf = fold_idf(counts, counted, choice.candidate, settings.min_df)
     weights = article_weights(counted, choice.candidate)
-    linear = fit_linear(tfidf(counts, idf), Y, choice.C, weights, jobs=jobs, start=choice.duals)
+    linear = fit_linear(tfidf(counts, idf), Y, choice.C, weights, jobs=jobs)
     kept = np.flatnonzero(idf > 0)
     return {
         "vocabulary": [counted.vocabulary[i] for i in kept],

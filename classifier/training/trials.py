@@ -182,15 +182,3 @@ class Trials:
         if self._counts is None or self._counts[0] != lead_repeats:
             self._counts = lead_repeats, damped_counts(self.counted.counts(lead_repeats))
         return self._counts[1]
-
-    def mean_duals(self, candidate: Candidate) -> Duals | None:
-        """Return the mean of each dual variable over the folds that it was trained in."""
-        duals = self._duals.get(candidate, [])
-        if len(duals) < self.settings.n_folds:
-            return None
-        total = np.zeros(self.Y.shape, np.float32)
-        for number, found in enumerate(duals):
-            if found is None:
-                return None
-            total[self.folds != number] += found
-        return total / np.where(self.folds < 0, len(duals), len(duals) - 1)[:, None].astype("f4")
