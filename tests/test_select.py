@@ -5,8 +5,8 @@ import pytest
 
 from classifier.training.linear import Candidate
 from classifier.training.select import climb
-from classifier.training.trials import Trial, Trials, held_out_score
 from classifier.training.settings import Settings
+from classifier.training.trials import Trial, Trials, held_out_score
 
 NAN = float("nan")
 
