@@ -13,7 +13,8 @@ COMPILED = {
     "classifier.corpus._shingles": "classifier/corpus/_shingles.pyx",
     "classifier.training._solver": "classifier/training/_solver.pyx",
 }
-SHARED = ["classifier/model/_folding.pxi"]
+# A change of these makes all of them anew.
+SHARED = ["classifier/model/_folding.pxi", "classifier/training/_lanes.h"]
 
 setup(
     ext_modules=[

@@ -108,7 +108,7 @@ def test_the_neighbour_of_a_neighbour_is_in_the_group():
     bridge = f"{start} {middle} {middle}x {end}"
 
     assert near_duplicate_groups([first, last], threshold=0.6).tolist() == [0, 1]
-    assert near_duplicate_groups([first, last, bridge], threshold=0.6).tolist() == [1148402566, 1719587719, 415888815]
+    assert near_duplicate_groups([first, last, bridge], threshold=0.6).tolist() == [0, 0, 0]
 
 
 def test_single_words_are_compared_when_shingles_are_one_word():
