@@ -24,6 +24,7 @@ __all__ = [
     "CountedCorpus",
     "count_corpora",
     "damped_counts",
+    "idf_of",
     "inverse_document_frequencies",
     "tfidf",
     "weighted",
@@ -201,7 +202,13 @@ def inverse_document_frequencies(
         0, by which words of every article weigh next to nothing; or
         ``ln((n + 1) / (df + 1)) + 1``, scikit-learn's ``TfidfTransformer(smooth_idf=True)``.
     """
-    n, df = counts.shape[0], document_frequencies(counts)
+    return idf_of(document_frequencies(counts), counts.shape[0], min_df, form=form)
+
+
+def idf_of(
+    df: NDArray[np.int64], n: int, min_df: int, *, form: str = "bm25"
+) -> NDArray[np.float64]:
+    """Return the idf of terms that are in `df` of `n` articles."""
     idf = np.log((n + 1) / (df + 0.5)) if form == "bm25" else np.log((n + 1) / (df + 1)) + 1
     return np.where(df >= min_df, idf, 0.0)
 
