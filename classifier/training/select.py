@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.training.features import CountedCorpus
-from classifier.training.linear import Candidate, HeldOut
+from classifier.training.folds import HeldOut
+from classifier.training.linear import Candidate
 from classifier.training.settings import Settings
 from classifier.training.thresholds import choose_thresholds
 from classifier.training.trials import Trial, Trials

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from classifier.evaluation.metrics import average_precision
 from classifier.training.features import CountedCorpus, damped_counts
-from classifier.training.linear import Candidate, Fold, HeldOut, article_weights
+from classifier.training.folds import Fold, HeldOut
+from classifier.training.linear import Candidate, article_weights
 from classifier.training.settings import Settings
 from classifier.training.solver import Duals
 
