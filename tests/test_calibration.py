@@ -45,7 +45,7 @@ def test_a_line_is_straight_between_knots_and_level_beyond():
     data=st.data(),
 )
 def test_lines_are_those_of_numpy_alone_as_in_company(places, margins, data):
-    """The same numbers as np.interp; one row at a time the same bits as all rows."""
+    """The same numbers as np.interp; one row, some and very many have the same bits."""
     rise = st.lists(st.floats(0, 1), min_size=len(places), max_size=len(places)).map(sorted)
     x, y = [place / 16 for place in places], data.draw(rise)
     rows = np.array(margins)[:, None]
@@ -56,6 +56,7 @@ def test_lines_are_those_of_numpy_alone_as_in_company(places, margins, data):
     assert_array_equal(
         np.concatenate([PiecewiseLinear([x], [y])(row[None]) for row in rows]), together
     )
+    assert_array_equal(PiecewiseLinear([x], [y])(np.tile(rows, (300, 1)))[-len(rows) :], together)
 
 
 def test_no_number_has_no_probability():

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import re
-import zlib
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from classifier.corpus.sketch import PERMUTATIONS, Signature, sketcher
 from classifier.errors import SettingsError
 
 __all__ = ["near_duplicate_groups"]
 
-# Each is compared with every permutation at once: 64 numbers a shingle.
-HASHES_AT_ONCE = 20_000
-PERMUTATIONS = 64
 # Of pairs exactly at the threshold, the bands of the index must catch this share.
 BAND_RECALL = 0.97
-WORD = re.compile(r"\w+")
-# An odd 64-bit multiplier without structure (2^64 divided by the golden ratio).
-MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-
-Signature = npt.NDArray[np.unsignedinteger[Any]]
 
 
 def near_duplicate_groups(
@@ -87,31 +77,14 @@ def _check_settings(threshold: float, shingle: int) -> None:
 def _linked(texts: Iterable[str], threshold: float, shingle: int, seed: int) -> Iterator[list[int]]:
     """Yield, per text, the numbers of the earlier texts it belongs with, or its own number."""
     first_with: dict[bytes, int] = {}
-    index = _SimilarTexts(threshold, seed)
+    index, sketch = _SimilarTexts(threshold), sketcher(shingle=shingle, seed=seed)
     for number, text in enumerate(texts):
-        words = _normal_words(text)
+        words, signature = sketch(text)
         first = first_with.setdefault(blake2b(words, digest_size=16).digest(), number)
-        hashes = _shingle_hashes(words.split(), shingle)
-        if first < number or not hashes.size:
+        if first < number or words.count(b" ") + 1 < shingle:
             yield [first]
         else:
-            yield index.add(number, hashes) or [number]
-
-
-def _normal_words(text: str) -> bytes:
-    """Return the words of `text` in one case, a space between them, as UTF-8."""
-    return " ".join(WORD.findall(text.casefold())).encode()
-
-
-def _shingle_hashes(words: list[bytes], shingle: int) -> npt.NDArray[np.uint64]:
-    """Return a 32-bit hash per word n-gram, none when there are too few words."""
-    n_shingles = max(len(words) - shingle + 1, 0)
-    # Python's own hash of a string changes from process to process; a CRC does not.
-    codes = np.fromiter(map(zlib.crc32, words), np.uint64, len(words))
-    hashes = np.zeros(n_shingles, np.uint64)
-    for offset in range(shingle):
-        hashes = (hashes + codes[offset : offset + n_shingles]) * MULTIPLIER
-    return hashes >> np.uint64(32)
+            yield index.add(number, signature) or [number]
 
 
 class _SimilarTexts:
@@ -121,27 +94,24 @@ class _SimilarTexts:
     ----------
     threshold : float
         Estimated Jaccard similarity from which two texts belong together.
-    seed : int
-        Of the permutations.
     """
 
-    def __init__(self, threshold: float, seed: int) -> None:
-        from datasketch import MinHash, MinHashLSH
-
+    def __init__(self, threshold: float) -> None:
         self._threshold = threshold
-        self._empty = MinHash(PERMUTATIONS, seed=seed, hashfunc=int)
-        self._bands = MinHashLSH(num_perm=PERMUTATIONS, params=_bands_and_rows(threshold))
+        n_bands, self._rows = _bands_and_rows(threshold)
+        self._bands: list[dict[bytes, list[int]]] = [{} for _ in range(n_bands)]
         self._signatures: dict[int, Signature] = {}
 
-    def add(self, number: int, hashes: npt.NDArray[np.uint64]) -> list[int]:
-        """Add a text by the hashes of its shingles; return the similar ones already here."""
-        sketch = self._empty.copy()
-        for start in range(0, len(hashes), HASHES_AT_ONCE):
-            sketch.update_batch(hashes[start : start + HASHES_AT_ONCE].tolist())
-        candidates: list[int] = sorted(self._bands.query(sketch))
-        self._bands.insert(number, sketch, check_duplication=False)
-        self._signatures[number] = sketch.hashvalues
-        return self._confirmed(candidates, sketch.hashvalues)
+    def add(self, number: int, signature: Signature) -> list[int]:
+        """Add a text by its signature; return the similar ones already here."""
+        key, size = signature.tobytes(), self._rows * signature.itemsize
+        candidates: set[int] = set()
+        for place, band in enumerate(self._bands):
+            alike = band.setdefault(key[place * size : (place + 1) * size], [])
+            candidates.update(alike)
+            alike.append(number)
+        self._signatures[number] = signature
+        return self._confirmed(sorted(candidates), signature)
 
     def _confirmed(self, candidates: list[int], signature: Signature) -> list[int]:
         """Return the candidates whose signature agrees in enough places."""

@@ -31,6 +31,10 @@ class Calibration(Protocol):
         ...
 
 
+# From so many on a search a label costs less than comparing all with all knots.
+MANY_ARTICLES = 512
+
+
 @dataclass(frozen=True, eq=False)
 class Knots:
     """Broken lines of different length at once; beyond its ends each stays constant.
@@ -69,9 +73,15 @@ class Knots:
         """Return probabilities of the shape of `margins`, (n_articles, n_labels)."""
         within = np.clip(margins, self.x[:, 0], self.last)
         labels = np.arange(len(self.x))
-        knots = np.maximum((within[:, :, None] >= self.x).sum(axis=2) - 1, 0)
+        knots = self._knots_before(within)
         gone = within - self.x[labels, knots]
         return np.asarray(self.slope[labels, knots] * gone + self.y[labels, knots])
+
+    def _knots_before(self, within: Matrix) -> NDArray[np.int64]:
+        if len(within) < MANY_ARTICLES:
+            return np.asarray(np.maximum((within[:, :, None] >= self.x).sum(axis=2) - 1, 0))
+        found = [x.searchsorted(w, "right") - 1 for x, w in zip(self.x, within.T, strict=True)]
+        return np.column_stack(found)
 
     def of_one(self, margins: list[float]) -> list[float]:
         """Return the probabilities of one article, which costs less than arrays of one row."""

@@ -20,7 +20,15 @@ from classifier.model.tokenize import Analyzer
 from classifier.text import article_text
 from classifier.training.term_counter import TermCounter, document_frequencies
 
-__all__ = ["CountedCorpus", "count_corpora", "inverse_document_frequencies", "tfidf"]
+__all__ = [
+    "CountedCorpus",
+    "count_corpora",
+    "damped_counts",
+    "idf_of",
+    "inverse_document_frequencies",
+    "tfidf",
+    "weighted",
+]
 
 
 @dataclass(frozen=True)
@@ -194,15 +202,31 @@ def inverse_document_frequencies(
         0, by which words of every article weigh next to nothing; or
         ``ln((n + 1) / (df + 1)) + 1``, scikit-learn's ``TfidfTransformer(smooth_idf=True)``.
     """
-    n, df = counts.shape[0], document_frequencies(counts)
+    return idf_of(document_frequencies(counts), counts.shape[0], min_df, form=form)
+
+
+def idf_of(
+    df: NDArray[np.int64], n: int, min_df: int, *, form: str = "bm25"
+) -> NDArray[np.float64]:
+    """Return the idf of terms that are in `df` of `n` articles."""
     idf = np.log((n + 1) / (df + 0.5)) if form == "bm25" else np.log((n + 1) / (df + 1)) + 1
     return np.where(df >= min_df, idf, 0.0)
 
 
 def tfidf(counts: sp.csr_matrix, idf: NDArray[np.float64]) -> sp.csr_matrix:
     """Return sublinear tf-idf rows of unit length; shape and terms of `counts`."""
-    values = sublinear(counts.data) * idf[counts.indices]
-    rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
-    norms = np.sqrt(np.bincount(rows, weights=values * values, minlength=counts.shape[0]))
+    return weighted(damped_counts(counts), idf)
+
+
+def damped_counts(counts: sp.csr_matrix) -> sp.csr_matrix:
+    """Return ``1 + ln count`` for every count."""
+    return sp.csr_matrix((sublinear(counts.data), counts.indices, counts.indptr), counts.shape)
+
+
+def weighted(damped: sp.csr_matrix, idf: NDArray[np.float64]) -> sp.csr_matrix:
+    """Return rows of unit length, each term weighted by its idf."""
+    values = damped.data * idf[damped.indices]
+    rows = np.repeat(np.arange(damped.shape[0]), np.diff(damped.indptr))
+    norms = np.sqrt(np.bincount(rows, weights=values * values, minlength=damped.shape[0]))
     norms[norms == 0] = 1.0
-    return sp.csr_matrix((values / norms[rows], counts.indices, counts.indptr), counts.shape)
+    return sp.csr_matrix((values / norms[rows], damped.indices, damped.indptr), damped.shape)

@@ -1,9 +1,9 @@
-"""One-vs-rest fits over shared folds, unknown cells masked."""
+"""One-vs-rest fits, unknown cells masked."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import joblib
@@ -12,10 +12,18 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.svm import LinearSVC
 
-from classifier.training.features import CountedCorpus, inverse_document_frequencies, tfidf
+from classifier.training.features import CountedCorpus, inverse_document_frequencies
 from classifier.training.solver import MOST_EPOCHS, TOLERANCE, fit_compiled, solver
 
-__all__ = ["Candidate", "HeldOut", "Linear", "article_weights", "fit_linear", "out_of_fold"]
+__all__ = [
+    "Candidate",
+    "Linear",
+    "article_weights",
+    "fit_by_liblinear",
+    "fit_linear",
+    "fold_idf",
+    "signs_of",
+]
 
 # LIBLINEAR draws from one random generator a process; fits in threads would share its draws.
 _ONE_FIT = threading.Lock()
@@ -55,21 +63,6 @@ class Linear:
     bias: Vector
 
 
-@dataclass(frozen=True)
-class HeldOut:
-    """Out-of-fold results; rows of articles that were never held out are NaN.
-
-    Parameters
-    ----------
-    margins : ndarray of shape (n_articles, n_labels)
-    coverage : ndarray of shape (n_articles,)
-        Share of each article's words in the vocabulary of the folds it was not in.
-    """
-
-    margins: Matrix
-    coverage: Vector
-
-
 def article_weights(counted: CountedCorpus, candidate: Candidate) -> Vector:
     """Return the weight of each article in the fit; shape (n_articles,)."""
     borderline = np.where(counted.borderline, candidate.borderline_weight, 1.0)
@@ -79,7 +72,9 @@ def article_weights(counted: CountedCorpus, candidate: Candidate) -> Vector:
     return borderline * weights
 
 
-def fit_label(X: sp.csr_matrix, y: Vector, C: float, weights: Vector) -> tuple[Vector, float]:
+def fit_label(
+    X: sp.csr_matrix, y: Vector, C: float, weights: Vector, tolerance: float = TOLERANCE
+) -> tuple[Vector, float]:
     """Fit one label by LIBLINEAR; rows with unknown `y` or no weight are left out."""
     known = ~np.isnan(y) & (weights > 0)
     if not known.all():  # a copy of all rows is only made where some are left out
@@ -87,7 +82,7 @@ def fit_label(X: sp.csr_matrix, y: Vector, C: float, weights: Vector) -> tuple[V
     present = y > 0
     if present.all() or not present.any():
         return np.zeros(X.shape[1]), 1.0 if present.any() else -1.0
-    svm = LinearSVC(C=C, dual=True, tol=TOLERANCE, max_iter=MOST_EPOCHS, random_state=0)
+    svm = LinearSVC(C=C, dual=True, tol=tolerance, max_iter=MOST_EPOCHS, random_state=0)
     with _ONE_FIT:
         svm.fit(X, present, sample_weight=weights)
     return svm.coef_[0], float(svm.intercept_[0])
@@ -110,20 +105,31 @@ def fit_linear(
     """
     module = solver()
     if module is None:
-        return _fit_by_liblinear(X, Y, C, weights, jobs)
-    signs = np.where(np.isnan(Y) | (weights <= 0)[:, None], 0, np.where(Y > 0, 1, -1))
+        return fit_by_liblinear(X, Y, C, weights, jobs, TOLERANCE)
+    signs, constant = signs_of(Y, weights)
+    coef = fit_compiled(module, X, signs, C, weights, jobs=jobs)
+    return Linear(coef[:-1], np.where(constant != 0, constant, coef[-1]))
+
+
+def signs_of(Y: Matrix, weights: Vector) -> tuple[NDArray[np.int8], Vector]:
+    """Return 1 present, -1 absent, 0 to leave out, and the margin of labels that never change.
+
+    A label of whose cells all are the same has no signs, but 1 or -1 for a margin; others have 0.
+    """
+    signs = np.where(Y > 0, 1, -1).astype(np.int8)
+    signs[np.isnan(Y) | (weights <= 0)[:, None]] = 0
     present, absent = (signs > 0).any(axis=0), (signs < 0).any(axis=0)
-    learnt = present & absent
-    coef = fit_compiled(module, X, np.where(learnt, signs, 0), C, weights, jobs=jobs)
-    return Linear(coef[:-1], np.where(learnt, coef[-1], np.where(present, 1.0, -1.0)))
+    constant = np.where(present & absent, 0.0, np.where(present, 1.0, -1.0))
+    signs[:, constant != 0] = 0
+    return signs, constant
 
 
-def _fit_by_liblinear(
-    X: sp.csr_matrix, Y: Matrix, C: Sequence[float], weights: Vector, jobs: int
+def fit_by_liblinear(
+    X: sp.csr_matrix, Y: Matrix, C: Sequence[float], weights: Vector, jobs: int, tolerance: float
 ) -> Linear:
     """Fit in processes, in which each fit starts the random generator afresh."""
     fits = joblib.Parallel(n_jobs=jobs)(
-        joblib.delayed(fit_label)(X, Y[:, k], C[k], weights) for k in range(Y.shape[1])
+        joblib.delayed(fit_label)(X, Y[:, k], C[k], weights, tolerance) for k in range(Y.shape[1])
     )
     coef = np.column_stack([coef for coef, _ in fits])
     return Linear(coef, np.array([bias for _, bias in fits]))
@@ -135,40 +141,3 @@ def fold_idf(
     """Return idf over the rows of `counts`, 0 for terms that the candidate leaves out."""
     idf = inverse_document_frequencies(counts, min_df, form=candidate.idf)
     return idf if candidate.bigrams else np.where(counted.is_pair, 0.0, idf)
-
-
-def out_of_fold(
-    counted: CountedCorpus,
-    Y: Matrix,
-    folds: NDArray[np.int64],
-    candidates: Sequence[Candidate],
-    *,
-    min_df: int,
-    jobs: int = 1,
-    tick: Callable[[], None] = lambda: None,
-) -> list[HeldOut]:
-    """Return, per candidate, the margins of articles by models that never saw them.
-
-    All candidates must agree on terms and their weights: they share one matrix a fold.
-
-    Parameters
-    ----------
-    folds : ndarray of int64 of shape (n_articles,)
-        Fold of each article; -1 for articles that are trained on in every fold.
-    """
-    counts = counted.counts(candidates[0].lead_repeats)
-    results = [HeldOut(np.full(Y.shape, np.nan), np.full(len(Y), np.nan)) for _ in candidates]
-    for fold in range(folds.max() + 1):
-        train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        known, held_out = counts[train], counts[test]
-        idf = fold_idf(known, counted, candidates[0], min_df)
-        X_train, X_test = tfidf(known, idf), tfidf(held_out, idf)
-        covered = counted.coverage(test, idf > 0)
-        for candidate, result in zip(candidates, results, strict=True):
-            weights = article_weights(counted, candidate)[train]
-            C = [candidate.C] * Y.shape[1]
-            linear = fit_linear(X_train, Y[train], C, weights, jobs=jobs)
-            result.margins[test] = X_test @ linear.coef + linear.bias
-            result.coverage[test] = covered
-            tick()
-    return results

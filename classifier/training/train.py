@@ -13,6 +13,7 @@ from classifier.corpus.corpus import Corpus
 from classifier.corpus.labels import truth_matrix
 from classifier.corpus.split import stratified_folds
 from classifier.errors import CorpusError
+from classifier.model.calibration import Calibration, PiecewiseLinear
 from classifier.model.model import Model
 from classifier.model.tokenize import Analyzer
 from classifier.progress import Progress, no_progress
@@ -125,12 +126,13 @@ def fit_model(
         settings,
         sources=[counted.sources[i] for i in np.flatnonzero(held)],
     )
+    calibration = calibrate(margins, truth, settings)
     fitted = Model(
         labels=labels,
         **model,
-        cuts=_cuts(margins, truth, settings),
+        cuts=_cuts(margins, truth, settings, calibration),
         base_rates=_base_rates(truth),
-        calibration=calibrate(margins, truth, settings),
+        calibration=calibration,
         analyzer=Analyzer(
             lead_words=settings.lead_words,
             lead_divisor=settings.lead_divisor,
@@ -220,10 +222,12 @@ def _base_rates(truth: Matrix) -> Any:
     return present / np.maximum((~np.isnan(truth)).sum(axis=0), 1)
 
 
-def _cuts(margins: Matrix, truth: Matrix, settings: Settings) -> NDArray[np.float64]:
-    if settings.labels == "one":
+def _cuts(
+    margins: Matrix, truth: Matrix, settings: Settings, calibration: Calibration
+) -> NDArray[np.float64]:
+    if not isinstance(calibration, PiecewiseLinear):  # exactly one label an article
         return np.zeros(truth.shape[1])
-    return choose_thresholds(margins, truth, **settings.cut_rules)
+    return choose_thresholds(margins, truth, fitted=calibration, **settings.cut_rules)
 
 
 def _min_coverage(choice: Choice, held: NDArray[np.bool_], settings: Settings) -> float:
