@@ -10,6 +10,7 @@ FLAGS = ["/O2", "/fp:precise"] if sys.platform == "win32" else ["-O3", "-g0", "-
 COMPILED = {
     "classifier.model._kernel": "classifier/model/_kernel.pyx",
     "classifier.training._solver": "classifier/training/_solver.pyx",
+    "classifier.training._block_solver": "classifier/training/_block_solver.pyx",
 }
 
 setup(

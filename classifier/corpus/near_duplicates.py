@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from classifier.corpus.scratch import Column, MemoryColumn, NewColumn
+from classifier.corpus.similar import similar_groups
 from classifier.errors import SettingsError
 
 __all__ = ["near_duplicate_groups"]
@@ -24,11 +25,14 @@ WORD = re.compile(r"\w+")
 # An odd 64-bit multiplier without structure (2^64 divided by the golden ratio).
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
-Signature = npt.NDArray[np.unsignedinteger[Any]]
-
 
 def near_duplicate_groups(
-    texts: Iterable[str], *, threshold: float = 0.7, shingle: int = 5, seed: int = 0
+    texts: Iterable[str],
+    *,
+    threshold: float = 0.7,
+    shingle: int = 5,
+    seed: int = 0,
+    new_column: NewColumn = MemoryColumn,
 ) -> npt.NDArray[np.int64]:
     """Return a group number per text; near-duplicates, and their near-duplicates, share one.
 
@@ -49,6 +53,9 @@ def near_duplicate_groups(
         Words per n-gram, at least 1.
     seed : int
         Of the permutations. The same texts and seed give the same groups in every process.
+    new_column : callable
+        Makes what holds 272 bytes a text meanwhile: in memory, or in temporary files
+        (`classifier.corpus.scratch`), where some 60 bytes a text stay in memory.
 
     Returns
     -------
@@ -66,12 +73,8 @@ def near_duplicate_groups(
     array([0, 1, 0])
     """
     _check_settings(threshold, shingle)
-    parents: list[int] = []
-    for text, (first, *others) in enumerate(_linked(texts, threshold, shingle, seed)):
-        parents.append(first)
-        for other in others:
-            parents[_root(parents, other)] = _root(parents, text)
-    return _numbered([_root(parents, text) for text in range(len(parents))])
+    found = _sketched(texts, shingle, seed, new_column)
+    return similar_groups(*found, threshold=threshold, bands=_bands_and_rows(threshold))
 
 
 def _check_settings(threshold: float, shingle: int) -> None:
@@ -84,18 +87,17 @@ def _check_settings(threshold: float, shingle: int) -> None:
         raise SettingsError(f"near_duplicate_groups: shingle is {shingle}. Choose 1 word or more.")
 
 
-def _linked(texts: Iterable[str], threshold: float, shingle: int, seed: int) -> Iterator[list[int]]:
-    """Yield, per text, the numbers of the earlier texts it belongs with, or its own number."""
-    first_with: dict[bytes, int] = {}
-    index = _SimilarTexts(threshold, seed)
-    for number, text in enumerate(texts):
+def _sketched(
+    texts: Iterable[str], shingle: int, seed: int, new_column: NewColumn
+) -> tuple[Column, Column]:
+    """Return of each text what tells its very words (2 uint64) and its signature (uint32)."""
+    words_of, signatures = new_column(np.uint64, 2), new_column(np.uint32, PERMUTATIONS)
+    sketch = _sketcher(seed)
+    for text in texts:
         words = _normal_words(text)
-        first = first_with.setdefault(blake2b(words, digest_size=16).digest(), number)
-        hashes = _shingle_hashes(words.split(), shingle)
-        if first < number or not hashes.size:
-            yield [first]
-        else:
-            yield index.add(number, hashes) or [number]
+        words_of.append(np.frombuffer(blake2b(words, digest_size=16).digest(), np.uint64))
+        signatures.append(sketch(_shingle_hashes(words.split(), shingle)))
+    return words_of, signatures
 
 
 def _normal_words(text: str) -> bytes:
@@ -114,42 +116,19 @@ def _shingle_hashes(words: list[bytes], shingle: int) -> npt.NDArray[np.uint64]:
     return hashes >> np.uint64(32)
 
 
-class _SimilarTexts:
-    """The signatures seen so far, indexed by bands.
+def _sketcher(seed: int) -> Callable[[npt.NDArray[np.uint64]], npt.NDArray[np.uint32]]:
+    """Return what makes a signature of the hashes of a text's shingles."""
+    from datasketch import MinHash
 
-    Parameters
-    ----------
-    threshold : float
-        Estimated Jaccard similarity from which two texts belong together.
-    seed : int
-        Of the permutations.
-    """
+    empty = MinHash(PERMUTATIONS, seed=seed, hashfunc=int)
 
-    def __init__(self, threshold: float, seed: int) -> None:
-        from datasketch import MinHash, MinHashLSH
-
-        self._threshold = threshold
-        self._empty = MinHash(PERMUTATIONS, seed=seed, hashfunc=int)
-        self._bands = MinHashLSH(num_perm=PERMUTATIONS, params=_bands_and_rows(threshold))
-        self._signatures: dict[int, Signature] = {}
-
-    def add(self, number: int, hashes: npt.NDArray[np.uint64]) -> list[int]:
-        """Add a text by the hashes of its shingles; return the similar ones already here."""
-        sketch = self._empty.copy()
+    def sketch(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint32]:
+        found = empty.copy()
         for start in range(0, len(hashes), HASHES_AT_ONCE):
-            sketch.update_batch(hashes[start : start + HASHES_AT_ONCE].tolist())
-        candidates: list[int] = sorted(self._bands.query(sketch))
-        self._bands.insert(number, sketch, check_duplication=False)
-        self._signatures[number] = sketch.hashvalues
-        return self._confirmed(candidates, sketch.hashvalues)
+            found.update_batch(hashes[start : start + HASHES_AT_ONCE].tolist())
+        return np.asarray(found.hashvalues, dtype=np.uint32)
 
-    def _confirmed(self, candidates: list[int], signature: Signature) -> list[int]:
-        """Return the candidates whose signature agrees in enough places."""
-        if not candidates:
-            return []
-        stacked = np.stack([self._signatures[candidate] for candidate in candidates])
-        similarity = (stacked == signature).mean(axis=1)
-        return [candidates[place] for place in np.flatnonzero(similarity >= self._threshold)]
+    return sketch
 
 
 def _bands_and_rows(threshold: float) -> tuple[int, int]:
@@ -163,17 +142,3 @@ def _bands_and_rows(threshold: float) -> tuple[int, int]:
         if 1 - (1 - threshold**rows) ** bands >= BAND_RECALL:
             return bands, rows
     return PERMUTATIONS, 1
-
-
-def _root(parents: list[int], text: int) -> int:
-    """Return the text that stands for the group of `text`, shortening the way to it."""
-    while parents[text] != text:
-        parents[text] = parents[parents[text]]
-        text = parents[text]
-    return text
-
-
-def _numbered(roots: list[int]) -> npt.NDArray[np.int64]:
-    """Return 0, 1, 2 … for the distinct roots in order of appearance."""
-    numbers: dict[int, int] = {}
-    return np.array([numbers.setdefault(root, len(numbers)) for root in roots], dtype=np.int64)

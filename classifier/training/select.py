@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.evaluation.metrics import average_precision
-from classifier.training.features import CountedCorpus
+from classifier.training.labelled import LabelledArticles
 from classifier.training.linear import Candidate, HeldOut, out_of_fold
 from classifier.training.settings import Settings
 from classifier.training.thresholds import choose_thresholds, held_out_tags
@@ -20,6 +20,7 @@ __all__ = ["Choice", "choose_candidate", "held_out_score", "tags_out_of_fold"]
 Matrix = NDArray[np.float64]
 
 Change = Callable[[Candidate], Candidate]
+CrossFit = Callable[..., list[HeldOut]]
 
 
 @dataclass(frozen=True)
@@ -69,19 +70,20 @@ def held_out_score(margins: Matrix, Y: Matrix, *, mode: str) -> float:
 class _Trials:
     """Runs candidates, each once, and remembers how they did."""
 
-    counted: CountedCorpus
+    counted: LabelledArticles
     Y: Matrix
     folds: NDArray[np.int64]
     settings: Settings
     jobs: int
     tick: Callable[[], None]
+    cross_fit: CrossFit
     scores: dict[Candidate, float] = field(default_factory=dict)
     results: dict[Candidate, HeldOut] = field(default_factory=dict)
 
     def run(self, candidates: Sequence[Candidate]) -> None:
         new = [c for c in dict.fromkeys(candidates) if c not in self.scores]
         for batch in _sharing_a_matrix(new):
-            held_out = out_of_fold(
+            held_out = self.cross_fit(
                 self.counted,
                 self.Y,
                 self.folds,
@@ -122,13 +124,13 @@ def _sharing_a_matrix(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
     return list(batches.values())
 
 
-def n_candidates(counted: CountedCorpus, settings: Settings) -> int:
+def n_candidates(counted: LabelledArticles, settings: Settings) -> int:
     """Return how many candidates `choose_candidate` will try at most."""
     n_values = [*map(len, _axes(counted, settings)), len(set(settings.C))]
     return 1 + sum(n - 1 for n in n_values)
 
 
-def _axes(counted: CountedCorpus, settings: Settings) -> list[list[Change]]:
+def _axes(counted: LabelledArticles, settings: Settings) -> list[list[Change]]:
     """Return, per choice to make before that of C, the changes among which to choose.
 
     Choices that cannot matter have one change.
@@ -164,7 +166,7 @@ def _weigh(corpus: int, weight: float) -> Change:
 
 
 def _first_candidate(
-    counted: CountedCorpus, settings: Settings, axes: list[list[Change]]
+    counted: LabelledArticles, settings: Settings, axes: list[list[Change]]
 ) -> Candidate:
     """Return the candidate of first values, C from the middle."""
     weights = (1.0,) * len(counted.corpora)
@@ -175,13 +177,14 @@ def _first_candidate(
 
 
 def choose_candidate(
-    counted: CountedCorpus,
+    counted: LabelledArticles,
     Y: Matrix,
     folds: NDArray[np.int64],
     settings: Settings,
     *,
     jobs: int = 1,
     tick: Callable[[], None] = lambda: None,
+    cross_fit: CrossFit = out_of_fold,
 ) -> Choice:
     """Choose every setting that has several candidates by the score on held-out articles.
 
@@ -191,7 +194,7 @@ def choose_candidate(
     """
     axes = _axes(counted, settings)
     best = _first_candidate(counted, settings, axes)
-    trials = _Trials(counted, Y, folds, settings, jobs, tick)
+    trials = _Trials(counted, Y, folds, settings, jobs, tick, cross_fit)
     for axis in axes:
         best = trials.best([change(best) for change in axis])
     best = trials.climb(best, settings.C)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,24 +13,40 @@ from numpy.typing import NDArray
 from classifier.article import Article
 from classifier.corpus.corpus import Corpus
 from classifier.corpus.labels import truth_matrix
+from classifier.corpus.scratch import Scratch, open_scratch
 from classifier.corpus.split import stratified_folds
 from classifier.errors import CorpusError
 from classifier.model.model import Model
 from classifier.model.tokenize import Analyzer
 from classifier.progress import Progress, no_progress
+from classifier.training.block_fit import block_solver
 from classifier.training.calibrate import calibrate
 from classifier.training.features import CountedCorpus, count_corpora, tfidf
 from classifier.training.figures import quality_figures
-from classifier.training.linear import article_weights, fit_linear, fold_idf
+from classifier.training.labelled import LabelledArticles
+from classifier.training.linear import (
+    Candidate,
+    HeldOut,
+    Linear,
+    article_weights,
+    fit_linear,
+    fold_idf,
+    out_of_fold,
+)
+from classifier.training.memory import Plan
 from classifier.training.provenance import provenance
 from classifier.training.reference import with_reference
 from classifier.training.select import Choice, choose_candidate, n_candidates
 from classifier.training.settings import Settings
+from classifier.training.stored_corpus import StoredCorpus, store_corpora
+from classifier.training.stored_fits import StoredFits
 from classifier.training.thresholds import choose_shift, choose_thresholds
 
 __all__ = ["count_articles", "fit_model", "train"]
 
 Matrix = NDArray[np.float64]
+Vector = NDArray[np.float64]
+Articles = TypeVar("Articles", CountedCorpus, StoredCorpus)
 
 # Held-out articles know nine words in ten; below this part of the median share the text is
 # likely in another language.
@@ -41,6 +59,8 @@ def train(
     *,
     name: str = "model",
     jobs: int = 1,
+    memory: int | None = None,
+    scratch: Path | str | None = None,
     progress: Progress = no_progress,
 ) -> Model:
     """Train a model.
@@ -55,6 +75,14 @@ def train(
         What the model is called in its manifest and in predictions.
     jobs : int
         How many labels are fitted at once; the result does not depend on it.
+    memory : int, optional
+        Bytes of memory that the process may take. What grows with the articles is then kept in
+        temporary files and read in blocks, as far as it is no number an article or a label. The
+        choices are those of a training without limit; margins differ by less than the solver's
+        tolerance. Without it everything is kept in memory.
+    scratch : path, optional
+        Folder for the temporary files, which are gone at the end whatever happens; the system's
+        own where none is given.
     progress : callable
         Called with the step, how much of it is done, and of how much (0 when not known).
 
@@ -62,10 +90,19 @@ def train(
     ------
     CorpusError
         When there is nothing to learn from: no labels, or fewer articles than folds.
+    SettingsError
+        When `memory` is too little, the solver for it is not compiled, or the disk is full.
     """
     settings = settings or Settings()
-    counted = count_articles(as_corpora(corpus), settings, progress=progress)
-    return fit_model(counted, settings, name=name, jobs=jobs, progress=progress)
+    corpora = as_corpora(corpus)
+    if memory is None:
+        counted = count_articles(corpora, settings, progress=progress)
+        return fit_model(counted, settings, name=name, jobs=jobs, progress=progress)
+    block_solver()
+    plan = Plan(memory)
+    with open_scratch(scratch) as files:
+        stored = store_articles(corpora, settings, scratch=files, plan=plan, progress=progress)
+        return fit_model(stored, settings, name=name, jobs=jobs, progress=progress)
 
 
 def as_corpora(corpus: Iterable[Article] | Corpus | Sequence[Corpus]) -> Sequence[Corpus]:
@@ -81,20 +118,48 @@ def count_articles(
     corpora: Sequence[Corpus], settings: Settings, *, progress: Progress = no_progress
 ) -> CountedCorpus:
     """Read the corpora and return their counts, without auxiliary copies of natural articles."""
-    analyzer = Analyzer(
+    analyzer = _counting_analyzer(settings)
+    counted = count_corpora(corpora, analyzer, min_df=settings.min_df, progress=progress)
+    return _without_copies(counted)
+
+
+def store_articles(
+    corpora: Sequence[Corpus],
+    settings: Settings,
+    *,
+    scratch: Scratch,
+    plan: Plan,
+    progress: Progress = no_progress,
+) -> StoredCorpus:
+    """Do what `count_articles` does, with counts in temporary files."""
+    counted = store_corpora(
+        corpora,
+        _counting_analyzer(settings),
+        min_df=settings.min_df,
+        progress=progress,
+        scratch=scratch,
+        plan=plan,
+    )
+    return _without_copies(counted)
+
+
+def _counting_analyzer(settings: Settings) -> Analyzer:
+    return Analyzer(
         lead_words=settings.lead_words,
         lead_divisor=settings.lead_divisor,
         bigrams=any(settings.bigrams),
         fold_plurals=settings.fold_plurals,
     )
-    counted = count_corpora(corpora, analyzer, min_df=settings.min_df, progress=progress)
+
+
+def _without_copies(counted: Articles) -> Articles:
     natural_groups = counted.groups[counted.natural]
     copies = ~counted.natural & np.isin(counted.groups, natural_groups)
     return counted.select(np.flatnonzero(~copies)) if copies.any() else counted
 
 
 def fit_model(
-    counted: CountedCorpus,
+    counted: CountedCorpus | StoredCorpus,
     settings: Settings,
     *,
     name: str = "model",
@@ -108,10 +173,17 @@ def fit_model(
     folds = natural_folds(counted, Y, settings)
     total = n_candidates(counted, settings) * settings.n_folds + 1
     tick = _ticker(progress, total)
-    choice = choose_candidate(counted, Y, folds, settings, jobs=jobs, tick=tick)
+    fits: Fits = (
+        StoredFits(counted, Y, folds, min_df=settings.min_df, jobs=jobs)
+        if isinstance(counted, StoredCorpus)
+        else _MemoryFits(counted, Y, settings, jobs)
+    )
+    choice = choose_candidate(
+        counted, Y, folds, settings, jobs=jobs, tick=tick, cross_fit=fits.out_of_fold
+    )
     held = folds >= 0
     margins, truth = choice.held_out.margins[held], Y[held]
-    model = _final_fit(counted, Y, choice, settings, jobs=jobs)
+    model = _final_fit(counted, fits, choice)
     if settings.labels == "one":
         shift = choose_shift(margins, truth)
         margins, model["bias"] = margins + shift, model["bias"] + shift
@@ -147,7 +219,7 @@ def fit_model(
     return with_reference(fitted, counted, folds, settings, margins=margins)
 
 
-def natural_folds(counted: CountedCorpus, Y: Matrix, settings: Settings) -> NDArray[np.int64]:
+def natural_folds(counted: LabelledArticles, Y: Matrix, settings: Settings) -> NDArray[np.int64]:
     """Return the fold of each article, -1 for those that are no natural sample."""
     folds = np.full(len(counted), -1, dtype=np.int64)
     natural = counted.natural
@@ -157,7 +229,9 @@ def natural_folds(counted: CountedCorpus, Y: Matrix, settings: Settings) -> NDAr
     return folds
 
 
-def _check(counted: CountedCorpus, Y: Matrix, labels: tuple[str, ...], settings: Settings) -> None:
+def _check(
+    counted: LabelledArticles, Y: Matrix, labels: tuple[str, ...], settings: Settings
+) -> None:
     if not len(counted):
         raise CorpusError(
             f"nothing to train on: {counted.n_unlabelled} articles were read and none is labelled. "
@@ -180,7 +254,7 @@ def _check(counted: CountedCorpus, Y: Matrix, labels: tuple[str, ...], settings:
         _check_exactly_one(counted, Y)
 
 
-def _check_exactly_one(counted: CountedCorpus, Y: Matrix) -> None:
+def _check_exactly_one(counted: LabelledArticles, Y: Matrix) -> None:
     wrong = np.flatnonzero((np.nansum(Y, axis=1) != 1) | np.isnan(Y).any(axis=1))
     if len(wrong):
         i = wrong[0]
@@ -198,13 +272,33 @@ def _ticker(progress: Progress, total: int) -> Callable[[], None]:
     return lambda: progress("fitting", next(done, total), total)
 
 
-def _final_fit(
-    counted: CountedCorpus, Y: Matrix, choice: Choice, settings: Settings, *, jobs: int
-) -> dict[str, Any]:
-    counts = counted.counts(choice.candidate.lead_repeats)
-    idf = fold_idf(counts, counted, choice.candidate, settings.min_df)
-    weights = article_weights(counted, choice.candidate)
-    linear = fit_linear(tfidf(counts, idf), Y, choice.C, weights, jobs=jobs)
+class Fits(Protocol):
+    """How candidates are fitted."""
+
+    def out_of_fold(self, *args: Any, **options: Any) -> list[HeldOut]:
+        """Do what `classifier.training.linear.out_of_fold` does."""
+
+    def final(self, candidate: Candidate, C: Sequence[float]) -> tuple[Vector, Linear]:
+        """Return idf and functions fitted on all articles, in the order of the vocabulary."""
+
+
+@dataclass(frozen=True)
+class _MemoryFits:
+    counted: CountedCorpus
+    Y: Matrix
+    settings: Settings
+    jobs: int
+    out_of_fold = staticmethod(out_of_fold)
+
+    def final(self, candidate: Candidate, C: Sequence[float]) -> tuple[Vector, Linear]:
+        counts = self.counted.counts(candidate.lead_repeats)
+        idf = fold_idf(counts, self.counted, candidate, self.settings.min_df)
+        weights = article_weights(self.counted, candidate)
+        return idf, fit_linear(tfidf(counts, idf), self.Y, C, weights, jobs=self.jobs)
+
+
+def _final_fit(counted: LabelledArticles, fits: Fits, choice: Choice) -> dict[str, Any]:
+    idf, linear = fits.final(choice.candidate, choice.C)
     kept = np.flatnonzero(idf > 0)
     return {
         "vocabulary": [counted.vocabulary[i] for i in kept],
