@@ -75,12 +75,12 @@ kernel: .venv/.installed-dev
 sanitize: .venv/.installed-dev
 	mkdir -p build/sanitized
 	tar -cf - --exclude=__pycache__ classifier models tests data setup.py pyproject.toml | tar -xf - -C build/sanitized
-	rm -f build/sanitized/classifier/*/_kernel.c build/sanitized/classifier/*/_*solver.c build/sanitized/classifier/*/_*.so
+	rm -f build/sanitized/classifier/*/_*.c build/sanitized/classifier/*/_*.so
 	cd build/sanitized && CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all -g -O1" \
 		$(CURDIR)/$(BIN)/python setup.py --quiet build_ext --inplace
 	cd build/sanitized && LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 		ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
-		$(CURDIR)/$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_kernel.py tests/test_model.py tests/test_solver.py tests/test_stored.py -k "not memory"
+		$(CURDIR)/$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_kernel.py tests/test_model.py tests/test_solver.py tests/test_features.py tests/test_near_duplicates.py tests/test_stored.py -k "not memory"
 
 readme: .venv/.installed
 	$(BIN)/python -m bench.readme

@@ -9,13 +9,17 @@ FLAGS = ["/O2", "/fp:precise"] if sys.platform == "win32" else ["-O3", "-g0", "-
 
 COMPILED = {
     "classifier.model._kernel": "classifier/model/_kernel.pyx",
+    "classifier.model._counter": "classifier/model/_counter.pyx",
+    "classifier.corpus._shingles": "classifier/corpus/_shingles.pyx",
     "classifier.training._solver": "classifier/training/_solver.pyx",
     "classifier.training._block_solver": "classifier/training/_block_solver.pyx",
 }
+# A change of these makes all of them anew.
+SHARED = ["classifier/model/_folding.pxi", "classifier/training/_lanes.h"]
 
 setup(
     ext_modules=[
-        Extension(name, [source], extra_compile_args=FLAGS, optional=True)
+        Extension(name, [source], depends=SHARED, extra_compile_args=FLAGS, optional=True)
         for name, source in COMPILED.items()
     ]
 )

@@ -18,6 +18,7 @@ from classifier.model.model import Model
 from classifier.model.tokenize import TOKEN_PATTERN, Analyzer
 from classifier.training.features import count_corpora, inverse_document_frequencies, tfidf
 from classifier.training.term_counter import TermCounter, document_frequencies
+from tests.test_kernel import texts as any_texts
 
 ENERGY, NONE = Labels(frozenset({"energy"})), Labels()
 TEXTS = [
@@ -159,6 +160,72 @@ def test_training_counts_any_text_as_the_model_reads_it(texts):
     body, lead, vocabulary = matrices(texts, analyzer)
 
     assert_array_equal(body + lead, as_the_model_reads(texts, vocabulary, analyzer)[0])
+
+
+def both_counters(analyzer):
+    """Return the compiled counter and one that has found none."""
+    ours, reference = TermCounter(analyzer), TermCounter(analyzer)
+    reference._counter = None
+    return ours, reference
+
+
+def assert_counts_alike(texts, analyzer):
+    """Compare all that two counters give: terms as they occurred, rows, leads, lengths."""
+    ours, reference = both_counters(analyzer)
+    for text in texts:
+        ours.add(text)
+        reference.add(text)
+    assert ours.n_words == reference.n_words
+    assert ours._counter.terms() == list(reference.ids)
+    for rows in ("rows", "lead_rows"):
+        for mine, other in zip(getattr(ours, rows), getattr(reference, rows), strict=True):
+            assert_array_equal(mine[0], other[0])
+            assert_array_equal(mine[1], other[1])
+
+
+needs_counter = pytest.mark.skipif(
+    TermCounter(Analyzer())._counter is None, reason="no compiled counter"
+)
+
+
+@needs_counter
+@given(
+    texts=st.lists(any_texts, max_size=5),
+    lead_words=st.integers(0, 6),
+    lead_divisor=st.integers(1, 4),
+    fold_plurals=st.booleans(),
+)
+def test_the_compiled_counter_counts_as_the_tokeniser_does(
+    texts, lead_words, lead_divisor, fold_plurals
+):
+    """Terms get their numbers in the order in which they first occur, on both paths."""
+    analyzer = Analyzer(lead_words, lead_divisor=lead_divisor, fold_plurals=fold_plurals)
+
+    assert_counts_alike(texts, analyzer)
+
+
+@needs_counter
+def test_the_compiled_counter_folds_every_character_as_the_tokeniser_does():
+    """Each of Unicode between letters and before a plural ending, surrogates among them."""
+    blocks = (range(start, start + 0x8000) for start in range(0, 0x110000, 0x8000))
+
+    assert_counts_alike((" ".join(f"a{chr(c)}bs" for c in block) for block in blocks), Analyzer())
+
+
+@needs_counter
+def test_the_compiled_counter_grows_with_terms_and_tokens():
+    """Many terms, long ones, and a text of many tokens move everything several times."""
+    many = " ".join(f"word{number}" for number in range(20_000))
+
+    assert_counts_alike([many, "é" * 300_000, many + " new ones", "漢字 " * 9_000], Analyzer())
+
+
+def test_pairs_are_counted_without_the_compiled_counter(monkeypatch):
+    """So is everything where the kernel is switched off."""
+    assert TermCounter(Analyzer(bigrams=True))._counter is None
+    monkeypatch.setenv("CLASSIFIER_KERNEL", "off")
+
+    assert TermCounter(Analyzer())._counter is None
 
 
 @pytest.mark.parametrize("min_df", [1, 2])

@@ -10,8 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from classifier.corpus.near_duplicates import near_duplicate_groups
+from classifier.corpus.sketch import sketcher
 from classifier.errors import SettingsError
+from classifier.model.compiled import compiled
+from tests.test_kernel import texts as any_texts
 
+needs_compiler = pytest.mark.skipif(compiled() is None, reason="no compiled sketches")
 SENTENCE = st.lists(st.text("abcdefghij", min_size=2, max_size=6), min_size=8, max_size=14)
 CORPUS = st.lists(
     st.sampled_from(
@@ -168,3 +172,51 @@ def test_two_calls_agree_and_the_order_of_texts_changes_no_group(texts):
     assert np.array_equal(
         forwards[:, None] == forwards[None, :], backwards[:, None] == backwards[None, :]
     )
+
+
+def both_sketchers(**settings):
+    """Return the compiled way to a sketch and the one of Python."""
+    ours = sketcher(**settings)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLASSIFIER_KERNEL", "off")
+        return ours, sketcher(**settings)
+
+
+def assert_sketched_alike(text, ours, reference):
+    """Compare words and signature, to the last bit."""
+    (words, signature), (other_words, other) = ours(text), reference(text)
+    assert words == other_words
+    assert signature.tobytes() == other.tobytes()
+
+
+@needs_compiler
+@given(text=any_texts, shingle=st.integers(1, 6), seed=st.integers(0, 99))
+def test_compiled_sketches_are_those_of_python(text, shingle, seed):
+    """Any text, whatever it folds to."""
+    assert_sketched_alike(text, *both_sketchers(shingle=shingle, seed=seed))
+
+
+@needs_compiler
+@pytest.mark.parametrize("start", range(0, 0x110000, 0x10000))
+def test_compiled_sketches_know_every_character(start):
+    """Each of Unicode between letters and alone, surrogates among them."""
+    text = " ".join(f"a{chr(c)}b {chr(c)}" for c in range(start, start + 0x10000))
+
+    assert_sketched_alike(text, *both_sketchers(shingle=5, seed=0))
+
+
+def test_a_signature_is_the_least_hash_under_each_permutation():
+    """The numbers stay, as groups must not change from version to version."""
+    words, signature = sketcher(shingle=2, seed=0)("Gas prices rose, gas PRICES fell.")
+
+    assert words == b"gas prices rose gas prices fell"
+    assert signature[:3].tolist() == [1148402566, 1719587719, 415888815]
+
+
+@needs_compiler
+def test_permutations_of_another_number_are_refused():
+    """Nothing is read beyond them."""
+    from classifier.corpus import _shingles
+
+    with pytest.raises(ValueError, match="63 factors, 64 summands, shingles of 5"):
+        _shingles.sketch("", 5, np.ones(63, np.uint32), np.ones(64, np.uint32))

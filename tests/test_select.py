@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from classifier.training.linear import Candidate
-from classifier.training.select import _Trials, held_out_score
+from classifier.training.select import climb
 from classifier.training.settings import Settings
+from classifier.training.trials import Trial, Trials, held_out_score
 
 NAN = float("nan")
 
@@ -42,20 +43,20 @@ def test_the_next_penalty_is_tried_only_where_the_last_one_helped(scores, found,
     """From the middle upwards, then downwards; equals do not help."""
     trials = Scored(scores)
 
-    best = trials.climb(Candidate(1.0), tuple(scores))
+    best = climb(trials, Candidate(1.0), tuple(scores))
 
     assert (best.C, trials.order) == (found, tried)
 
 
-class Scored(_Trials):
+class Scored(Trials):
     """Trials whose scores are known beforehand."""
 
     def __init__(self, known):
         super().__init__(None, None, None, Settings(), 1, lambda: None)
         self.known, self.order = known, []
 
-    def run(self, candidates):
+    def run(self, candidates, *, rival=None):
         """Note what is tried for the first time."""
-        new = [c for c in candidates if c not in self.scores]
+        new = [c for c in candidates if c not in self.found]
         self.order += [c.C for c in new]
-        self.scores |= {c: self.known[c.C] for c in new}
+        self.found |= {c: Trial(self.known[c.C], 5) for c in new}

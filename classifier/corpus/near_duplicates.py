@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from hashlib import blake2b
 
 import numpy as np
@@ -12,18 +10,13 @@ import numpy.typing as npt
 
 from classifier.corpus.scratch import Column, MemoryColumn, NewColumn
 from classifier.corpus.similar import similar_groups
+from classifier.corpus.sketch import PERMUTATIONS, sketcher
 from classifier.errors import SettingsError
 
 __all__ = ["near_duplicate_groups"]
 
-# Each is compared with every permutation at once: 64 numbers a shingle.
-HASHES_AT_ONCE = 20_000
-PERMUTATIONS = 64
 # Of pairs exactly at the threshold, the bands of the index must catch this share.
 BAND_RECALL = 0.97
-WORD = re.compile(r"\w+")
-# An odd 64-bit multiplier without structure (2^64 divided by the golden ratio).
-MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
 def near_duplicate_groups(
@@ -92,43 +85,12 @@ def _sketched(
 ) -> tuple[Column, Column]:
     """Return of each text what tells its very words (2 uint64) and its signature (uint32)."""
     words_of, signatures = new_column(np.uint64, 2), new_column(np.uint32, PERMUTATIONS)
-    sketch = _sketcher(seed)
+    sketch = sketcher(shingle=shingle, seed=seed)
     for text in texts:
-        words = _normal_words(text)
+        words, signature = sketch(text)
         words_of.append(np.frombuffer(blake2b(words, digest_size=16).digest(), np.uint64))
-        signatures.append(sketch(_shingle_hashes(words.split(), shingle)))
+        signatures.append(signature)
     return words_of, signatures
-
-
-def _normal_words(text: str) -> bytes:
-    """Return the words of `text` in one case, a space between them, as UTF-8."""
-    return " ".join(WORD.findall(text.casefold())).encode()
-
-
-def _shingle_hashes(words: list[bytes], shingle: int) -> npt.NDArray[np.uint64]:
-    """Return a 32-bit hash per word n-gram, none when there are too few words."""
-    n_shingles = max(len(words) - shingle + 1, 0)
-    # Python's own hash of a string changes from process to process; a CRC does not.
-    codes = np.fromiter(map(zlib.crc32, words), np.uint64, len(words))
-    hashes = np.zeros(n_shingles, np.uint64)
-    for offset in range(shingle):
-        hashes = (hashes + codes[offset : offset + n_shingles]) * MULTIPLIER
-    return hashes >> np.uint64(32)
-
-
-def _sketcher(seed: int) -> Callable[[npt.NDArray[np.uint64]], npt.NDArray[np.uint32]]:
-    """Return what makes a signature of the hashes of a text's shingles."""
-    from datasketch import MinHash
-
-    empty = MinHash(PERMUTATIONS, seed=seed, hashfunc=int)
-
-    def sketch(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint32]:
-        found = empty.copy()
-        for start in range(0, len(hashes), HASHES_AT_ONCE):
-            found.update_batch(hashes[start : start + HASHES_AT_ONCE].tolist())
-        return np.asarray(found.hashvalues, dtype=np.uint32)
-
-    return sketch
 
 
 def _bands_and_rows(threshold: float) -> tuple[int, int]:

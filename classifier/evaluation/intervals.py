@@ -34,7 +34,7 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 Statistic = Callable[[FloatArray, npt.NDArray[Any]], float]
 
-# Products of whole matrices are many times faster than of one resample after the other.
+# Products with whole matrices are many times faster than with one resample after the other.
 DRAWS_AT_ONCE = 32
 
 
@@ -160,12 +160,18 @@ def resampled_sums(
     ndarray of shape (repeats, …), float64
     """
     n_articles, *shape = cells.shape
+    from scipy.sparse import csr_matrix
+
     cluster_of = _clusters(groups, n_articles)
-    summed = np.zeros((int(cluster_of.max()) + 1, int(np.prod(shape))))
-    np.add.at(summed, cluster_of, cells.reshape(n_articles, -1))
-    draws = _resamples(len(summed), repeats, seed)
     # Weighted sums of counts: no article is copied, and the float sums of integers are exact.
-    sums = [np.empty((0, summed.shape[1]))]
+    # Few cells of many labels are other than 0.
+    flat = cells.reshape(n_articles, -1)
+    articles, columns = np.nonzero(flat)
+    values = flat[articles, columns].astype(np.float64)
+    size = (int(cluster_of.max()) + 1, flat.shape[1])
+    summed = csr_matrix((values, (cluster_of[articles], columns)), size)
+    draws = _resamples(size[0], repeats, seed)
+    sums = [np.empty((0, size[1]))]
     while chunk := list(islice(draws, DRAWS_AT_ONCE)):
         sums.append(np.array(chunk, dtype=np.float64) @ summed)
     return np.concatenate(sums).reshape(repeats, *shape)

@@ -173,12 +173,13 @@ def average_precision(truth: FloatArray, scores: FloatArray) -> FloatArray:
 
 
 def _average_precision(y: FloatArray, s: FloatArray) -> float:
-    """Return the sum over distinct scores of precision times the recall gained there."""
-    order = np.argsort(-s, kind="stable")
-    last_of_tie = np.append(np.flatnonzero(np.diff(s[order])), len(s) - 1)
-    hits = np.cumsum(y[order])[last_of_tie]
-    gained = np.diff(hits, prepend=0.0)
-    return float(ratio(np.sum(gained * hits / (last_of_tie + 1)), hits[-1]))
+    """Return the mean over present articles of the precision among scores no lower than theirs."""
+    present, absent = np.sort(s[y > 0]), np.sort(s[y <= 0])
+    if not len(present):
+        return float("nan")
+    hits = len(present) - np.searchsorted(present, present)
+    false = len(absent) - np.searchsorted(absent, present)
+    return float(np.mean(hits / (hits + false)))
 
 
 def roc_auc(truth: FloatArray, scores: FloatArray) -> FloatArray:

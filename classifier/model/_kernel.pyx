@@ -14,16 +14,9 @@ from libc.string cimport memcmp, memmove
 
 import numpy as np
 
+include "_folding.pxi"
+
 __all__ = ["Scorer", "misplaced", "table_of", "unordered"]
-
-
-cdef extern from "Python.h":
-    int PyUnicode_KIND(object text)
-    void* PyUnicode_DATA(object text)
-    Py_ssize_t PyUnicode_GetLength(object text) except -1
-    # what str.lower and the \w of re are made of
-    uint32_t Py_UNICODE_TOLOWER(uint32_t c) noexcept nogil
-    bint Py_UNICODE_ISALNUM(uint32_t c) noexcept nogil
 
 
 cdef extern from *:
@@ -49,20 +42,9 @@ cdef extern from *:
     void FETCH(const void* address) noexcept nogil
 
 
-ctypedef fused Unit:
-    uint8_t
-    uint16_t
-    uint32_t
-
 cdef enum:
     BLOCK = 64  # tokens looked up together, so that memory answers while others are hashed
     ROWS_AHEAD = 6  # rows of weights under way from memory
-    KNOWN_FOLDS = 0x2100  # Latin to general punctuation: what news in most scripts consists of
-    DOUBLE_S = 1  # stands for "ss" among folded characters, where U+0001 cannot stand
-
-# term_hash in table.py is the same function
-cdef uint64_t HASH_SEED = 0x9E3779B97F4A7C15
-cdef uint64_t HASH_FACTOR = 0xD6E8FEB86659FD93
 
 # Between 2^20 and 2^21 neighbouring float64 lie 2^-32 apart, so adding and subtracting this
 # rounds any |x| < 2^19 to that grid as np.rint does.
@@ -71,61 +53,6 @@ cdef double ROUNDER = 1.5 * 2.0**20
 # 0xFF stands in no UTF-8, and so in no term.
 cdef const uint8_t* NO_TERM = b"\xff"
 cdef const uint8_t* SPACE = b" "
-
-cdef uint16_t FOLDS[KNOWN_FOLDS]
-
-
-cdef inline uint32_t folded(uint32_t c) noexcept nogil:
-    """Return what `fold` makes of a character of a word, 0 for one that belongs to none."""
-    if c == 0x130:  # İ
-        return 0x69
-    cdef uint32_t low = Py_UNICODE_TOLOWER(c)
-    if low == 0x3C2:  # ς
-        return 0x3C3
-    if low == 0xDF:  # ß
-        return DOUBLE_S
-    return low if low == 0x5F or Py_UNICODE_ISALNUM(low) else 0
-
-
-cdef void _fill_folds() noexcept:
-    cdef int c
-    for c in range(KNOWN_FOLDS):
-        FOLDS[c] = <uint16_t>folded(<uint32_t>c)
-
-
-_fill_folds()
-
-
-cdef inline uint64_t eight_bytes(const uint8_t* p) noexcept nogil:
-    return (
-        <uint64_t>p[0] | <uint64_t>p[1] << 8 | <uint64_t>p[2] << 16 | <uint64_t>p[3] << 24
-        | <uint64_t>p[4] << 32 | <uint64_t>p[5] << 40 | <uint64_t>p[6] << 48
-        | <uint64_t>p[7] << 56
-    )
-
-
-cdef inline uint64_t last_bytes(const uint8_t* p, Py_ssize_t n) noexcept nogil:
-    cdef uint64_t word = 0
-    cdef Py_ssize_t i
-    for i in range(n):
-        word |= <uint64_t>p[i] << (8 * i)
-    return word
-
-
-cdef inline uint64_t mixed(uint64_t h, uint64_t word) noexcept nogil:
-    h = (h ^ word) * HASH_FACTOR
-    return h ^ (h >> 32)
-
-
-cdef inline uint64_t hashed(const uint8_t* p, Py_ssize_t n) noexcept nogil:
-    """Return the hash of n bytes, none beyond which is read."""
-    cdef uint64_t h = <uint64_t>n * HASH_SEED
-    while n >= 8:
-        h = mixed(h, eight_bytes(p))
-        p += 8
-        n -= 8
-    return mixed(h, last_bytes(p, n)) if n else h
-
 
 cdef inline uint64_t hashed_padded(const uint8_t* p, Py_ssize_t n) noexcept nogil:
     """Return the same hash where 8 bytes may be read beyond the end."""
@@ -379,16 +306,6 @@ cdef void end_block(Page* page, const Terms* terms, const Rules* rules) noexcept
         page.n_tokens = 1
 
 
-cdef inline Py_ssize_t singular_size(uint8_t* token, Py_ssize_t n, int64_t n_chars) noexcept nogil:
-    """Return the length of a token without its plural ending; -ies becomes -y in place."""
-    if n_chars < 4 or token[n - 1] != c"s":
-        return n
-    if n_chars > 5 and token[n - 3] == c"i" and token[n - 2] == c"e":
-        token[n - 3] = c"y"
-        return n - 2
-    return n if token[n - 2] in (c"u", c"i", c"s") else n - 1
-
-
 cdef void end_token(
     Page* page, const Terms* terms, const Rules* rules, Py_ssize_t n, int64_t n_chars
 ) noexcept nogil:
@@ -407,26 +324,6 @@ cdef void end_token(
     page.n_tokens = i + 1
     if page.n_tokens == BLOCK or page.end + terms.longest + 32 > page.room:
         end_block(page, terms, rules)
-
-
-cdef inline Py_ssize_t write_utf8(uint8_t* p, uint32_t c) noexcept nogil:
-    if c < 0x80:
-        p[0] = <uint8_t>c
-        return 1
-    if c < 0x800:
-        p[0] = <uint8_t>(0xC0 | c >> 6)
-        p[1] = <uint8_t>(0x80 | c & 0x3F)
-        return 2
-    if c < 0x10000:
-        p[0] = <uint8_t>(0xE0 | c >> 12)
-        p[1] = <uint8_t>(0x80 | c >> 6 & 0x3F)
-        p[2] = <uint8_t>(0x80 | c & 0x3F)
-        return 3
-    p[0] = <uint8_t>(0xF0 | c >> 18)
-    p[1] = <uint8_t>(0x80 | c >> 12 & 0x3F)
-    p[2] = <uint8_t>(0x80 | c >> 6 & 0x3F)
-    p[3] = <uint8_t>(0x80 | c & 0x3F)
-    return 4
 
 
 cdef void read_units(

@@ -30,8 +30,9 @@ class Calibration(Protocol):
         ...
 
 
-# One call of np.interp a label costs more than arrays of all labels from here on.
-MOST_ALONE = 12
+# One call of np.interp a label costs more than arrays of all labels from so many labels on, unless
+# there are so many articles.
+MOST_ALONE, MANY_ARTICLES = 12, 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +97,7 @@ class PiecewiseLinear:
 
     def __call__(self, margins: Matrix) -> Matrix:
         """Return probabilities of the shape of `margins`, (n_articles, n_labels)."""
-        if len(self.margins) > MOST_ALONE:
+        if len(self.margins) > MOST_ALONE and len(margins) < MANY_ARTICLES:
             return self._knots(margins)
         probabilities = np.empty(margins.shape)
         for k, (x, y) in enumerate(self._lines):

@@ -1,15 +1,20 @@
 import numpy as np
 from numpy.typing import NDArray
 
+PADDING: int
+WIDTHS: tuple[int, ...]
+
 def fit(
     starts: NDArray[np.int64],
     terms: NDArray[np.int32],
     values: NDArray[np.float32],
-    squares: NDArray[np.float64],
-    signs: NDArray[np.int8],
-    costs: NDArray[np.float64],
+    squares: NDArray[np.float32],
+    signs: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    C: NDArray[np.float32],
+    alphas: NDArray[np.float32],
     *,
     n_terms: int,
     tolerance: float,
     most: int,
-) -> tuple[NDArray[np.float64], bool]: ...
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]: ...

@@ -1,26 +1,62 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 # cython: initializedcheck=False, cdivision=True
-"""Dual coordinate descent for the squared hinge with an L2 penalty, one label at a time.
+"""Dual coordinate descent for the squared hinge with an L2 penalty, several labels side by side.
 
-The method is that of Hsieh et al. (ICML 2008). The matrix is read where it lies, without the
-lock of the interpreter, so that labels can be fitted in threads that share it.
+The method is that of Hsieh et al. (ICML 2008). Each label has a lane of the processor's vectors
+to itself, and lanes never mix: what a label gets depends neither on its neighbours nor on how
+many lanes there are. The matrix is read where it lies, without the lock of the interpreter, so
+that groups of labels can be fitted in threads that share it.
 """
 
 from libc.math cimport INFINITY
-from libc.stdint cimport int8_t, int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
 import numpy as np
 
-__all__ = ["fit"]
+__all__ = ["PADDING", "WIDTHS", "fit"]
 
 
-cdef struct Rows:
-    const int64_t* starts
-    const int32_t* terms
-    const float* values
-    const double* squares  # of the length of each row, the constant term among it
-    const int8_t* signs
-    const double* costs
+cdef extern from *:
+    """
+    #include "_lanes.h"
+    """
+    enum:
+        MOST_LANES
+        TERMS_AHEAD
+    ctypedef struct Problem:
+        const int64_t* starts
+        const int32_t* terms
+        const float* values
+        const float* squares
+        const float* signs
+        const float* row_costs
+        const float* costs
+        float* alphas
+        float* watched
+        uint8_t* awake
+        float* w
+        float* bias
+    ctypedef struct Lanes:
+        float[16] limit
+        float[16] open
+        float[16] largest
+        float[16] smallest
+    void begin(const Problem* p, int64_t n_rows, int lanes) noexcept nogil
+    void sweep(
+        const Problem* p, Lanes* all, const int32_t* order, int64_t n_rows, int full, int lanes
+    ) noexcept nogil
+    void choose_vectors() noexcept nogil
+
+
+# How many labels go side by side, and by how much more of `terms` is looked at than is used.
+WIDTHS = (8, 16)
+PADDING = TERMS_AHEAD
+
+choose_vectors()
+
+cdef enum:
+    PERIOD = 5  # every so many sweeps, one visits all rows
+    CACHE_LINE = 64  # bytes
 
 
 cdef inline int below(uint64_t* state, int n) noexcept nogil:
@@ -32,145 +68,139 @@ cdef inline int below(uint64_t* state, int n) noexcept nogil:
     return <int>(((z ^ (z >> 31)) >> 32) * <uint64_t>n >> 32)
 
 
-cdef inline void swap(int32_t* active, int i, int j) noexcept nogil:
-    cdef int32_t row = active[i]
-    active[i] = active[j]
-    active[j] = row
-
-
-# Four terms at once, as an addition takes longer than a look-up; no term is twice in a row.
-cdef inline double dot(const Rows* rows, int row, const double* w) noexcept nogil:
-    cdef int64_t k = rows.starts[row], end = rows.starts[row + 1]
-    cdef const int32_t* terms = rows.terms
-    cdef const float* values = rows.values
-    cdef double a = 0, b = 0, c = 0, d = 0
-    while k + 4 <= end:
-        a += w[terms[k]] * values[k]
-        b += w[terms[k + 1]] * values[k + 1]
-        c += w[terms[k + 2]] * values[k + 2]
-        d += w[terms[k + 3]] * values[k + 3]
-        k += 4
-    while k < end:
-        a += w[terms[k]] * values[k]
-        k += 1
-    return (a + b) + (c + d)
-
-
-cdef inline void add(const Rows* rows, int row, double step, double* w) noexcept nogil:
-    cdef int64_t k = rows.starts[row], end = rows.starts[row + 1]
-    cdef const int32_t* terms = rows.terms
-    cdef const float* values = rows.values
-    cdef double a, b, c, d
-    while k + 4 <= end:
-        a = w[terms[k]] + step * values[k]
-        b = w[terms[k + 1]] + step * values[k + 1]
-        c = w[terms[k + 2]] + step * values[k + 2]
-        d = w[terms[k + 3]] + step * values[k + 3]
-        w[terms[k]] = a
-        w[terms[k + 1]] = b
-        w[terms[k + 2]] = c
-        w[terms[k + 3]] = d
-        k += 4
-    while k < end:
-        w[terms[k]] += step * values[k]
-        k += 1
+cdef void shuffle(int32_t* order, int n, uint64_t seed) noexcept nogil:
+    """Fill `order` with 0 to n - 1, in an order that the seed alone decides."""
+    cdef int i, j
+    cdef int32_t row
+    cdef uint64_t state = seed << 32
+    for i in range(n):
+        order[i] = i
+    for i in range(n - 1):
+        j = i + below(&state, n - i)
+        row = order[i]
+        order[i] = order[j]
+        order[j] = row
 
 
 cdef bint descend(
-    const Rows* rows, int32_t* active, int n_known, double* alphas, double* w, int n_terms,
-    double tolerance, int most,
+    const Problem* problem, int32_t* order, int n_rows, uint8_t* left, int lanes,
+    float tolerance, int most,
 ) noexcept nogil:
-    """Fill `alphas` and `w`, all 0 at first; return whether the tolerance was reached.
+    """Fill `alphas` and `w`; return whether every lane that is `left` reached the tolerance.
 
-    `w` has the bias behind the weights. Rows whose variable is 0 and whose gradient exceeds
-    all of the last epoch's are put aside at the end of `active` until the others are done.
+    Cells whose variable is 0 and whose gradient exceeds all of the lane's last sweep are put
+    aside until the next full sweep, which alone can end a lane. When it falls due depends on
+    the number of the sweep only, so that no lane waits for another.
     """
-    cdef int epoch, i, row, size = n_known
-    cdef uint64_t state = 0
-    cdef double limit = INFINITY, largest, smallest, gradient, projected, diagonal, old, step
-    for epoch in range(most):
-        largest, smallest = -INFINITY, INFINITY
-        for i in range(size):
-            swap(active, i, i + below(&state, size - i))
-        i = 0
-        while i < size:
-            row = active[i]
-            diagonal = 0.5 / rows.costs[row]
-            old = alphas[row]
-            gradient = rows.signs[row] * (dot(rows, row, w) + w[n_terms]) - 1 + old * diagonal
-            if old == 0 and gradient > limit:
-                size -= 1
-                swap(active, i, size)
-                continue
-            projected = min(gradient, 0) if old == 0 else gradient
-            largest, smallest = max(largest, projected), min(smallest, projected)
-            if projected != 0:
-                alphas[row] = max(old - gradient / (rows.squares[row] + diagonal), 0)
-                step = rows.signs[row] * (alphas[row] - old)
-                add(rows, row, step, w)
-                w[n_terms] += step
-            i += 1
-        if max(largest, -smallest, largest - smallest) > tolerance:
-            limit = largest if largest > 0 else INFINITY
-        elif size == n_known:
+    cdef int k, n_left, n_open, number = 0
+    cdef bint full
+    cdef float violation
+    cdef Lanes all
+    begin(problem, n_rows, lanes)
+    while number < most:
+        full = number % PERIOD == 0
+        shuffle(order, n_rows, number)
+        if full:
+            for k in range(lanes):
+                all.open[k] = left[k]
+                all.limit[k] = INFINITY
+        sweep(problem, &all, order, n_rows, full, lanes)
+        n_left = n_open = 0
+        for k in range(lanes):
+            if all.open[k]:
+                violation = max(
+                    all.largest[k], -all.smallest[k], all.largest[k] - all.smallest[k]
+                )
+                all.limit[k] = all.largest[k] if all.largest[k] > 0 else INFINITY
+                if violation <= tolerance:
+                    all.open[k] = 0
+                    if full:
+                        left[k] = 0
+            n_left += left[k]
+            n_open += all.open[k] > 0
+        if n_left == 0:
             return True
-        else:
-            size, limit = n_known, INFINITY
+        number += 1
+        if n_open == 0:
+            number += (PERIOD - number % PERIOD) % PERIOD
     return False
 
 
+def _aligned(n):
+    """Return n zeros of float32, lanes of which lie in one line of the cache."""
+    room = np.zeros(n + CACHE_LINE // 4, np.float32)
+    first = -room.ctypes.data % CACHE_LINE // 4
+    return room[first : first + n]
+
+
 def fit(
-    const int64_t[::1] starts,
-    const int32_t[::1] terms,
-    const float[::1] values,
-    const double[::1] squares,
-    const int8_t[::1] signs,
-    const double[::1] costs,
+    const int64_t[::1] starts not None,
+    const int32_t[::1] terms not None,
+    const float[::1] values not None,
+    const float[::1] squares not None,
+    const float[:, ::1] signs not None,
+    const float[::1] weights not None,
+    const float[::1] C not None,
+    float[:, ::1] alphas not None,
     *,
     int n_terms,
-    double tolerance,
+    float tolerance,
     int most,
 ):
-    """Return the weights of one label, the bias behind them, and whether it converged.
+    """Return the weights of some labels, the bias in the last row, and which did not converge.
 
     Parameters
     ----------
     starts : ndarray of int64 of shape (n_rows + 1,)
         Where each row begins in `terms` (int32, below `n_terms`, distinct within a row) and
-        `values` (float32).
-    squares : ndarray of float64 of shape (n_rows,)
+        `values` (float32), both followed by `PADDING` more, which count for nothing.
+    squares : ndarray of float32 of shape (n_rows,)
         Squared length of each row, that of the constant term 1 added.
-    signs : ndarray of int8 of shape (n_rows,)
-        1 present, -1 absent, 0 for rows to leave out.
-    costs : ndarray of float64 of shape (n_rows,)
-        C times the weight of the row; above 0 where it is not left out.
+    signs : ndarray of float32 of shape (n_rows, n_lanes)
+        1 present, -1 absent, 0 for rows to leave out; as many lanes as one of `WIDTHS`.
+    weights : ndarray of float32 of shape (n_rows,)
+        Above 0.
+    C : ndarray of float32 of shape (n_lanes,)
+        Above 0.
+    alphas : ndarray of float32 of shape (n_rows, n_lanes)
+        The dual variables, none below 0: those to begin with, and in the end those found.
     tolerance : float
         Largest violation of the dual's optimality, as LIBLINEAR measures it.
     most : int
-        Epochs at most.
+        Sweeps at most.
+
+    Returns
+    -------
+    ndarray of float32 of shape (n_terms + 1, n_lanes)
+    ndarray of bool of shape (n_lanes,)
 
     Raises
     ------
     ValueError
         When the lengths do not fit together.
     """
-    if not len(starts) - 1 == len(squares) == len(signs) == len(costs):
-        raise ValueError("starts, squares, signs and costs are not of the same rows")
-    cdef int row, n_rows = signs.shape[0], n_known = 0
-    cdef bint converged = True
-    cdef Rows rows
-    coef = np.zeros(n_terms + 1)
-    cdef double[::1] w = coef
-    cdef double[::1] alphas = np.zeros(n_rows)
-    cdef int32_t[::1] active = np.empty(n_rows, np.int32)
-    for row in range(n_rows):
-        if signs[row] != 0:
-            active[n_known] = row
-            n_known += 1
-    if n_known:
-        rows = Rows(&starts[0], &terms[0], &values[0], &squares[0], &signs[0], &costs[0])
-        with nogil:
-            converged = descend(
-                &rows, &active[0], n_known, &alphas[0], &w[0], n_terms, tolerance, most
-            )
-    return coef, converged
+    cdef int n_rows = signs.shape[0], lanes = signs.shape[1]
+    if lanes not in WIDTHS or lanes != len(C) or lanes != alphas.shape[1]:
+        raise ValueError(f"{lanes} lanes of signs do not fit C and alphas, or are none of {WIDTHS}")
+    if not len(starts) - 1 == len(squares) == n_rows == len(weights) == len(alphas):
+        raise ValueError("starts, squares, signs, weights and alphas are not of the same rows")
+    if starts[n_rows] + PADDING > min(len(values), len(terms)):
+        raise ValueError("terms and values are shorter than the rows")
+    coef = _aligned((n_terms + 1) * lanes).reshape(n_terms + 1, lanes)
+    left = np.abs(signs).max(axis=0, initial=0).astype(np.uint8)
+    if n_rows == 0:
+        return coef, left > 0
+    cdef float[:, ::1] w = coef
+    cdef float[:, ::1] watched = np.ones((n_rows, lanes), np.float32)
+    cdef const float[::1] row_costs = 1 / np.asarray(weights)
+    cdef const float[::1] costs = np.float32(0.5) / np.asarray(C)
+    cdef uint8_t[::1] awake = np.ones(n_rows, np.uint8), lanes_left = left
+    cdef int32_t[::1] order = np.empty(n_rows, np.int32)
+    cdef Problem problem = Problem(
+        &starts[0], &terms[0], &values[0], &squares[0], &signs[0, 0],
+        &row_costs[0], &costs[0], &alphas[0, 0], &watched[0, 0], &awake[0], &w[0, 0],
+        &w[n_terms, 0],
+    )
+    with nogil:
+        descend(&problem, &order[0], n_rows, &lanes_left[0], lanes, tolerance, most)
+    return coef, left > 0

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import isotonic_regression, minimize, minimize_scalar
 from scipy.special import expit, log_expit, logsumexp
-from sklearn.isotonic import isotonic_regression
 
 from classifier.model.calibration import Calibration, PiecewiseLinear, Softmax
 from classifier.training.settings import Settings
@@ -23,6 +22,9 @@ PRIOR_ARTICLES = 20.0
 SIGMOID_KNOTS = 65
 # Of the logarithm of the slope, and of the intercept.
 SIGMOID_BOUNDS = [(-5.0, 5.0), (-50.0, 50.0)]
+# A sigmoid is fitted to the means of so many margins next to each other. Within a bin of a
+# thousandth of the range it is straight but for a millionth.
+SIGMOID_BINS = 1024
 # Half a dozen are usual; where a step promises to gain less than this, it is the last.
 NEWTON_STEPS, NEWTON_END = 50, 1e-8
 
@@ -83,8 +85,8 @@ def centred_isotonic(margins: Vector, truth: Vector) -> tuple[Vector, Vector]:
     m, place = np.unique(margins, return_inverse=True)
     n = np.bincount(place).astype(np.float64)
     share = np.bincount(place, weights=truth) / n
-    x, y, n = _blocks(m, isotonic_regression(share, sample_weight=n), n)
-    x, y, n = _blocks(x, isotonic_regression((y * n + 0.5) / (n + 1), sample_weight=n), n)
+    x, y, n = _blocks(m, isotonic_regression(share, weights=n).x, n)
+    x, y, n = _blocks(x, isotonic_regression((y * n + 0.5) / (n + 1), weights=n).x, n)
     return _with_tails(x, y, margins)
 
 
@@ -111,15 +113,27 @@ def _fit_sigmoid(margins: Vector, truth: Vector, prior: Vector | None) -> Vector
     The slope is fitted as its logarithm, so it stays above zero and order is kept.
     """
     known = ~np.isnan(truth) & ~np.isnan(margins)
-    m, t = margins[known], truth[known]
     centre = np.array([np.log(2.0), 0.0]) if prior is None else prior
     strength = 1e-3 if prior is None else PRIOR_ARTICLES / 4  # a cell informs by at most 1/4
-    posterior = _SigmoidPosterior(m, t, centre, strength)
+    posterior = _SigmoidPosterior(*_binned(margins[known], truth[known]), centre, strength)
     found = _by_newton(posterior)
     if found is not None:
         return found
     best = minimize(posterior, centre, jac=True, method="L-BFGS-B", bounds=SIGMOID_BOUNDS)
     return np.asarray(best.x)
+
+
+def _binned(margins: Vector, truth: Vector) -> tuple[Vector, Vector, Vector]:
+    """Return mean margin, mean truth and number of articles of each bin that has any."""
+    if len(margins) <= SIGMOID_BINS:
+        return margins, truth, np.ones(len(margins))
+    low, high = margins.min(), margins.max()
+    scale = SIGMOID_BINS / max(high - low, 1e-300)
+    place = np.minimum(((margins - low) * scale).astype(np.int64), SIGMOID_BINS - 1)
+    n = np.bincount(place)
+    some = n > 0
+    m, t = (np.bincount(place, weights=values)[some] / n[some] for values in (margins, truth))
+    return m, t, n[some].astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -128,6 +142,7 @@ class _SigmoidPosterior:
 
     margins: Vector
     truth: Vector
+    n: Vector
     centre: Vector
     strength: float
 
@@ -141,8 +156,8 @@ class _SigmoidPosterior:
         rise = np.exp(ab[0]) * self.margins
         z = rise + ab[1]
         p = expit(z)
-        away, excess, spread = ab - self.centre, p - self.truth, p * (1 - p)
-        value = ((1 - self.truth) * z - log_expit(z)).sum() + self.strength * (away @ away) / 2
+        away, excess, spread = ab - self.centre, self.n * (p - self.truth), self.n * p * (1 - p)
+        value = self.n @ ((1 - self.truth) * z - log_expit(z)) + self.strength * (away @ away) / 2
         slope, cross = excess @ rise, spread @ rise
         gradient = np.array([slope, excess.sum()]) + self.strength * away
         hessian = np.array([[spread * rise @ rise, cross], [cross, spread.sum()]])
@@ -155,20 +170,21 @@ def _by_newton(posterior: _SigmoidPosterior) -> Vector | None:
     """Return the minimum, nothing where Newton's steps do not lead there within the bounds."""
     ab = posterior.centre
     low, high = np.transpose(SIGMOID_BOUNDS)
+    value, gradient, hessian = posterior.derivatives(ab)
     for _ in range(NEWTON_STEPS):
-        value, gradient, hessian = posterior.derivatives(ab)
         step = -np.linalg.solve(hessian, gradient)
         if -(gradient @ step) < NEWTON_END:
             return np.asarray(ab + step)
         step /= max(1.0, abs(step[0]))
         while (ab + step != ab).any():
-            inside = (ab + step >= low).all() and (ab + step <= high).all()
-            if inside and posterior(ab + step)[0] < value:
-                break
+            if (ab + step >= low).all() and (ab + step <= high).all():
+                there = posterior.derivatives(ab + step)
+                if there[0] < value:
+                    break
             step = step / 2
         else:
             return None
-        ab = ab + step
+        ab, (value, gradient, hessian) = ab + step, there
     return None
 
 

@@ -17,7 +17,15 @@ from classifier.progress import Progress
 from classifier.training.labelled import ArticleNotes, LabelledArticles
 from classifier.training.term_counter import TermCounter, document_frequencies
 
-__all__ = ["CountedCorpus", "count_corpora", "idf_of", "inverse_document_frequencies", "tfidf"]
+__all__ = [
+    "CountedCorpus",
+    "count_corpora",
+    "damped_counts",
+    "idf_of",
+    "inverse_document_frequencies",
+    "tfidf",
+    "weighted",
+]
 
 
 @dataclass(frozen=True)
@@ -99,8 +107,18 @@ def idf_of(
 
 def tfidf(counts: sp.csr_matrix, idf: NDArray[np.float64]) -> sp.csr_matrix:
     """Return sublinear tf-idf rows of unit length; shape and terms of `counts`."""
-    values = sublinear(counts.data) * idf[counts.indices]
-    rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
-    norms = np.sqrt(np.bincount(rows, weights=values * values, minlength=counts.shape[0]))
+    return weighted(damped_counts(counts), idf)
+
+
+def damped_counts(counts: sp.csr_matrix) -> sp.csr_matrix:
+    """Return ``1 + ln count`` for every count."""
+    return sp.csr_matrix((sublinear(counts.data), counts.indices, counts.indptr), counts.shape)
+
+
+def weighted(damped: sp.csr_matrix, idf: NDArray[np.float64]) -> sp.csr_matrix:
+    """Return rows of unit length, each term weighted by its idf."""
+    values = damped.data * idf[damped.indices]
+    rows = np.repeat(np.arange(damped.shape[0]), np.diff(damped.indptr))
+    norms = np.sqrt(np.bincount(rows, weights=values * values, minlength=damped.shape[0]))
     norms[norms == 0] = 1.0
-    return sp.csr_matrix((values / norms[rows], counts.indices, counts.indptr), counts.shape)
+    return sp.csr_matrix((values / norms[rows], damped.indices, damped.indptr), damped.shape)

@@ -14,9 +14,10 @@ from classifier.evaluation.metrics import (
     false_tag_rate,
     per_label,
 )
+from classifier.model.calibration import Calibration, PiecewiseLinear
 from classifier.training.calibrate import calibrate
-from classifier.training.select import tags_out_of_fold
 from classifier.training.settings import Settings
+from classifier.training.thresholds import held_out_tags
 
 __all__ = ["held_out_probabilities", "quality_figures"]
 
@@ -51,8 +52,9 @@ def quality_figures(
     sources : sequence of str, length n_held_out
         Outlets, empty where unknown; without any there are no figures by outlet.
     """
-    given = tags_out_of_fold(margins, truth, folds, settings)
-    probabilities = held_out_probabilities(margins, truth, folds, settings)
+    calibrations = fold_calibrations(margins, truth, folds, settings)
+    given = tags_out_of_fold(margins, truth, folds, settings, calibrations)
+    probabilities = _calibrated(margins, folds, calibrations)
     f1 = bootstrap_f1(truth, given, groups=groups)
     errors = expected_calibration_error(truth, probabilities)
     return {
@@ -115,11 +117,38 @@ def held_out_probabilities(
     margins: Matrix, truth: Matrix, folds: NDArray[np.int64], settings: Settings
 ) -> Matrix:
     """Return probabilities of held-out articles by calibrations fitted without them."""
+    return _calibrated(margins, folds, fold_calibrations(margins, truth, folds, settings))
+
+
+def fold_calibrations(
+    margins: Matrix, truth: Matrix, folds: NDArray[np.int64], settings: Settings
+) -> list[Calibration]:
+    """Return, per fold, the calibration fitted to the articles of the others."""
+    others = [folds != fold for fold in range(folds.max() + 1)]
+    return [calibrate(margins[rest], truth[rest], settings) for rest in others]
+
+
+def _calibrated(
+    margins: Matrix, folds: NDArray[np.int64], calibrations: Sequence[Calibration]
+) -> Matrix:
     probabilities = np.full(margins.shape, np.nan)
-    for fold in range(folds.max() + 1):
-        rest, test = folds != fold, folds == fold
-        probabilities[test] = calibrate(margins[rest], truth[rest], settings)(margins[test])
+    for fold, calibration in enumerate(calibrations):
+        probabilities[folds == fold] = calibration(margins[folds == fold])
     return probabilities
+
+
+def tags_out_of_fold(
+    margins: Matrix,
+    truth: Matrix,
+    folds: NDArray[np.int64],
+    settings: Settings,
+    calibrations: Sequence[Calibration],
+) -> NDArray[np.bool_]:
+    """Return tags of held-out articles, cuts chosen without them; shape of `margins`."""
+    if settings.labels == "one":
+        return np.asarray(np.arange(truth.shape[1]) == margins.argmax(axis=1)[:, None])
+    fitted = [c if isinstance(c, PiecewiseLinear) else None for c in calibrations]
+    return held_out_tags(margins, truth, folds, fitted=fitted, **settings.cut_rules)
 
 
 def _number(value: float) -> float | None:

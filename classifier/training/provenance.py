@@ -37,8 +37,8 @@ def provenance(
             ),
         },
         "trials": [
-            {**vars(candidate), "score": round(score, 6)}
-            for candidate, score in choice.trials.items()
+            {**vars(candidate), "score": round(trial.score, 6), "folds": trial.folds}
+            for candidate, trial in choice.trials.items()
         ],
         "corpus": {
             "names": counted.corpora,

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.evaluation.metrics import average_precision
 from classifier.training.labelled import LabelledArticles
-from classifier.training.linear import Candidate, HeldOut, out_of_fold
+from classifier.training.linear import Candidate, HeldOut
 from classifier.training.settings import Settings
-from classifier.training.thresholds import choose_thresholds, held_out_tags
+from classifier.training.thresholds import choose_thresholds
+from classifier.training.trials import NewFold, Trial, Trials
 
-__all__ = ["Choice", "choose_candidate", "held_out_score", "tags_out_of_fold"]
+__all__ = ["Choice", "choose_candidate", "climb", "n_candidates"]
 
 Matrix = NDArray[np.float64]
 
 Change = Callable[[Candidate], Candidate]
-CrossFit = Callable[..., list[HeldOut]]
 
 
 @dataclass(frozen=True)
@@ -33,95 +32,14 @@ class Choice:
     C : tuple of float, length n_labels
     held_out : HeldOut
         Of the chosen candidate, for cuts and calibration.
-    trials : dict of Candidate to float
-        Every candidate tried, with its held-out score.
+    trials : dict of Candidate to Trial
+        Every candidate tried, and how it did.
     """
 
     candidate: Candidate
     C: tuple[float, ...]
     held_out: HeldOut
-    trials: dict[Candidate, float]
-
-
-def tags_out_of_fold(
-    margins: Matrix, Y: Matrix, folds: NDArray[np.int64], settings: Settings
-) -> NDArray[np.bool_]:
-    """Return tags of held-out articles, cuts chosen without them; shape of `margins`."""
-    if settings.labels == "one":
-        return np.asarray(np.arange(Y.shape[1]) == margins.argmax(axis=1)[:, None])
-    return held_out_tags(margins, Y, folds, **settings.cut_rules)
-
-
-def held_out_score(margins: Matrix, Y: Matrix, *, mode: str) -> float:
-    """Return how well margins rank held-out cells of all labels together.
-
-    It is the average precision over all cells (micro-averaged); with exactly one label an
-    article, the accuracy. Measured on news it agrees with unseen outlets where the F1 at fitted
-    cuts is mostly noise: candidates differ by less than the cuts do from fold to fold.
-    """
-    held = ~np.isnan(margins).any(axis=1)
-    margins, Y = margins[held], Y[held]
-    if mode == "one":
-        return float((margins.argmax(axis=1) == Y.argmax(axis=1)).mean())
-    return float(average_precision(Y.reshape(-1, 1), margins.reshape(-1, 1))[0])
-
-
-@dataclass
-class _Trials:
-    """Runs candidates, each once, and remembers how they did."""
-
-    counted: LabelledArticles
-    Y: Matrix
-    folds: NDArray[np.int64]
-    settings: Settings
-    jobs: int
-    tick: Callable[[], None]
-    cross_fit: CrossFit
-    scores: dict[Candidate, float] = field(default_factory=dict)
-    results: dict[Candidate, HeldOut] = field(default_factory=dict)
-
-    def run(self, candidates: Sequence[Candidate]) -> None:
-        new = [c for c in dict.fromkeys(candidates) if c not in self.scores]
-        for batch in _sharing_a_matrix(new):
-            held_out = self.cross_fit(
-                self.counted,
-                self.Y,
-                self.folds,
-                batch,
-                min_df=self.settings.min_df,
-                jobs=self.jobs,
-                tick=self.tick,
-            )
-            for candidate, result in zip(batch, held_out, strict=True):
-                self.results[candidate] = result
-                self.scores[candidate] = held_out_score(
-                    result.margins, self.Y, mode=self.settings.labels
-                )
-
-    def best(self, candidates: Sequence[Candidate]) -> Candidate:
-        self.run(candidates)
-        return max(candidates, key=lambda c: self.scores[c])
-
-    def climb(self, start: Candidate, C: Sequence[float]) -> Candidate:
-        """Return the best on the way up from the C of `start`, then on the way down.
-
-        A larger C takes longer to fit, so the next one is tried only where the last one helped.
-        """
-        best = start
-        above, below = (sorted(c for c in C if c > start.C), sorted(c for c in C if c < start.C))
-        for way in (above, below[::-1]):
-            for candidate in (replace(start, C=c) for c in way):
-                if self.best([best, candidate]) is best:
-                    break
-                best = candidate
-        return best
-
-
-def _sharing_a_matrix(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
-    batches: dict[tuple[int, bool], list[Candidate]] = {}
-    for candidate in candidates:
-        batches.setdefault((candidate.lead_repeats, candidate.bigrams), []).append(candidate)
-    return list(batches.values())
+    trials: dict[Candidate, Trial]
 
 
 def n_candidates(counted: LabelledArticles, settings: Settings) -> int:
@@ -184,27 +102,43 @@ def choose_candidate(
     *,
     jobs: int = 1,
     tick: Callable[[], None] = lambda: None,
-    cross_fit: CrossFit = out_of_fold,
+    new_fold: NewFold | None = None,
 ) -> Choice:
     """Choose every setting that has several candidates by the score on held-out articles.
 
-    One setting is varied at a time, the others at their best so far. Folds, counts and (for
-    most candidates) matrices are shared. Ties go to the value that stands first. C comes last, as
+    One setting is varied at a time, the others at their best so far; a candidate that is clearly
+    behind on some of the folds is not tried on the others. Folds, counts and (for most
+    candidates) matrices are shared. Ties go to the value that stands first. C comes last, as
     the best penalty depends on features and weights, and by steps from the middle.
     """
     axes = _axes(counted, settings)
     best = _first_candidate(counted, settings, axes)
-    trials = _Trials(counted, Y, folds, settings, jobs, tick, cross_fit)
+    trials = Trials(counted, Y, folds, settings, jobs, tick, new_fold)
     for axis in axes:
         best = trials.best([change(best) for change in axis])
-    best = trials.climb(best, settings.C)
+    best = climb(trials, best, settings.C)
     C, held_out = (best.C,) * Y.shape[1], trials.results[best]
     if settings.C_per_label:
         C, held_out = _choose_per_label(trials, best)
-    return Choice(best, C, held_out, trials.scores)
+    return Choice(best, C, held_out, trials.found)
 
 
-def _choose_per_label(trials: _Trials, best: Candidate) -> tuple[tuple[float, ...], HeldOut]:
+def climb(trials: Trials, start: Candidate, C: Sequence[float]) -> Candidate:
+    """Return the best on the way up from the C of `start`, then on the way down.
+
+    A larger C takes longer to fit, so the next one is tried only where the last one helped.
+    """
+    best = start
+    above, below = (sorted(c for c in C if c > start.C), sorted(c for c in C if c < start.C))
+    for way in (above, below[::-1]):
+        for candidate in (replace(start, C=c) for c in way):
+            if trials.best([best, candidate]) is best:
+                break
+            best = candidate
+    return best
+
+
+def _choose_per_label(trials: Trials, best: Candidate) -> tuple[tuple[float, ...], HeldOut]:
     candidates = [replace(best, C=C) for C in trials.settings.C]
     trials.run(candidates)
     margins = trials.results[best].margins.copy()
@@ -217,7 +151,7 @@ def _choose_per_label(trials: _Trials, best: Candidate) -> tuple[tuple[float, ..
     return tuple(chosen), replace(trials.results[best], margins=margins)
 
 
-def _label_score(trials: _Trials, candidate: Candidate, k: int) -> float:
+def _label_score(trials: Trials, candidate: Candidate, k: int) -> float:
     """Return the best smoothed F1 of one label at any cut, on its held-out margins."""
     held = trials.folds >= 0
     m, y = trials.results[candidate].margins[held][:, [k]], trials.Y[held][:, [k]]

@@ -1,13 +1,14 @@
-"""The compiled solver where there is one: all labels over one matrix, in threads."""
+"""The compiled solver where there is one: labels side by side over one matrix, in threads."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,13 +16,24 @@ from numpy.typing import NDArray
 
 from classifier.model.compiled import compiled
 
-__all__ = ["MOST_EPOCHS", "TOLERANCE", "fit_compiled", "solver"]
+__all__ = [
+    "MOST_EPOCHS",
+    "TOLERANCE",
+    "Duals",
+    "Rows",
+    "fit_compiled",
+    "margins_compiled",
+    "solver",
+]
 
 TOLERANCE = 1e-3
 MOST_EPOCHS = 20_000
 
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
+Lanes = NDArray[np.float32]
+Duals = NDArray[np.float32]
+Signs = NDArray[np.signedinteger[Any]]
 
 
 def solver() -> ModuleType | None:
@@ -49,8 +61,9 @@ class Rows:
     starts : ndarray of int64 of shape (n_rows + 1,)
     terms : ndarray of int32
     values : ndarray of float32
-        Other than 0. Rounding them moves a margin by less than 1e-6, the tolerance by more.
-    squares : ndarray of float64 of shape (n_rows,)
+        Other than 0 up to the end of the last row, behind which there is padding. Rounding
+        them moves a margin by less than 1e-6, the tolerance by more.
+    squares : ndarray of float32 of shape (n_rows,)
         Squared length of each row, and 1 for the bias.
     place : ndarray of int64 of shape (n_terms,)
         Where each column of the matrix is among the terms.
@@ -59,11 +72,11 @@ class Rows:
     starts: NDArray[np.int64]
     terms: NDArray[np.int32]
     values: NDArray[np.float32]
-    squares: Vector
+    squares: NDArray[np.float32]
     place: NDArray[np.int64]
 
     @classmethod
-    def of(cls, X: sp.csr_matrix) -> Rows:
+    def of(cls, X: sp.csr_matrix, *, padding: int = 8) -> Rows:
         """Return the rows of a matrix without its zeros."""
         kept = X.data != 0
         columns, values = X.indices[kept], X.data[kept].astype(np.float32)
@@ -72,15 +85,21 @@ class Rows:
         place = np.empty(X.shape[1], dtype=np.int64)
         place[np.argsort(-frequency, kind="stable")] = np.arange(X.shape[1])
         row_of = np.repeat(np.arange(X.shape[0]), np.diff(starts))
-        weights = np.square(values, dtype=np.float64)
-        squares = np.bincount(row_of, weights=weights, minlength=X.shape[0]).astype(np.float64)
-        return cls(starts, place[columns].astype(np.int32), values, squares + 1.0, place)
+        squares = np.bincount(row_of, weights=np.square(values), minlength=X.shape[0]) + 1.0
+        terms = np.append(place.astype(np.int32)[columns], np.zeros(padding, np.int32))
+        values = np.append(values, np.zeros(padding, np.float32))
+        return cls(starts, terms, values, squares.astype(np.float32), place)
+
+    def arranged(self, X: sp.csr_matrix) -> sp.csr_matrix:
+        """Return another matrix of the same columns in the order of the terms, as float32."""
+        columns = self.place.astype(np.int32)[X.indices]
+        return sp.csr_matrix((X.data.astype(np.float32), columns, X.indptr), X.shape)
 
 
 def fit_compiled(
     module: ModuleType,
-    X: sp.csr_matrix,
-    signs: NDArray[np.int64],
+    X: sp.csr_matrix | Rows,
+    signs: Signs,
     C: Sequence[float],
     weights: Vector,
     *,
@@ -90,38 +109,125 @@ def fit_compiled(
 ) -> Matrix:
     """Return the weights of every label, the bias in the last row; (n_terms + 1, n_labels).
 
-    Each label starts the random generator afresh, so that the result depends neither on the
-    number of threads nor on which labels are fitted together.
+    The result depends neither on the number of threads nor on which labels are fitted together:
+    rows are visited in an order that is the same for all.
 
     Parameters
     ----------
     signs : ndarray of int of shape (n_rows, n_labels)
         1 present, -1 absent, 0 to leave out.
+    weights : ndarray of shape (n_rows,)
+        Above 0 where a row is not left out.
     jobs : int
         Threads; they share the matrix.
     tolerance : float
         Largest violation of the dual's optimality, as LIBLINEAR measures it.
     most : int
-        Epochs at most; a label that needs more is warned of.
+        Sweeps over the rows at most; a label that needs more is warned of.
     """
-    rows = Rows.of(X)
+    rows = X if isinstance(X, Rows) else Rows.of(X)
+    places = np.append(rows.place, len(rows.place))
+    coef = np.empty((len(places), signs.shape[1]))
 
-    def fit(k: int) -> Vector:
-        coef, converged = module.fit(
+    def keep(labels: NDArray[np.int64], fitted: Lanes) -> None:
+        coef[:, labels] = fitted[places, : len(labels)]
+
+    _fit(module, rows, signs, C, weights, keep, jobs=jobs, tolerance=tolerance, most=most)
+    return coef
+
+
+def margins_compiled(
+    module: ModuleType,
+    rows: Rows,
+    signs: Signs,
+    C: Sequence[float],
+    weights: Vector,
+    X_test: sp.csr_matrix,
+    *,
+    jobs: int = 1,
+    tolerance: float = TOLERANCE,
+    start: Duals | None = None,
+) -> tuple[Matrix, Duals]:
+    """Return the margins of other rows after a fit, and the dual variables where it ended.
+
+    The parameters are those of `fit_compiled`.
+
+    Parameters
+    ----------
+    X_test : csr_matrix of float32 of shape (n_test, n_terms)
+        As `Rows.arranged` returns it.
+    start : ndarray of float32 of shape (n_rows, n_labels), optional
+        Dual variables to begin with, such as those of a fit with other values or another C.
+
+    Returns
+    -------
+    ndarray of float64 of shape (n_test, n_labels)
+    ndarray of float32 of shape (n_rows, n_labels)
+    """
+    margins = np.empty((X_test.shape[0], signs.shape[1]))
+
+    def keep(labels: NDArray[np.int64], fitted: Lanes) -> None:
+        margins[:, labels] = (X_test @ fitted[:-1] + fitted[-1])[:, : len(labels)]
+
+    duals = _fit(module, rows, signs, C, weights, keep, jobs=jobs, tolerance=tolerance, start=start)
+    return margins, duals
+
+
+def _fit(
+    module: ModuleType,
+    rows: Rows,
+    signs: Signs,
+    C: Sequence[float],
+    weights: Vector,
+    keep: Callable[[NDArray[np.int64], Lanes], None],
+    *,
+    jobs: int,
+    tolerance: float,
+    most: int = MOST_EPOCHS,
+    start: Duals | None = None,
+) -> Duals:
+    """Fit as many labels at once as there are lanes; `keep` takes labels and their weights."""
+    blocks = _blocks(signs, module.WIDTHS)
+    known = np.where(weights > 0, weights, 1.0).astype(np.float32)
+    duals = np.empty(signs.shape, np.float32)
+
+    def fit(block: tuple[NDArray[np.int64], int]) -> None:
+        labels, width = block
+        lanes = np.zeros((len(signs), width), np.float32)
+        lanes[:, : len(labels)] = signs[:, labels]
+        costs = np.ones(width, np.float32)
+        costs[: len(labels)] = np.asarray(C)[labels]
+        alphas = np.zeros_like(lanes)
+        if start is not None:
+            alphas[:, : len(labels)] = start[:, labels]
+        coef, unfinished = module.fit(
             rows.starts,
             rows.terms,
             rows.values,
             rows.squares,
-            signs[:, k].astype(np.int8),
-            C[k] * weights,
-            n_terms=X.shape[1],
+            lanes,
+            known,
+            costs,
+            alphas,
+            n_terms=len(rows.place),
             tolerance=tolerance,
             most=most,
         )
-        if not converged:
-            warnings.warn(f"label {k} is not fitted to {tolerance} yet", stacklevel=2)
-        return np.asarray(coef)
+        for label in labels[unfinished[: len(labels)]]:
+            warnings.warn(f"label {label} is not fitted to {tolerance} yet", stacklevel=2)
+        duals[:, labels] = alphas[:, : len(labels)]
+        keep(labels, coef)
 
     with ThreadPoolExecutor(jobs) as threads:
-        coef = np.column_stack(list(threads.map(fit, range(signs.shape[1]))))
-    return np.asarray(coef[np.append(rows.place, X.shape[1])])
+        list(threads.map(fit, blocks))
+    return duals
+
+
+def _blocks(signs: Signs, widths: Sequence[int]) -> list[tuple[NDArray[np.int64], int]]:
+    """Return which labels to fit side by side, and in how many lanes; rare ones together.
+
+    They need fewer sweeps than common ones.
+    """
+    order = np.argsort(-(signs > 0).sum(axis=0), kind="stable")
+    blocks = [order[i : i + max(widths)] for i in range(0, len(order), max(widths))]
+    return [(labels, min(w for w in widths if w >= len(labels))) for labels in blocks]

@@ -16,13 +16,15 @@ from classifier.corpus.scratch import FileColumn, Scratch, chunks
 from classifier.model.tokenize import Analyzer
 from classifier.training.stored_rows import AT_ONCE, StoredRows
 from classifier.training.term_codes import CountCodes
+from classifier.training.term_counter import TermCounter
 
 __all__ = ["BYTES_A_TERM", "SpillingCounter"]
 
 Ints = NDArray[np.int64]
+Row = tuple[NDArray[np.int32], NDArray[np.int32]]
 
-# A word, the token made of it, their numbers, and their places in two dicts.
-BYTES_A_TERM = 300
+# A term in the dict, and in the lists by which terms are sorted.
+BYTES_A_TERM = 250
 # Terms that are read at once from each batch.
 LINES_AT_ONCE = 512
 
@@ -35,22 +37,6 @@ class _Batch:
     terms: int
     place: int
     text: int
-
-
-class _TermIds(dict[str, int]):
-    """Word → number of its token, new ones numbered as they come."""
-
-    def __init__(self, analyzer: Analyzer) -> None:
-        super().__init__()
-        self._token = analyzer.token
-        self.of_tokens: dict[str, int] = {}
-
-    def __missing__(self, word: str) -> int:
-        number = self[word] = self.of_token(self._token(word))
-        return number
-
-    def of_token(self, token: str) -> int:
-        return self.of_tokens.setdefault(token, len(self.of_tokens))
 
 
 class SpillingCounter:
@@ -81,45 +67,24 @@ class SpillingCounter:
         self._start_batch()
 
     def _start_batch(self) -> None:
-        self._ids = _TermIds(self._analyzer)
+        self._counter = TermCounter(self._analyzer)
         self._frequency = np.zeros(1024, dtype=np.int32)
         self._first_row = len(self._lengths)
 
     def add(self, text: str) -> None:
         """Count the terms of one prepared text, in all of it and in its lead."""
-        words = self._analyzer.words(text)
-        ids = np.fromiter(map(self._ids.__getitem__, words), np.int32, len(words))
-        n_lead = self._analyzer.lead_length(len(words))
-        self.n_words.append(len(words))
-        if self._analyzer.bigrams:
-            found, body, lead = self._with_pairs(words, ids, n_lead)
-        else:
-            found, body = np.unique(ids, return_counts=True)
-            lead = np.bincount(np.searchsorted(found, ids[:n_lead]), minlength=len(found))
+        self._counter.add(text)
+        self.n_words.append(self._counter.n_words.pop())
+        found, body, lead = _side_by_side(self._counter.rows.pop(), self._counter.lead_rows.pop())
         self._terms.append(found)
         self._codes.append(self._code(body, lead))
         self._lengths.append(len(found))
         self._count(found[body > 0])
-        if len(self._ids) + len(self._ids.of_tokens) > 2 * self._most:
+        if self._counter.n_terms > self._most:
             self._spill()
 
-    def _with_pairs(
-        self, words: list[str], ids: NDArray[np.int32], n_lead: int
-    ) -> tuple[NDArray[np.int32], Ints, Ints]:
-        tokens = [self._analyzer.token(word) for word in words]
-        pairs = [self._pair_ids(tokens), self._pair_ids(tokens[:n_lead] + tokens[:1])]
-        of_body, of_lead = np.append(ids, pairs[0]), np.append(ids[:n_lead], pairs[1])
-        found, place = np.unique(np.append(of_body, of_lead), return_inverse=True)
-        body = np.bincount(place[: len(of_body)], minlength=len(found))
-        lead = np.bincount(place[len(of_body) :], minlength=len(found))
-        return found.astype(np.int32), body, lead
-
-    def _pair_ids(self, tokens: list[str]) -> NDArray[np.int32]:
-        pairs = Analyzer(bigrams=True).pairs(tokens)
-        return np.array([self._ids.of_token(pair) for pair in pairs], dtype=np.int32)
-
     def _count(self, found: NDArray[np.int32]) -> None:
-        n_terms = len(self._ids.of_tokens)
+        n_terms = self._counter.n_terms
         if n_terms > len(self._frequency):
             self._frequency = np.concatenate(
                 [self._frequency, np.zeros(2 * n_terms - len(self._frequency), dtype=np.int32)]
@@ -127,17 +92,16 @@ class SpillingCounter:
         self._frequency[found] += 1
 
     def _spill(self) -> None:
-        ids = self._ids.of_tokens
-        terms = sorted(ids)
-        order = np.fromiter(map(ids.__getitem__, terms), np.int32, len(terms))
+        names = self._counter.terms()
+        order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int32)
         place, start = len(self._order), len(self._text)
-        for begin, end in chunks(len(terms), LINES_AT_ONCE):
-            text = "".join(f"{term}\n" for term in terms[begin:end])
+        for begin, end in chunks(len(names), LINES_AT_ONCE):
+            text = "".join(f"{names[number]}\n" for number in order[begin:end].tolist())
             self._text.append(np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8))
         self._order.append(order)
         self._df.append(self._frequency[order])
         rows = len(self._lengths) - self._first_row
-        self._batches.append(_Batch(rows, len(terms), place, start))
+        self._batches.append(_Batch(rows, len(names), place, start))
         self._start_batch()
 
     def finish(self, min_df: int) -> tuple[StoredRows, list[str], NDArray[np.int32]]:
@@ -217,6 +181,20 @@ class SpillingCounter:
         starts = np.concatenate([[0], np.cumsum(kept_lengths)])
         n_terms = len(number) - 1
         return StoredRows(starts, terms, codes, *self._code.counts(), n_terms, self._scratch)
+
+
+def _side_by_side(body: Row, lead: Row) -> tuple[NDArray[np.int32], Ints, Ints]:
+    """Return the terms of a text and of its lead, and how often they occur in both."""
+    (terms, counts), (lead_terms, lead_counts) = body, lead
+    found, of_body = terms, counts.astype(np.int64)
+    new = np.setdiff1d(lead_terms, terms) if len(lead_terms) else lead_terms
+    if len(new):  # a pair that only a repeated lead makes
+        found = np.union1d(terms, new)
+        of_body = np.zeros(len(found), dtype=np.int64)
+        of_body[np.searchsorted(found, terms)] = counts
+    of_lead = np.zeros(len(found), dtype=np.int64)
+    of_lead[np.searchsorted(found, lead_terms)] = lead_counts
+    return found, of_body, of_lead
 
 
 class _Places:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from classifier.model.compiled import compiled
 from classifier.model.tokenize import Analyzer
+
+if TYPE_CHECKING:
+    from classifier.model import _counter
 
 __all__ = ["TermCounter", "document_frequencies"]
 
@@ -28,8 +33,17 @@ class TermCounter:
     lead_rows: list[tuple[NDArray[np.int32], NDArray[np.int32]]] = field(default_factory=list)
     n_words: list[int] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self._counter = _compiled_counter(self.analyzer)
+
     def add(self, text: str) -> None:
         """Count the terms of one prepared text, in all of it and in its lead."""
+        if self._counter is not None:
+            n_words, ids, counts, lead_ids, lead_counts = self._counter.add(text)
+            self.n_words.append(n_words)
+            self.rows.append((ids, counts))
+            self.lead_rows.append((lead_ids, lead_counts))
+            return
         tokens = self.analyzer.tokens(text)
         lead = tokens[: self.analyzer.lead_length(len(tokens))]
         self.n_words.append(len(tokens))
@@ -46,17 +60,42 @@ class TermCounter:
         found, counts = np.unique(flat, return_counts=True)
         return found, counts.astype(np.int32)
 
+    @property
+    def n_terms(self) -> int:
+        """How many distinct terms there were."""
+        return len(self.ids if self._counter is None else self._counter)
+
+    def terms(self) -> list[str]:
+        """Return the terms in the order of their numbers."""
+        return list(self.ids) if self._counter is None else self._counter.terms()
+
     def matrices(self, min_df: int) -> tuple[sp.csr_matrix, sp.csr_matrix, list[str]]:
         """Return counts in the whole texts and in their leads, and the terms kept.
 
         Terms in fewer than `min_df` articles go; the rest stand in code point order.
         """
-        body, lead = (_stack(rows, len(self.ids)) for rows in (self.rows, self.lead_rows))
+        names = self.terms()
+        body, lead = (_stack(rows, len(names)) for rows in (self.rows, self.lead_rows))
         frequent = document_frequencies(body) >= min_df
-        terms = [term for term, keep in zip(self.ids, frequent, strict=True) if keep]
+        terms = [term for term, keep in zip(names, frequent, strict=True) if keep]
         order = sorted(range(len(terms)), key=terms.__getitem__)
         columns = np.flatnonzero(frequent)[order]
         return body[:, columns], lead[:, columns], [terms[i] for i in order]
+
+
+def _compiled_counter(analyzer: Analyzer) -> _counter.Counter | None:
+    """Return the compiled counter, nothing where there is none or pairs are terms too."""
+    if compiled() is None or analyzer.bigrams:
+        return None
+    try:
+        from classifier.model import _counter
+    except ImportError:
+        return None
+    return _counter.Counter(
+        lead_words=analyzer.lead_words,
+        lead_divisor=analyzer.lead_divisor,
+        fold_plurals=analyzer.fold_plurals,
+    )
 
 
 def _stack(rows: list[tuple[NDArray[np.int32], NDArray[np.int32]]], width: int) -> sp.csr_matrix:

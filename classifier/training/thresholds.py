@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from classifier.errors import SettingsError
+from classifier.model.calibration import PiecewiseLinear
 from classifier.training.calibrate import fit_calibration
 
 __all__ = ["choose_shift", "choose_thresholds", "held_out_tags"]
@@ -38,6 +40,7 @@ def choose_thresholds(
     max_false_tags: float | None = 1.0,
     calibration: str = "auto",
     isotonic_positives: int = 50,
+    fitted: PiecewiseLinear | None = None,
 ) -> Vector:
     """Return, per label, the cut from which it is given.
 
@@ -63,6 +66,8 @@ def choose_thresholds(
         least a quarter of the articles have no label, else for no limit.
     calibration, isotonic_positives
         Of the calibration behind expected F1, as in `fit_calibration`.
+    fitted : PiecewiseLinear, optional
+        That calibration, where these scores were calibrated before.
 
     Returns
     -------
@@ -80,7 +85,10 @@ def choose_thresholds(
     cuts = _micro_macro(curves) if rule == "micro-macro" else _smoothed(curves)
     if rule == "expected-f1":
         common = np.array([curve.n_positive >= isotonic_positives for curve in curves])
-        probable = _expected(scores, truth, calibration, isotonic_positives)
+        fitted = fitted or fit_calibration(
+            scores, truth, method=calibration, isotonic_positives=isotonic_positives
+        )
+        probable = _expected(scores, fitted)
         cuts = np.where(common, probable, cuts)
     rare = np.array([curve.n_positive < rare_positives for curve in curves])
     unseen = np.array([len(curve.cuts) == 1 for curve in curves])
@@ -133,16 +141,23 @@ def choose_shift(margins: Matrix, truth: Matrix) -> Vector:
 
 
 def held_out_tags(
-    scores: Matrix, truth: Matrix, folds: NDArray[np.int64], **rules: Any
+    scores: Matrix,
+    truth: Matrix,
+    folds: NDArray[np.int64],
+    *,
+    fitted: Sequence[PiecewiseLinear | None] = (),
+    **rules: Any,
 ) -> NDArray[np.bool_]:
     """Return tags by cuts that were chosen on the other folds; shape of `scores`.
 
-    Rows outside every fold (fold -1) are given nothing. `rules` go to `choose_thresholds`.
+    Rows outside every fold (fold -1) are given nothing. `rules` go to `choose_thresholds`, and
+    so does what is `fitted` to the others of each fold, where it is.
     """
     given = np.zeros(scores.shape, dtype=bool)
-    for fold in range(folds.max() + 1):
+    fitted = fitted or [None] * (folds.max() + 1)
+    for fold, calibration in enumerate(fitted):
         rest, test = (folds >= 0) & (folds != fold), folds == fold
-        cuts = choose_thresholds(scores[rest], truth[rest], **rules)
+        cuts = choose_thresholds(scores[rest], truth[rest], fitted=calibration, **rules)
         given[test] = scores[test] >= cuts
     return given
 
@@ -152,9 +167,10 @@ class _Curve:
 
     def __init__(self, scores: Vector, truth: Vector) -> None:
         known = ~np.isnan(truth) & ~np.isnan(scores)
-        order = np.argsort(-scores[known], kind="stable")
+        order = np.argsort(-scores[known])
         ranked, hits = scores[known][order], truth[known][order] > 0
-        # Only where the score changes can a cut stand; the last place is "give to all".
+        # Only where the score changes can a cut stand, so equals may be in any order; the last
+        # place is "give to all".
         last = np.append(ranked[1:] != ranked[:-1], True) if len(ranked) else np.zeros(0, bool)
         self.n_positive = int(hits.sum())
         self.tp = np.concatenate([[0], np.cumsum(hits)[last]])
@@ -186,8 +202,7 @@ def _between(ranked: Vector) -> Vector:
     return np.concatenate([[ranked[0] + 1.0], middle, [ranked[-1] - 1.0]])
 
 
-def _expected(scores: Matrix, truth: Matrix, method: str, isotonic_positives: int) -> Vector:
-    fitted = fit_calibration(scores, truth, method=method, isotonic_positives=isotonic_positives)
+def _expected(scores: Matrix, fitted: PiecewiseLinear) -> Vector:
     probabilities = fitted(scores)
     lines = zip(fitted.margins, fitted.probabilities, strict=True)
     return np.array(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from classifier.corpus.labels import truth_matrix
 from classifier.corpus.scratch import Scratch, open_scratch
 from classifier.corpus.split import stratified_folds
 from classifier.errors import CorpusError
+from classifier.model.calibration import Calibration, PiecewiseLinear
 from classifier.model.model import Model
 from classifier.model.tokenize import Analyzer
 from classifier.progress import Progress, no_progress
@@ -24,15 +24,7 @@ from classifier.training.calibrate import calibrate
 from classifier.training.features import CountedCorpus, count_corpora, tfidf
 from classifier.training.figures import quality_figures
 from classifier.training.labelled import LabelledArticles
-from classifier.training.linear import (
-    Candidate,
-    HeldOut,
-    Linear,
-    article_weights,
-    fit_linear,
-    fold_idf,
-    out_of_fold,
-)
+from classifier.training.linear import Linear, article_weights, fit_linear, fold_idf
 from classifier.training.memory import Plan
 from classifier.training.provenance import provenance
 from classifier.training.reference import with_reference
@@ -173,17 +165,16 @@ def fit_model(
     folds = natural_folds(counted, Y, settings)
     total = n_candidates(counted, settings) * settings.n_folds + 1
     tick = _ticker(progress, total)
-    fits: Fits = (
-        StoredFits(counted, Y, folds, min_df=settings.min_df, jobs=jobs)
+    stored = (
+        StoredFits(counted, Y, folds, min_df=settings.min_df)
         if isinstance(counted, StoredCorpus)
-        else _MemoryFits(counted, Y, settings, jobs)
+        else None
     )
-    choice = choose_candidate(
-        counted, Y, folds, settings, jobs=jobs, tick=tick, cross_fit=fits.out_of_fold
-    )
+    new_fold = None if stored is None else stored.fold
+    choice = choose_candidate(counted, Y, folds, settings, jobs=jobs, tick=tick, new_fold=new_fold)
     held = folds >= 0
     margins, truth = choice.held_out.margins[held], Y[held]
-    model = _final_fit(counted, fits, choice)
+    model = _kept(counted, *_final_fit(counted, Y, stored, choice, settings, jobs=jobs))
     if settings.labels == "one":
         shift = choose_shift(margins, truth)
         margins, model["bias"] = margins + shift, model["bias"] + shift
@@ -197,12 +188,13 @@ def fit_model(
         settings,
         sources=[counted.sources[i] for i in np.flatnonzero(held)],
     )
+    calibration = calibrate(margins, truth, settings)
     fitted = Model(
         labels=labels,
         **model,
-        cuts=_cuts(margins, truth, settings),
+        cuts=_cuts(margins, truth, settings, calibration),
         base_rates=_base_rates(truth),
-        calibration=calibrate(margins, truth, settings),
+        calibration=calibration,
         analyzer=Analyzer(
             lead_words=settings.lead_words,
             lead_divisor=settings.lead_divisor,
@@ -272,33 +264,27 @@ def _ticker(progress: Progress, total: int) -> Callable[[], None]:
     return lambda: progress("fitting", next(done, total), total)
 
 
-class Fits(Protocol):
-    """How candidates are fitted."""
-
-    def out_of_fold(self, *args: Any, **options: Any) -> list[HeldOut]:
-        """Do what `classifier.training.linear.out_of_fold` does."""
-
-    def final(self, candidate: Candidate, C: Sequence[float]) -> tuple[Vector, Linear]:
-        """Return idf and functions fitted on all articles, in the order of the vocabulary."""
-
-
-@dataclass(frozen=True)
-class _MemoryFits:
-    counted: CountedCorpus
-    Y: Matrix
-    settings: Settings
-    jobs: int
-    out_of_fold = staticmethod(out_of_fold)
-
-    def final(self, candidate: Candidate, C: Sequence[float]) -> tuple[Vector, Linear]:
-        counts = self.counted.counts(candidate.lead_repeats)
-        idf = fold_idf(counts, self.counted, candidate, self.settings.min_df)
-        weights = article_weights(self.counted, candidate)
-        return idf, fit_linear(tfidf(counts, idf), self.Y, C, weights, jobs=self.jobs)
+def _final_fit(
+    counted: CountedCorpus | StoredCorpus,
+    Y: Matrix,
+    stored: StoredFits | None,
+    choice: Choice,
+    settings: Settings,
+    *,
+    jobs: int,
+) -> tuple[Vector, Linear]:
+    """Return idf and linear functions of all terms, fitted on all articles."""
+    if stored is not None:
+        return stored.final(choice.candidate, choice.C, jobs=jobs)
+    assert isinstance(counted, CountedCorpus)
+    counts = counted.counts(choice.candidate.lead_repeats)
+    idf = fold_idf(counts, counted, choice.candidate, settings.min_df)
+    weights = article_weights(counted, choice.candidate)
+    return idf, fit_linear(tfidf(counts, idf), Y, choice.C, weights, jobs=jobs)
 
 
-def _final_fit(counted: LabelledArticles, fits: Fits, choice: Choice) -> dict[str, Any]:
-    idf, linear = fits.final(choice.candidate, choice.C)
+def _kept(counted: LabelledArticles, idf: Vector, linear: Linear) -> dict[str, Any]:
+    """Return what a model takes, without terms that weigh nothing."""
     kept = np.flatnonzero(idf > 0)
     return {
         "vocabulary": [counted.vocabulary[i] for i in kept],
@@ -314,10 +300,12 @@ def _base_rates(truth: Matrix) -> Any:
     return present / np.maximum((~np.isnan(truth)).sum(axis=0), 1)
 
 
-def _cuts(margins: Matrix, truth: Matrix, settings: Settings) -> NDArray[np.float64]:
-    if settings.labels == "one":
+def _cuts(
+    margins: Matrix, truth: Matrix, settings: Settings, calibration: Calibration
+) -> NDArray[np.float64]:
+    if not isinstance(calibration, PiecewiseLinear):  # exactly one label an article
         return np.zeros(truth.shape[1])
-    return choose_thresholds(margins, truth, **settings.cut_rules)
+    return choose_thresholds(margins, truth, fitted=calibration, **settings.cut_rules)
 
 
 def _min_coverage(choice: Choice, held: NDArray[np.bool_], settings: Settings) -> float:

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.model.reading import sublinear
+from classifier.training.block_fit import Rows
 from classifier.training.features import idf_of
 from classifier.training.linear import Candidate
 from classifier.training.stored_corpus import StoredCorpus
+from classifier.training.stored_rows import StoredRows
 
 __all__ = ["Weighting", "weigh"]
 
@@ -35,6 +37,10 @@ class Weighting:
     table: Vector
     idf: Matrix
     scales: Matrix
+
+    def rows(self, stored: StoredRows, fold: int) -> Rows:
+        """Return the tf-idf rows of a fold, -1 for none held out."""
+        return Rows(stored, self.table, self.idf[fold], self.scales[fold])
 
     @property
     def known(self) -> NDArray[np.bool_]:
