@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench" / "results" / "out_of_core.json"
 PAGE = ROOT / "docs" / "archives.md"
 MEGABYTE = 10**6
-LIMIT, MEMORY, TIMES = 700, 350, 10
+LIMIT, MEMORY, TIMES = 700, 400, 10
 WORDS, HELD_OUT = 6_500, 3_000
 
 Figures = dict[str, object]

@@ -296,6 +296,14 @@ def test_less_memory_than_libraries_take_is_refused():
         Plan(100_000_000)
 
 
+def test_less_memory_than_articles_and_terms_take_is_refused():
+    """With what they take, and what takes less."""
+    with pytest.raises(
+        SettingsError, match=r"1,000,000 articles, 9 terms and 2 labels need 805 MB"
+    ):
+        ROOMY.block(1_000_000, 9, n_labels=2, n_folds=5)
+
+
 def test_the_peak_of_memory_is_that_of_this_process():
     """More than an interpreter takes, less than the machine has."""
     assert 2**24 < peak_memory() < 2**40
@@ -329,7 +337,7 @@ MODELS = {
 def test_a_limit_of_memory_changes_no_choice_and_hardly_a_number(name, monkeypatch):
     """The same vocabulary, idf, choices, coverage and reference; weights within the tolerance."""
     options, corpus = MODELS[name]
-    monkeypatch.setattr(Plan, "block", 400)
+    monkeypatch.setattr(Plan, "block", lambda *_, **__: 400)
     monkeypatch.setattr(Plan, "most_terms", 300)
 
     free = train(corpus(), options)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from classifier.errors import SettingsError
-from classifier.training.spill import BYTES_A_TERM
 
 __all__ = ["Plan", "peak_memory"]
 
@@ -16,6 +15,13 @@ MEGABYTE = 10**6
 # The interpreter with NumPy, SciPy and scikit-learn.
 LIBRARIES = 220 * MEGABYTE
 LEAST_WORKING = 30 * MEGABYTE
+LEAST_BLOCK = 4 * MEGABYTE
+# What stays in memory, in bytes: ids, groups, truth and margins, dual variables, lengths in every
+# fold; terms, idf and frequencies in every fold, and weights.
+AN_ARTICLE, AN_ARTICLE_AND_LABEL = 500, 40
+A_TERM, A_TERM_AND_FOLD, A_TERM_AND_LABEL = 120, 24, 32
+# A term in a dict, and in the lists by which terms are sorted.
+BYTES_A_TERM = 250
 # int32 and uint16
 BYTES_A_COUNT = 6
 
@@ -49,10 +55,25 @@ class Plan:
         """Terms in a dict while articles are read: a third of what there is to work with."""
         return self._working // 3 // BYTES_A_TERM
 
-    @property
-    def block(self) -> int:
-        """Counts in a block: a quarter of what there is to work with."""
-        return self._working // 4 // BYTES_A_COUNT
+    def block(self, n_articles: int, n_terms: int, *, n_labels: int, n_folds: int) -> int:
+        """Return how many counts may be in a block: half of what is left beside what must stay.
+
+        Raises
+        ------
+        SettingsError
+            When next to nothing is left.
+        """
+        stays = n_articles * (AN_ARTICLE + n_labels * AN_ARTICLE_AND_LABEL)
+        stays += n_terms * (A_TERM + n_folds * A_TERM_AND_FOLD + n_labels * A_TERM_AND_LABEL)
+        left = self._working - stays
+        if left < LEAST_BLOCK:
+            least = (LIBRARIES + stays + LEAST_BLOCK) // MEGABYTE + 1
+            raise SettingsError(
+                f"memory is {self.memory / MEGABYTE:.0f} MB, and {n_articles:,} articles, "
+                f"{n_terms:,} terms and {n_labels} labels need {least} MB. Give as much, or raise "
+                "min_df to have fewer terms."
+            )
+        return left // 2 // BYTES_A_COUNT
 
 
 def peak_memory() -> int | None:

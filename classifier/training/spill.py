@@ -18,13 +18,11 @@ from classifier.training.stored_rows import AT_ONCE, StoredRows
 from classifier.training.term_codes import CountCodes
 from classifier.training.term_counter import TermCounter
 
-__all__ = ["BYTES_A_TERM", "SpillingCounter"]
+__all__ = ["SpillingCounter"]
 
 Ints = NDArray[np.int64]
 Row = tuple[NDArray[np.int32], NDArray[np.int32]]
 
-# A term in the dict, and in the lists by which terms are sorted.
-BYTES_A_TERM = 250
 # Terms that are read at once from each batch.
 LINES_AT_ONCE = 512
 
@@ -51,7 +49,7 @@ class SpillingCounter:
     analyzer : Analyzer
     scratch : Scratch
     most_terms : int
-        `BYTES_A_TERM` each.
+        Of one batch.
     """
 
     def __init__(self, analyzer: Analyzer, scratch: Scratch, *, most_terms: int) -> None:

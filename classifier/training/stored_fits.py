@@ -40,6 +40,12 @@ class StoredFits:
         self._min_df = min_df
         signs = np.where(np.isnan(Y), 0, np.where(Y > 0, 1, -1)).astype(np.int8)
         self._signs = np.ascontiguousarray(signs.T)
+        self._block = counted.plan.block(
+            len(counted),
+            counted.rows.n_terms,
+            n_labels=Y.shape[1],
+            n_folds=int(folds.max(initial=0)) + 1,
+        )
         self._weighting: tuple[object, Weighting, Vector] | None = None
         self._alphas = counted.rows.scratch(np.float64, len(counted))
         self._last: dict[int, int] = {}
@@ -97,7 +103,7 @@ class StoredFits:
             signs,
             C,
             weights,
-            size=self.counted.plan.block,
+            size=self._block,
             start=start,
             jobs=jobs,
             tolerance=tolerance,

@@ -13,6 +13,9 @@ from classifier.training.stored_corpus import StoredCorpus
 
 __all__ = ["StoredOccurrences"]
 
+# Of counts that are made in one pass.
+SAMPLES_BYTES = 8_000_000
+
 Ints = NDArray[np.int64]
 Vector = NDArray[np.float64]
 
@@ -48,7 +51,7 @@ class StoredOccurrences:
 
         As many samples are counted in one pass as there is memory for.
         """
-        at_once = max(self._counted.plan.block // max(self._counted.rows.n_terms, 1), 1)
+        at_once = max(SAMPLES_BYTES // (4 * max(self._counted.rows.n_terms, 1)), 1)
         for first in range(0, len(samples), at_once):
             for counts in self._tallied(samples[first : first + at_once]):
                 yield counts[self._shown].astype(np.float64)
