@@ -19,6 +19,8 @@ __all__ = ["Column", "MemoryColumn", "NewColumn", "Scratch", "chunks", "open_scr
 Array = npt.NDArray[Any]
 # What is gathered before it is written, in bytes.
 BUFFER = 2**20
+# A quota is not known everywhere.
+FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 class Column(Protocol):
@@ -113,7 +115,7 @@ class Scratch:
         try:
             yield
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            if error.errno not in FULL:
                 raise
             raise SettingsError(
                 f"{self.folder}: {error.strerror} after {self.written / 1e9:.1f} GB of temporary "

@@ -206,7 +206,9 @@ def fit_model(
         min_words=settings.min_words,
         min_coverage=_min_coverage(choice, held, settings),
         name=name,
-        info=provenance(counted, Y, choice, settings, labels) | {"figures": figures},
+        info=provenance(counted, Y, choice, settings, labels)
+        | ({"memory": counted.plan.memory} if isinstance(counted, StoredCorpus) else {})
+        | {"figures": figures},
     )
     return with_reference(fitted, counted, folds, settings, margins=margins)
 
