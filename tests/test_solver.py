@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from sklearn.svm import LinearSVC
 
+from classifier.training.features import weighted
 from classifier.training.linear import fit_linear
 from classifier.training.solver import Rows, fit_compiled, margins_compiled, solver
 
@@ -236,3 +237,45 @@ def test_arrays_that_do_not_fit_together_are_refused(others, message):
 
     with pytest.raises(ValueError, match=message):
         solver().fit(**raw(X, **others))
+
+
+@needs_compiler
+def test_rows_are_weighed_as_matrices_are():
+    """Some rows times idf, of unit length, terms of idf 0 gone; to the last bit."""
+    rng = np.random.default_rng(3)
+    damped = sp.random(30, 12, 0.4, format="csr", random_state=3)
+    chosen, idf = np.arange(0, 30, 2), rng.uniform(0.5, 3, 12)
+    idf[[2, 7]] = 0
+
+    df = np.bincount(damped[chosen].indices, minlength=12)
+    ours = Rows.weighed(solver(), damped, chosen, idf, df)
+
+    theirs = Rows.of(weighted(damped[chosen], idf))
+    for name, value in vars(theirs).items():
+        assert getattr(ours, name).tobytes() == value.tobytes(), name
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("others", "message"),
+    [
+        ({"terms": np.array([0, 3], np.int32)}, "a term is none of the 2"),
+        ({"terms": np.array([-1, 0], np.int32)}, "a term is none of the 2"),
+        ({"chosen": np.array([1])}, "an article is none of the 1"),
+        ({"values": np.ones(1)}, "do not fit together"),
+        ({"place": np.zeros(3, np.int32)}, "do not fit together"),
+    ],
+)
+def test_rows_that_are_not_there_are_refused(others, message):
+    """Nothing is read beside the matrix."""
+    given = {
+        "starts": np.array([0, 2]),
+        "terms": np.array([0, 1], np.int32),
+        "values": np.ones(2),
+        "chosen": np.array([0]),
+        "idf": np.ones(2),
+        "place": np.arange(2, dtype=np.int32),
+    } | others
+
+    with pytest.raises(ValueError, match=message):
+        solver().weigh(**given)

@@ -8,12 +8,12 @@ many lanes there are. The matrix is read where it lies, without the lock of the 
 that groups of labels can be fitted in threads that share it.
 """
 
-from libc.math cimport INFINITY
+from libc.math cimport INFINITY, sqrt
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
 import numpy as np
 
-__all__ = ["PADDING", "WIDTHS", "fit"]
+__all__ = ["PADDING", "WIDTHS", "fit", "weigh"]
 
 
 cdef extern from *:
@@ -124,6 +124,78 @@ cdef bint descend(
         if n_open == 0:
             number += (PERIOD - number % PERIOD) % PERIOD
     return False
+
+
+def weigh(
+    const int64_t[::1] starts not None,
+    const int32_t[::1] terms not None,
+    const double[::1] values not None,
+    const int64_t[::1] chosen not None,
+    const double[::1] idf not None,
+    const int32_t[::1] place not None,
+):
+    """Return rows of unit length out of values times idf, as `fit` reads them.
+
+    Parameters
+    ----------
+    starts : ndarray of int64 of shape (n_articles + 1,)
+        Where each article begins in `terms` (int32) and `values` (float64).
+    chosen : ndarray of int64 of shape (n_rows,)
+        Which articles.
+    idf : ndarray of float64 of shape (n_terms,)
+        0 for terms to leave out.
+    place : ndarray of int32 of shape (n_terms,)
+        What each term is called among the rows.
+
+    Returns
+    -------
+    starts, terms, values, squares : ndarray
+        As `fit` takes them, padded.
+
+    Raises
+    ------
+    ValueError
+        When a term or an article is not there.
+    """
+    cdef int64_t i, j, begin, end, n = 0, at = 0, n_rows = chosen.shape[0]
+    cdef double norm, value
+    cdef float rounded, square
+    if len(terms) != len(values) or len(idf) != len(place) or starts[len(starts) - 1] > len(terms):
+        raise ValueError("starts, terms and values, or idf and place, do not fit together")
+    if len(terms) and not (np.min(terms) >= 0 and np.max(terms) < len(idf)):
+        raise ValueError(f"a term is none of the {len(idf)} that there are")
+    if n_rows and not (np.min(chosen) >= 0 and np.max(chosen) < len(starts) - 1):
+        raise ValueError(f"an article is none of the {len(starts) - 1} that there are")
+    for i in range(n_rows):
+        n += starts[chosen[i] + 1] - starts[chosen[i]]
+    found = (
+        np.zeros(n_rows + 1, np.int64),
+        np.zeros(n + PADDING, np.int32),
+        np.zeros(n + PADDING, np.float32),
+        np.empty(n_rows, np.float32),
+    )
+    cdef int64_t[::1] row_starts = found[0]
+    cdef int32_t[::1] row_terms = found[1]
+    cdef float[::1] row_values = found[2], squares = found[3]
+    with nogil:
+        for i in range(n_rows):
+            begin, end, norm, square = starts[chosen[i]], starts[chosen[i] + 1], 0.0, 1.0
+            for j in range(begin, end):
+                value = values[j] * idf[terms[j]]
+                norm += value * value
+            norm = sqrt(norm)
+            for j in range(begin, end):
+                value = values[j] * idf[terms[j]]
+                if value != 0:
+                    rounded = <float>(value / norm)
+                    row_terms[at] = place[terms[j]]
+                    row_values[at] = rounded
+                    square += rounded * rounded
+                    at += 1
+            row_starts[i + 1] = at
+            squares[i] = square
+    # nothing but padding may be behind the rows
+    return found[0], found[1][: at + PADDING], found[2][: at + PADDING], found[3]
 
 
 def _aligned(n):

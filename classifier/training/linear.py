@@ -16,6 +16,7 @@ from sklearn.svm import LinearSVC
 from classifier.training.features import (
     CountedCorpus,
     damped_counts,
+    idf_of,
     inverse_document_frequencies,
     weighted,
 )
@@ -29,6 +30,7 @@ from classifier.training.solver import (
     margins_compiled,
     solver,
 )
+from classifier.training.term_counter import document_frequencies
 
 __all__ = [
     "Candidate",
@@ -243,11 +245,15 @@ class Fold:
         if damped is None:
             damped = damped_counts(counted.counts(candidate.lead_repeats))
         train, test = np.flatnonzero(folds != number), np.flatnonzero(folds == number)
-        known, held_out = damped[train], damped[test]
-        idf = fold_idf(known, counted, candidate, min_df)
-        X_train, X_test = weighted(known, idf), weighted(held_out, idf)
-        if solver() is not None:
-            X_train = Rows.of(X_train)
+        held_out, module = damped[test], solver()
+        df = document_frequencies(damped) - document_frequencies(held_out)
+        idf = idf_of(df, len(train), min_df, form=candidate.idf)
+        idf = idf if candidate.bigrams else np.where(counted.is_pair, 0.0, idf)
+        X_test = weighted(held_out, idf)
+        if module is None:
+            X_train = weighted(damped[train], idf)
+        else:
+            X_train = Rows.weighed(module, damped, train, idf, df)
             X_test = X_train.arranged(X_test)
         return cls(train, test, X_train, X_test, counted.coverage(test, idf > 0))
 

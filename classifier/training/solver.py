@@ -90,6 +90,39 @@ class Rows:
         values = np.append(values, np.zeros(padding, np.float32))
         return cls(starts, terms, values, squares.astype(np.float32), place)
 
+    @classmethod
+    def weighed(
+        cls,
+        module: ModuleType,
+        damped: sp.csr_matrix,
+        chosen: NDArray[np.int64],
+        idf: Vector,
+        df: NDArray[np.int64],
+    ) -> Rows:
+        """Return what `of` makes of some rows weighted by idf, without the matrices between.
+
+        Parameters
+        ----------
+        damped : csr_matrix of shape (n_articles, n_terms)
+        chosen : ndarray of int64
+            Rows of it.
+        idf : ndarray of shape (n_terms,)
+            0 for terms to leave out.
+        df : ndarray of int64 of shape (n_terms,)
+            In how many of the rows each term occurs.
+        """
+        place = np.empty(len(idf), dtype=np.int64)
+        place[np.argsort(-np.where(idf > 0, df, 0), kind="stable")] = np.arange(len(idf))
+        starts, terms, values, squares = module.weigh(
+            damped.indptr.astype(np.int64, copy=False),
+            damped.indices.astype(np.int32, copy=False),
+            damped.data,
+            chosen,
+            idf,
+            place.astype(np.int32),
+        )
+        return cls(starts, terms, values, squares, place)
+
     def arranged(self, X: sp.csr_matrix) -> sp.csr_matrix:
         """Return another matrix of the same columns in the order of the terms, as float32."""
         columns = self.place.astype(np.int32)[X.indices]
