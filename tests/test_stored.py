@@ -1,7 +1,8 @@
 """Counts in temporary files and fits over blocks give what is given by all in memory."""
 
 import errno
-import os
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from classifier.corpus.corpus import Corpus
 from classifier.corpus.scratch import FileColumn, MemoryColumn, Scratch, open_scratch
 from classifier.errors import CorpusError, SettingsError
 from classifier.model.tokenize import Analyzer
-from classifier.training import block_fit, term_codes
+from classifier.training import block_fit, memory, stored_occurrences, term_codes
 from classifier.training.memory import Plan, peak_memory
 from classifier.training.settings import Settings
 from classifier.training.solver import solver
@@ -149,7 +150,7 @@ def test_a_folder_that_takes_no_file_is_told(tmp_path):
 
 
 @needs_compiler
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")  # noqa: PTH110
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_told(monkeypatch):
     """As an error of one line, not as a traceback."""
     monkeypatch.setattr("classifier.corpus.scratch.Scratch.file", FullDisk.file)
@@ -309,6 +310,15 @@ def test_the_peak_of_memory_is_that_of_this_process():
     assert 2**24 < peak_memory() < 2**40
 
 
+def test_the_peak_of_memory_is_told_without_proc_too(monkeypatch):
+    """By what every Unix tells, and by nothing where that is missing."""
+    monkeypatch.setattr(memory, "STATUS", Path("/no/such/file"))
+    assert 2**24 < peak_memory() < 2**40
+
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert peak_memory() is None
+
+
 MODELS = {
     "defaults": (Settings(), example_articles),
     "pairs": (Settings(bigrams=(False, True), C=(1.0,)), example_articles),
@@ -328,6 +338,7 @@ MODELS = {
             Corpus("natural", invented(60)),
         ],
     ),
+    "enough for samples": (Settings(min_df=1, n_folds=3, C=(1.0,)), lambda: invented(150)),
     "C per label": (Settings(C=(0.1, 1.0), C_per_label=True, lead_repeats=(0,)), example_articles),
 }
 
@@ -339,6 +350,7 @@ def test_a_limit_of_memory_changes_no_choice_and_hardly_a_number(name, monkeypat
     options, corpus = MODELS[name]
     monkeypatch.setattr(Plan, "block", lambda *_, **__: 400)
     monkeypatch.setattr(Plan, "most_terms", 300)
+    monkeypatch.setattr(stored_occurrences, "SAMPLES_BYTES", 300)
 
     free = train(corpus(), options)
     limited = train(corpus(), options, memory=MEMORY)

@@ -12,6 +12,7 @@ from classifier.errors import SettingsError
 __all__ = ["Plan", "peak_memory"]
 
 MEGABYTE = 10**6
+STATUS = Path("/proc/self/status")
 # The interpreter with NumPy, SciPy and scikit-learn.
 LIBRARIES = 220 * MEGABYTE
 LEAST_WORKING = 30 * MEGABYTE
@@ -79,7 +80,7 @@ class Plan:
 def peak_memory() -> int | None:
     """Return the most memory this process had at once, in bytes; None where nothing tells."""
     try:
-        found = re.search(r"^VmHWM:\s+(\d+)", Path("/proc/self/status").read_text(), re.M)
+        found = re.search(r"^VmHWM:\s+(\d+)", STATUS.read_text(), re.M)
         if found:
             return int(found[1]) * 1024
     except OSError:
