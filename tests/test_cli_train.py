@@ -274,13 +274,14 @@ def test_training_within_a_limit_of_memory_leaves_no_file(tmp_path, quick):
     first, second = ([line.split()[:2] for line in o.out.splitlines()[:6]] for o in (limited, free))
     assert first == second
     assert list(scratch.iterdir()) == []
+    assert "--memory 500MB --settings" in (tmp_path / "m2" / "README.md").read_text()
 
 
 @pytest.mark.parametrize(
     ("size", "code", "message"),
     [
         ("much", 2, "'much' is no amount of memory. Write 800MB or 2GB."),
-        ("100MB", 1, "memory is 100 MB, and 220 MB are taken before the first article is read."),
+        ("100MB", 1, "memory is 100 MB, and 250 MB are taken before the first article is read."),
     ],
 )
 def test_a_limit_that_will_not_do_is_refused(tmp_path, size, code, message):

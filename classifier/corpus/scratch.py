@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -107,7 +107,8 @@ class Scratch:
                 f"{self.folder}: no temporary file can be made there ({error.strerror}). "
                 "Name another folder with --scratch."
             ) from error
-        return self._files.enter_context(opened)
+        self._files.callback(_let_go, opened)
+        return opened
 
     @contextmanager
     def telling(self) -> Iterator[None]:
@@ -118,7 +119,7 @@ class Scratch:
             if error.errno not in FULL:
                 raise
             raise SettingsError(
-                f"{self.folder}: {error.strerror} after {self.written / 1e9:.1f} GB of temporary "
+                f"{self.folder}: {error.strerror} after {self.written / 1e6:,.0f} MB of temporary "
                 "files. Free some room, or name another folder with --scratch."
             ) from error
 
@@ -172,7 +173,7 @@ class FileColumn:
 
     def close(self) -> None:
         """Give the room on the disk back."""
-        self._file.close()
+        _let_go(self._file)
 
     def _seek(self, row: int) -> None:
         # what still waits to be written is written now
@@ -184,6 +185,12 @@ class FileColumn:
         self._file.write(rows.data)
         self._scratch.written += rows.nbytes
         return rows.size // self._width
+
+
+def _let_go(file: IO[bytes]) -> None:
+    # what still waits to be written is of no use to anybody
+    with suppress(OSError):
+        file.close()
 
 
 def chunks(n_rows: int, size: int) -> Iterator[tuple[int, int]]:

@@ -14,8 +14,8 @@ __all__ = ["Plan", "peak_memory"]
 MEGABYTE = 10**6
 STATUS = Path("/proc/self/status")
 # The interpreter with NumPy, SciPy and scikit-learn.
-LIBRARIES = 220 * MEGABYTE
-LEAST_WORKING = 30 * MEGABYTE
+LIBRARIES = 250 * MEGABYTE
+LEAST_WORKING = 50 * MEGABYTE
 LEAST_BLOCK = 4 * MEGABYTE
 # What stays in memory, in bytes: ids, groups, truth and margins, dual variables, lengths in every
 # fold; terms, idf and frequencies in every fold, and weights.

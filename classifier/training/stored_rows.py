@@ -17,7 +17,7 @@ Ints = NDArray[np.int64]
 Vector = NDArray[np.float64]
 
 # Terms of articles that are looked at together where the size does not matter.
-AT_ONCE = 2**20
+AT_ONCE = 2**19
 # Of a block that is not read in order, from different places.
 PIECES = 16
 
