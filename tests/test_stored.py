@@ -307,6 +307,15 @@ def test_less_memory_than_articles_and_terms_take_is_refused():
         ROOMY.block(1_000_000, 9, n_labels=2, n_folds=5)
 
 
+@needs_compiler
+def test_a_vocabulary_beyond_all_memory_is_refused(monkeypatch):
+    """Before it is all there."""
+    monkeypatch.setattr(Plan, "most_kept", 10)
+
+    with pytest.raises(SettingsError, match=r"more than 10 terms occur in 2 articles.*min_df"):
+        train(example_articles(), memory=MEMORY)
+
+
 def test_the_peak_of_memory_is_that_of_this_process():
     """More than an interpreter takes, less than the machine has."""
     assert 2**24 < peak_memory() < 2**40

@@ -56,6 +56,11 @@ class Plan:
         """Terms in a dict while articles are read: a third of what there is to work with."""
         return self._working // 3 // BYTES_A_TERM
 
+    @property
+    def most_kept(self) -> int:
+        """Terms in a vocabulary that can be worked with, however few articles and labels."""
+        return self._working // (A_TERM + 2 * A_TERM_AND_FOLD + A_TERM_AND_LABEL)
+
     def block(self, n_articles: int, n_terms: int, *, n_labels: int, n_folds: int) -> int:
         """Return how many counts may be in a block: half of what is left beside what must stay.
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.corpus.scratch import FileColumn, Scratch, chunks
+from classifier.errors import SettingsError
 from classifier.model.tokenize import Analyzer
 from classifier.training.stored_rows import AT_ONCE, StoredRows
 from classifier.training.term_codes import CountCodes
@@ -50,11 +51,16 @@ class SpillingCounter:
     scratch : Scratch
     most_terms : int
         Of one batch.
+    most_kept : int
+        Of the vocabulary.
     """
 
-    def __init__(self, analyzer: Analyzer, scratch: Scratch, *, most_terms: int) -> None:
+    def __init__(
+        self, analyzer: Analyzer, scratch: Scratch, *, most_terms: int, most_kept: int = 2**31 - 1
+    ) -> None:
         self.n_words = array("q")
-        self._analyzer, self._scratch, self._most = analyzer, scratch, most_terms
+        self._analyzer, self._scratch = analyzer, scratch
+        self._most, self._most_kept = most_terms, most_kept
         self._lengths = array("i")
         self._terms, self._codes = scratch(np.int32), scratch(np.uint16)
         self._code = CountCodes(max(analyzer.lead_words, 1))
@@ -106,6 +112,11 @@ class SpillingCounter:
         """Return the counts of all texts, the terms kept, in code point order, and their numbers.
 
         Terms in fewer than `min_df` articles go.
+
+        Raises
+        ------
+        SettingsError
+            When more are left than there is memory for.
         """
         self._spill()
         vocabulary, df = self._merge(min_df)
@@ -132,6 +143,11 @@ class SpillingCounter:
             if kept:
                 vocabulary.append(term)
                 frequencies.append(df)
+            if len(vocabulary) > self._most_kept:
+                raise SettingsError(
+                    f"more than {self._most_kept:,} terms occur in {min_df} articles, more than there "
+                    "is memory for. Raise min_df or --memory."
+                )
         for each in places:
             each.flush()
         return vocabulary, np.array(frequencies, dtype=np.int64)

@@ -103,7 +103,9 @@ def store_corpora(
     plan: Plan,
 ) -> StoredCorpus:
     """Read every labelled article once, as `count_corpora` does, and write what grows."""
-    counter = SpillingCounter(analyzer, scratch, most_terms=plan.most_terms)
+    counter = SpillingCounter(
+        analyzer, scratch, most_terms=plan.most_terms, most_kept=plan.most_kept
+    )
     notes = ArticleNotes()
 
     def texts() -> Iterator[str]:
