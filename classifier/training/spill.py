@@ -145,8 +145,8 @@ class SpillingCounter:
                 frequencies.append(df)
             if len(vocabulary) > self._most_kept:
                 raise SettingsError(
-                    f"more than {self._most_kept:,} terms occur in {min_df} articles, more than there "
-                    "is memory for. Raise min_df or --memory."
+                    f"more than {self._most_kept:,} terms occur in {min_df} articles, more than "
+                    "there is memory for. Raise min_df or --memory."
                 )
         for each in places:
             each.flush()

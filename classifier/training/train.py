@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +12,17 @@ from numpy.typing import NDArray
 from classifier.article import Article
 from classifier.corpus.corpus import Corpus
 from classifier.corpus.labels import truth_matrix
-from classifier.corpus.scratch import Scratch, open_scratch
+from classifier.corpus.scratch import open_scratch
 from classifier.corpus.split import stratified_folds
-from classifier.errors import CorpusError
 from classifier.model.calibration import Calibration, PiecewiseLinear
 from classifier.model.model import Model
 from classifier.model.tokenize import Analyzer
 from classifier.progress import Progress, no_progress
 from classifier.training.block_fit import block_solver
 from classifier.training.calibrate import calibrate
-from classifier.training.features import CountedCorpus, count_corpora, tfidf
+from classifier.training.check import check_counted
+from classifier.training.count import as_corpora, count_articles, store_articles
+from classifier.training.features import CountedCorpus, tfidf
 from classifier.training.figures import quality_figures
 from classifier.training.labelled import LabelledArticles
 from classifier.training.linear import Linear, article_weights, fit_linear, fold_idf
@@ -30,15 +31,14 @@ from classifier.training.provenance import provenance
 from classifier.training.reference import with_reference
 from classifier.training.select import Choice, choose_candidate, n_candidates
 from classifier.training.settings import Settings
-from classifier.training.stored_corpus import StoredCorpus, store_corpora
+from classifier.training.stored_corpus import StoredCorpus
 from classifier.training.stored_fits import StoredFits
 from classifier.training.thresholds import choose_shift, choose_thresholds
 
-__all__ = ["count_articles", "fit_model", "train"]
+__all__ = ["count_articles", "fit_model", "store_articles", "train"]
 
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
-Articles = TypeVar("Articles", CountedCorpus, StoredCorpus)
 
 # Held-out articles know nine words in ten; below this part of the median share the text is
 # likely in another language.
@@ -97,59 +97,6 @@ def train(
         return fit_model(stored, settings, name=name, jobs=jobs, progress=progress)
 
 
-def as_corpora(corpus: Iterable[Article] | Corpus | Sequence[Corpus]) -> Sequence[Corpus]:
-    """Return any of the forms that `train` takes as a sequence of `Corpus`."""
-    if isinstance(corpus, Corpus):
-        return [corpus]
-    if isinstance(corpus, Sequence) and corpus and isinstance(corpus[0], Corpus):
-        return corpus
-    return [Corpus("corpus", corpus)]  # type: ignore[arg-type]
-
-
-def count_articles(
-    corpora: Sequence[Corpus], settings: Settings, *, progress: Progress = no_progress
-) -> CountedCorpus:
-    """Read the corpora and return their counts, without auxiliary copies of natural articles."""
-    analyzer = _counting_analyzer(settings)
-    counted = count_corpora(corpora, analyzer, min_df=settings.min_df, progress=progress)
-    return _without_copies(counted)
-
-
-def store_articles(
-    corpora: Sequence[Corpus],
-    settings: Settings,
-    *,
-    scratch: Scratch,
-    plan: Plan,
-    progress: Progress = no_progress,
-) -> StoredCorpus:
-    """Do what `count_articles` does, with counts in temporary files."""
-    counted = store_corpora(
-        corpora,
-        _counting_analyzer(settings),
-        min_df=settings.min_df,
-        progress=progress,
-        scratch=scratch,
-        plan=plan,
-    )
-    return _without_copies(counted)
-
-
-def _counting_analyzer(settings: Settings) -> Analyzer:
-    return Analyzer(
-        lead_words=settings.lead_words,
-        lead_divisor=settings.lead_divisor,
-        bigrams=any(settings.bigrams),
-        fold_plurals=settings.fold_plurals,
-    )
-
-
-def _without_copies(counted: Articles) -> Articles:
-    natural_groups = counted.groups[counted.natural]
-    copies = ~counted.natural & np.isin(counted.groups, natural_groups)
-    return counted.select(np.flatnonzero(~copies)) if copies.any() else counted
-
-
 def fit_model(
     counted: CountedCorpus | StoredCorpus,
     settings: Settings,
@@ -161,7 +108,7 @@ def fit_model(
     """Choose, fit, cut and calibrate on counted articles."""
     labels = counted.label_names
     Y = truth_matrix(counted.labels, labels, [k or frozenset(labels) for k in counted.known])
-    _check(counted, Y, labels, settings)
+    check_counted(counted, Y, labels, settings)
     folds = natural_folds(counted, Y, settings)
     total = n_candidates(counted, settings) * settings.n_folds + 1
     tick = _ticker(progress, total)
@@ -221,44 +168,6 @@ def natural_folds(counted: LabelledArticles, Y: Matrix, settings: Settings) -> N
         Y[natural], counted.groups[natural], n_folds=settings.n_folds, seed=settings.seed
     )
     return folds
-
-
-def _check(
-    counted: LabelledArticles, Y: Matrix, labels: tuple[str, ...], settings: Settings
-) -> None:
-    if not len(counted):
-        raise CorpusError(
-            f"nothing to train on: {counted.n_unlabelled} articles were read and none is labelled. "
-            "Labels are read from the field 'labels', or the one named by --labels-field"
-        )
-    if not counted.natural.any():
-        raise CorpusError("only auxiliary corpora are given: cuts and figures need a natural one")
-    if not labels:
-        raise CorpusError("nothing to train on: every article is labelled as none of any label")
-    if len(np.unique(counted.groups[counted.natural])) < settings.n_folds:
-        raise CorpusError(
-            f"{counted.natural.sum()} labelled articles, near-duplicates counted once, are too "
-            f"few for {settings.n_folds} folds"
-        )
-    if not counted.vocabulary:
-        raise CorpusError(
-            f"no term occurs in {settings.min_df} articles (min_df): nothing to learn"
-        )
-    if settings.labels == "one":
-        _check_exactly_one(counted, Y)
-
-
-def _check_exactly_one(counted: LabelledArticles, Y: Matrix) -> None:
-    wrong = np.flatnonzero((np.nansum(Y, axis=1) != 1) | np.isnan(Y).any(axis=1))
-    if len(wrong):
-        i = wrong[0]
-        found = ", ".join(sorted(counted.labels[i].present)) or "none"
-        if np.isnan(Y[i]).any():
-            found += ", and others are unknown to its corpus"
-        raise CorpusError(
-            f"article '{counted.ids[i]}' has the labels: {found}; with labels = \"one\" each "
-            f"article needs exactly one ({len(wrong)} articles differ)"
-        )
 
 
 def _ticker(progress: Progress, total: int) -> Callable[[], None]:
