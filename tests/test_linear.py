@@ -11,13 +11,13 @@ from classifier.article import Article, Labels
 from classifier.corpus.corpus import Corpus
 from classifier.model.tokenize import Analyzer
 from classifier.training.features import count_corpora
+from classifier.training.folds import out_of_fold
 from classifier.training.linear import (
     Candidate,
     article_weights,
     fit_label,
     fit_linear,
     fold_idf,
-    out_of_fold,
 )
 
 NAN = np.nan

@@ -10,7 +10,8 @@ from sklearn.svm import LinearSVC
 
 from classifier.training.features import weighted
 from classifier.training.linear import fit_linear
-from classifier.training.solver import Rows, fit_compiled, margins_compiled, solver
+from classifier.training.rows import Rows
+from classifier.training.solver import fit_compiled, margins_compiled, solver
 
 needs_compiler = pytest.mark.skipif(solver() is None, reason="no compiled solver")
 

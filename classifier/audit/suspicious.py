@@ -132,7 +132,8 @@ class TermWatch:
         """Return out-of-fold probabilities, shape of `Y`, from one cheap fit a label and fold."""
         from classifier.training.features import CountedCorpus
         from classifier.training.figures import held_out_probabilities
-        from classifier.training.linear import Candidate, out_of_fold
+        from classifier.training.folds import out_of_fold
+        from classifier.training.linear import Candidate
         from classifier.training.settings import Settings
         from classifier.training.train import natural_folds
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier.training.folds import HeldOut
 from classifier.training.labelled import LabelledArticles
-from classifier.training.linear import Candidate, HeldOut
+from classifier.training.linear import Candidate
 from classifier.training.settings import Settings
 from classifier.training.thresholds import choose_thresholds
 from classifier.training.trials import NewFold, Trial, Trials

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.training.block_fit import fit_blocks
-from classifier.training.linear import HELD_OUT_TOLERANCE, Candidate, Linear, article_weights
+from classifier.training.folds import HELD_OUT_TOLERANCE
+from classifier.training.linear import Candidate, Linear, article_weights
 from classifier.training.solver import TOLERANCE, Duals
 from classifier.training.stored_corpus import StoredCorpus
 from classifier.training.weighting import Weighting, weigh

@@ -11,14 +11,9 @@ from numpy.typing import NDArray
 
 from classifier.evaluation.metrics import average_precision
 from classifier.training.features import CountedCorpus, damped_counts
+from classifier.training.folds import Fold, HeldOut, HeldOutFold
 from classifier.training.labelled import LabelledArticles
-from classifier.training.linear import (
-    Candidate,
-    Fold,
-    HeldOut,
-    HeldOutFold,
-    article_weights,
-)
+from classifier.training.linear import Candidate, article_weights
 from classifier.training.settings import Settings
 from classifier.training.solver import Duals
 
