@@ -31,6 +31,10 @@ MEGABYTE = 10**6
 LIMIT, MEMORY, TIMES = 700, 400, 10
 WORDS, HELD_OUT = 6_500, 3_000
 
+IN_MEMORY, TENTH = "in memory under the limit", "a tenth in memory, no limit"
+OUT_OF_CORE = "out of core under the limit"
+NAMES = (IN_MEMORY, TENTH, OUT_OF_CORE)
+
 Figures = dict[str, object]
 
 
@@ -186,38 +190,40 @@ def runs(
     args: argparse.Namespace, whole: Path, tenth: Path
 ) -> Iterator[tuple[str, Path, int | None, int | None]]:
     """Yield name, corpus, limit and memory of each training."""
-    yield "in memory under the limit", whole, args.limit, None
-    yield "a tenth in memory, no limit", tenth, None, None
-    yield "out of core under the limit", whole, args.limit, args.memory
+    yield IN_MEMORY, whole, args.limit, None
+    yield TENTH, tenth, None, None
+    yield OUT_OF_CORE, whole, args.limit, args.memory
 
 
 def table(figures: Figures) -> str:
-    """Return the figures as a table."""
+    """Return the figures as two tables."""
     rows = [
         "| training | text MB | articles | peak MB | address space MB | minutes "
         "| processor minutes | micro-F1 | macro-F1 |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    for name in ("out of core under the limit", "a tenth in memory, no limit"):
-        run: dict = figures[name]  # type: ignore[assignment,type-arg]
-        text = figures["text_mb"] if "out of core" in name else round(figures["text_mb"] / 10)  # type: ignore[operator]
-        minutes, cpu = (sum(p[k] for p in run["phases"].values()) / 60 for k in ("seconds", "cpu"))
-        rows.append(
-            f"| {name} | {text:,} | {run['articles']:,} | {run['peak_mb']:,} "
-            f"| {run['peak_address_space_mb']:,} | {minutes:.1f} | {cpu:.1f} "
-            f"| {run['held_out']['micro_f1']:.3f} | {run['held_out']['macro_f1']:.3f} |"
-        )
-    failed: dict = figures["in memory under the limit"]  # type: ignore[assignment,type-arg]
-    reason, minutes = failed.get("failed", "no"), failed.get("after_seconds", 0) / 60
-    rows.append(
-        f"| in memory under the limit | {figures['text_mb']:,} | {figures['articles']:,} "
-        f"| fails: {reason} | | {minutes:.1f} | | | |"
-    )
-    phases: dict = figures["out of core under the limit"]["phases"]  # type: ignore[index,call-overload]
+    rows += [row(name, figures) for name in reversed(NAMES)]
     rows += ["", "| phase, out of core | minutes | processor minutes |", "|---|---:|---:|"]
-    for name, phase in phases.items():
+    whole: Figures = figures[OUT_OF_CORE]  # type: ignore[assignment]
+    for name, phase in whole.get("phases", {}).items():  # type: ignore[attr-defined]
         rows.append(f"| {name} | {phase['seconds'] / 60:.1f} | {phase['cpu'] / 60:.1f} |")
     return "\n".join(rows)
+
+
+def row(name: str, figures: Figures) -> str:
+    """Return the row of one training, which may have failed."""
+    run: dict = figures[name]  # type: ignore[assignment,type-arg]
+    part = 10 if name == TENTH else 1
+    text, n_articles = (int(str(figures[key])) // part for key in ("text_mb", "articles"))
+    head = f"| {name} | {text:,} | {n_articles:,} "
+    if "failed" in run:
+        return head + f"| fails: {run['failed']} | | {run['after_seconds'] / 60:.1f} | | | |"
+    minutes, cpu = (sum(p[k] for p in run["phases"].values()) / 60 for k in ("seconds", "cpu"))
+    judged = run["held_out"]
+    return head + (
+        f"| {run['peak_mb']:,} | {run['peak_address_space_mb']:,} | {minutes:.1f} | {cpu:.1f} "
+        f"| {judged['micro_f1']:.3f} | {judged['macro_f1']:.3f} |"
+    )
 
 
 def main() -> None:
