@@ -1,10 +1,12 @@
 """classifier train: from labelled files to a model folder, and what stops it."""
 
 import json
+import re
 
 import pytest
 
 from classifier.serving.score import load
+from classifier.training.solver import solver
 from tests.command_line import (
     EXAMPLES,
     ROWS,
@@ -15,6 +17,7 @@ from tests.command_line import (
     write_rows,
 )
 
+needs_compiler = pytest.mark.skipif(solver() is None, reason="no compiled solver")
 # The quickest training there is.
 QUICK = """\
 C = 1.0
@@ -41,7 +44,8 @@ def test_training_saves_a_model_and_prints_its_figures(tmp_path, quick):
     outcome = run("train", EXAMPLES, "--out", out, "--settings", quick, "--seed", "3")
     tagged = run("predict", "--model", out, EXAMPLES)
 
-    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.code == 0
+    assert re.fullmatch(r"classifier: peak memory [\d,]+ MB\n", outcome.err)
     lines = outcome.out.splitlines()
     assert lines[0].split() == ["articles", "precision", "recall", "F1", "AP", "cut"]
     assert [line.split()[:2] for line in lines[1:6]] == [
@@ -109,7 +113,9 @@ def test_skipped_rows_are_told(tmp_path, quick):
     )
 
     assert outcome.code == 0
-    assert outcome.err == "classifier: 1 bad row was skipped (1 empty text)\n"
+    skipped, peak = outcome.err.splitlines()
+    assert skipped == "classifier: 1 bad row was skipped (1 empty text)"
+    assert peak.startswith("classifier: peak memory ")
 
 
 @pytest.mark.parametrize(
@@ -192,7 +198,7 @@ def test_progress_is_drawn_on_a_terminal_alone(tmp_path, quick):
     assert "68/68" in outcome.out
     assert "fitting" in outcome.out
     assert "Saved as" not in outcome.out
-    assert outcome.err.splitlines()[-1].startswith("Saved as")
+    assert "Saved as" in outcome.err
     assert (quiet.code, quiet.out) == (0, "")
 
 
@@ -249,3 +255,38 @@ def test_help_explains_every_option():
     assert "--auxiliary CORPUS More labelled articles that help the fit" in outcome.help
     assert "--labels-field NAME Field with the labels: a list, or one text." in outcome.help
     assert "classifier train articles.jsonl --out mymodel" in outcome.help
+
+
+@needs_compiler
+def test_training_within_a_limit_of_memory_leaves_no_file(tmp_path, quick):
+    """Labels and their articles are those of a training in memory; the folder is empty again."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    options = ("--settings", quick, "--quiet")
+
+    free = run("train", EXAMPLES, "--out", tmp_path / "m1", *options)
+    limited = run(
+        "train", EXAMPLES, "--out", tmp_path / "m2", *options, "--memory", "0.5 gb",
+        "--scratch", scratch,
+    )  # fmt: skip
+
+    assert (limited.code, limited.err) == (0, "")
+    first, second = ([line.split()[:2] for line in o.out.splitlines()[:6]] for o in (limited, free))
+    assert first == second
+    assert list(scratch.iterdir()) == []
+    assert "--memory 500MB --settings" in (tmp_path / "m2" / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("size", "code", "message"),
+    [
+        ("much", 2, "'much' is no amount of memory. Write 800MB or 2GB."),
+        ("100MB", 1, "memory is 100 MB, and 250 MB are taken before the first article is read."),
+    ],
+)
+def test_a_limit_that_will_not_do_is_refused(tmp_path, size, code, message):
+    """Before anything is read."""
+    outcome = run("train", EXAMPLES, "--out", tmp_path / "mine", "--memory", size)
+
+    assert outcome.code == code
+    assert message in outcome.said

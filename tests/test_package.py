@@ -26,7 +26,7 @@ def test_importing_the_package_loads_nothing_heavy():
     loaded = loaded_by("import classifier")
 
     assert "classifier" in loaded
-    assert not loaded & (HEAVY | {"numpy", "typer", "ftfy", "datasketch"})
+    assert not loaded & (HEAVY | {"numpy", "typer", "ftfy"})
 
 
 def test_scoring_a_text_needs_numpy_alone():

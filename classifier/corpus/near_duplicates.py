@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
 
-from classifier.corpus.sketch import PERMUTATIONS, Signature, sketcher
+from classifier.corpus.scratch import Column, MemoryColumn, NewColumn
+from classifier.corpus.similar import similar_groups
+from classifier.corpus.sketch import PERMUTATIONS, sketcher
 from classifier.errors import SettingsError
 
 __all__ = ["near_duplicate_groups"]
@@ -18,7 +20,12 @@ BAND_RECALL = 0.97
 
 
 def near_duplicate_groups(
-    texts: Iterable[str], *, threshold: float = 0.7, shingle: int = 5, seed: int = 0
+    texts: Iterable[str],
+    *,
+    threshold: float = 0.7,
+    shingle: int = 5,
+    seed: int = 0,
+    new_column: NewColumn = MemoryColumn,
 ) -> npt.NDArray[np.int64]:
     """Return a group number per text; near-duplicates, and their near-duplicates, share one.
 
@@ -39,6 +46,9 @@ def near_duplicate_groups(
         Words per n-gram, at least 1.
     seed : int
         Of the permutations. The same texts and seed give the same groups in every process.
+    new_column : callable
+        Makes what holds 272 bytes a text meanwhile: in memory, or in temporary files
+        (`classifier.corpus.scratch`), where some 60 bytes a text stay in memory.
 
     Returns
     -------
@@ -56,12 +66,8 @@ def near_duplicate_groups(
     array([0, 1, 0])
     """
     _check_settings(threshold, shingle)
-    parents: list[int] = []
-    for text, (first, *others) in enumerate(_linked(texts, threshold, shingle, seed)):
-        parents.append(first)
-        for other in others:
-            parents[_root(parents, other)] = _root(parents, text)
-    return _numbered([_root(parents, text) for text in range(len(parents))])
+    found = _sketched(texts, shingle, seed, new_column)
+    return similar_groups(*found, threshold=threshold, bands=_bands_and_rows(threshold))
 
 
 def _check_settings(threshold: float, shingle: int) -> None:
@@ -74,52 +80,17 @@ def _check_settings(threshold: float, shingle: int) -> None:
         raise SettingsError(f"near_duplicate_groups: shingle is {shingle}. Choose 1 word or more.")
 
 
-def _linked(texts: Iterable[str], threshold: float, shingle: int, seed: int) -> Iterator[list[int]]:
-    """Yield, per text, the numbers of the earlier texts it belongs with, or its own number."""
-    first_with: dict[bytes, int] = {}
-    index, sketch = _SimilarTexts(threshold), sketcher(shingle=shingle, seed=seed)
-    for number, text in enumerate(texts):
+def _sketched(
+    texts: Iterable[str], shingle: int, seed: int, new_column: NewColumn
+) -> tuple[Column, Column]:
+    """Return of each text what tells its very words (2 uint64) and its signature (uint32)."""
+    words_of, signatures = new_column(np.uint64, 2), new_column(np.uint32, PERMUTATIONS)
+    sketch = sketcher(shingle=shingle, seed=seed)
+    for text in texts:
         words, signature = sketch(text)
-        first = first_with.setdefault(blake2b(words, digest_size=16).digest(), number)
-        if first < number or words.count(b" ") + 1 < shingle:
-            yield [first]
-        else:
-            yield index.add(number, signature) or [number]
-
-
-class _SimilarTexts:
-    """The signatures seen so far, indexed by bands.
-
-    Parameters
-    ----------
-    threshold : float
-        Estimated Jaccard similarity from which two texts belong together.
-    """
-
-    def __init__(self, threshold: float) -> None:
-        self._threshold = threshold
-        n_bands, self._rows = _bands_and_rows(threshold)
-        self._bands: list[dict[bytes, list[int]]] = [{} for _ in range(n_bands)]
-        self._signatures: dict[int, Signature] = {}
-
-    def add(self, number: int, signature: Signature) -> list[int]:
-        """Add a text by its signature; return the similar ones already here."""
-        key, size = signature.tobytes(), self._rows * signature.itemsize
-        candidates: set[int] = set()
-        for place, band in enumerate(self._bands):
-            alike = band.setdefault(key[place * size : (place + 1) * size], [])
-            candidates.update(alike)
-            alike.append(number)
-        self._signatures[number] = signature
-        return self._confirmed(sorted(candidates), signature)
-
-    def _confirmed(self, candidates: list[int], signature: Signature) -> list[int]:
-        """Return the candidates whose signature agrees in enough places."""
-        if not candidates:
-            return []
-        stacked = np.stack([self._signatures[candidate] for candidate in candidates])
-        similarity = (stacked == signature).mean(axis=1)
-        return [candidates[place] for place in np.flatnonzero(similarity >= self._threshold)]
+        words_of.append(np.frombuffer(blake2b(words, digest_size=16).digest(), np.uint64))
+        signatures.append(signature)
+    return words_of, signatures
 
 
 def _bands_and_rows(threshold: float) -> tuple[int, int]:
@@ -133,17 +104,3 @@ def _bands_and_rows(threshold: float) -> tuple[int, int]:
         if 1 - (1 - threshold**rows) ** bands >= BAND_RECALL:
             return bands, rows
     return PERMUTATIONS, 1
-
-
-def _root(parents: list[int], text: int) -> int:
-    """Return the text that stands for the group of `text`, shortening the way to it."""
-    while parents[text] != text:
-        parents[text] = parents[parents[text]]
-        text = parents[text]
-    return text
-
-
-def _numbered(roots: list[int]) -> npt.NDArray[np.int64]:
-    """Return 0, 1, 2 … for the distinct roots in order of appearance."""
-    numbers: dict[int, int] = {}
-    return np.array([numbers.setdefault(root, len(numbers)) for root in roots], dtype=np.int64)

@@ -36,6 +36,8 @@ Statistic = Callable[[FloatArray, npt.NDArray[Any]], float]
 
 # Products with whole matrices are many times faster than with one resample after the other.
 DRAWS_AT_ONCE = 32
+# Of many articles fewer resamples are held together: 4 MB.
+NUMBERS_AT_ONCE = 2**19
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,8 @@ def resampled_sums(
     summed = csr_matrix((values, (cluster_of[articles], columns)), size)
     draws = _resamples(size[0], repeats, seed)
     sums = [np.empty((0, size[1]))]
-    while chunk := list(islice(draws, DRAWS_AT_ONCE)):
+    at_once = min(max(NUMBERS_AT_ONCE // size[0], 1), DRAWS_AT_ONCE)
+    while chunk := list(islice(draws, at_once)):
         sums.append(np.array(chunk, dtype=np.float64) @ summed)
     return np.concatenate(sums).reshape(repeats, *shape)
 

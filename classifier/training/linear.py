@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.svm import LinearSVC
 
 from classifier.training.features import CountedCorpus, inverse_document_frequencies
+from classifier.training.labelled import LabelledArticles
 from classifier.training.solver import MOST_EPOCHS, TOLERANCE, fit_compiled, solver
 
 __all__ = [
@@ -63,7 +64,7 @@ class Linear:
     bias: Vector
 
 
-def article_weights(counted: CountedCorpus, candidate: Candidate) -> Vector:
+def article_weights(counted: LabelledArticles, candidate: Candidate) -> Vector:
     """Return the weight of each article in the fit; shape (n_articles,)."""
     borderline = np.where(counted.borderline, candidate.borderline_weight, 1.0)
     if not candidate.corpus_weights:

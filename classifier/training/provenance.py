@@ -8,7 +8,7 @@ from importlib.metadata import version
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.training.features import CountedCorpus
+from classifier.training.labelled import LabelledArticles
 from classifier.training.select import Choice
 from classifier.training.settings import Settings
 
@@ -18,7 +18,11 @@ Matrix = NDArray[np.float64]
 
 
 def provenance(
-    counted: CountedCorpus, Y: Matrix, choice: Choice, settings: Settings, labels: tuple[str, ...]
+    counted: LabelledArticles,
+    Y: Matrix,
+    choice: Choice,
+    settings: Settings,
+    labels: tuple[str, ...],
 ) -> dict[str, object]:
     """Return settings, choices, corpus and versions as JSON types, for the manifest."""
     return {
@@ -53,7 +57,7 @@ def provenance(
     }
 
 
-def _parts(counted: CountedCorpus) -> list[dict[str, object]]:
+def _parts(counted: LabelledArticles) -> list[dict[str, object]]:
     """Return the corpora in order: name, labelled articles, whether they are a natural sample."""
     members = [counted.corpus == number for number in range(len(counted.corpora))]
     return [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -11,7 +13,10 @@ from numpy.typing import NDArray
 from classifier.evaluation.distances import Histogram, given_tags, jensen_shannon
 from classifier.model.model import Model
 from classifier.training.features import CountedCorpus
+from classifier.training.labelled import LabelledArticles
 from classifier.training.settings import Settings
+from classifier.training.stored_corpus import StoredCorpus
+from classifier.training.stored_occurrences import StoredOccurrences
 from classifier.training.term_counter import document_frequencies
 
 __all__ = ["with_reference"]
@@ -26,7 +31,7 @@ SAMPLES_PER_FOLD = 12
 
 def with_reference(
     model: Model,
-    counted: CountedCorpus,
+    counted: LabelledArticles,
     folds: NDArray[np.int64],
     settings: Settings,
     *,
@@ -38,15 +43,15 @@ def with_reference(
     ----------
     model : Model
         As fitted on all articles.
-    counted : CountedCorpus
+    counted : LabelledArticles
     folds : ndarray of int64 of shape (n_articles,)
         -1 for articles that were never held out, which are no natural sample.
     settings : Settings
     margins : ndarray of shape (n_held_out, n_labels)
     """
     given = given_tags(model, margins)
-    occurs = _occurrences(counted, model)
-    coverage = _coverage_by_others(counted, np.flatnonzero(folds >= 0), settings.min_df)
+    occurs, coverage = _words(counted, settings.min_df, bigrams=model.analyzer.bigrams)
+    coverage = coverage[folds >= 0]
     words = counted.n_words[folds >= 0].astype(np.float64)
     reference = {
         "articles": len(margins),
@@ -65,23 +70,56 @@ def with_reference(
     return replace(model, info={**model.info, "reference": reference})
 
 
-def _occurrences(counted: CountedCorpus, model: Model) -> sp.csr_matrix:
-    """Return which terms of the model's kind are in which articles, as 0 and 1."""
-    body = counted.body if model.analyzer.bigrams else counted.body[:, ~counted.is_pair]
-    return sp.csr_matrix((np.ones(body.nnz), body.indices, body.indptr), shape=body.shape)
+class Occurrences(Protocol):
+    """Which terms are in which articles."""
+
+    def frequencies(self, folds: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return in how many articles each term is, in each fold and last in all of them.
+
+        Returns
+        -------
+        ndarray of int64 of shape (n_folds + 1, n_terms)
+        """
+
+    def of_samples(self, samples: Sequence[NDArray[np.int64]]) -> Iterator[Vector]:
+        """Yield in how many articles of each sample each term is; shape (n_terms,)."""
 
 
-def _coverage_by_others(counted: CountedCorpus, rows: NDArray[np.int64], min_df: int) -> Vector:
-    """Return the share of each article's words that all other articles make known.
+def _words(counted: LabelledArticles, min_df: int, *, bigrams: bool) -> tuple[Occurrences, Vector]:
+    """Return where terms occur, and the share of each article's words that all others make known.
 
     Held out a fold at a time, articles would seem to hold fewer known words than new ones do,
     because the model at last has the words of all folds.
     """
-    return counted.coverage(rows, document_frequencies(counted.body) > min_df)
+    if isinstance(counted, StoredCorpus):
+        stored = StoredOccurrences(counted, bigrams=bigrams)
+        return stored, counted.coverage((stored.in_articles > min_df)[:, None])[:, 0]
+    assert isinstance(counted, CountedCorpus)
+    known = document_frequencies(counted.body) > min_df
+    body = counted.body if bigrams else counted.body[:, ~counted.is_pair]
+    return CountedOccurrences(body), counted.coverage(np.arange(len(counted)), known)
+
+
+class CountedOccurrences:
+    """Occurrences in a matrix of counts, of shape (n_articles, n_terms)."""
+
+    def __init__(self, counts: sp.csr_matrix) -> None:
+        ones = np.ones(counts.nnz)
+        self._occurs = sp.csr_matrix((ones, counts.indices, counts.indptr), shape=counts.shape)
+
+    def frequencies(self, folds: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return in how many articles each term is, in each fold and last in all of them."""
+        parts = [self._occurs[folds == fold] for fold in range(folds.max() + 1)]
+        return np.stack([document_frequencies(part) for part in [*parts, self._occurs]])
+
+    def of_samples(self, samples: Sequence[NDArray[np.int64]]) -> Iterator[Vector]:
+        """Yield in how many articles of each sample each term is; shape (n_terms,)."""
+        for sample in samples:
+            yield document_frequencies(self._occurs[sample]).astype(np.float64)
 
 
 def term_distances(
-    occurs: sp.csr_matrix, folds: NDArray[np.int64], *, min_df: int, seed: int = 0
+    occurs: Occurrences, folds: NDArray[np.int64], *, min_df: int, seed: int = 0
 ) -> dict[str, list[int] | list[float]]:
     """Return how far the words of fair samples lie from those of training, by sample size.
 
@@ -96,13 +134,18 @@ def term_distances(
     """
     rng = np.random.default_rng(seed)
     found: dict[int, list[float]] = {}
+    sizes = _sample_sizes(int((folds == 0).sum()))
+    frequencies = occurs.frequencies(folds)
     for fold in range(folds.max() + 1):
-        training = np.asarray(occurs[folds != fold].sum(axis=0)).ravel()
+        training = frequencies[-1] - frequencies[fold]
         known = training >= min_df
-        held = occurs[folds == fold][:, known]
-        for size in _sample_sizes((folds == 0).sum()):
-            counts = _sampled(rng, held.shape[0], size) @ held
-            found.setdefault(size, []).extend(_distances(counts, training[known]))
+        articles = np.flatnonzero(folds == fold)
+        drawn = [size for size in sizes for _ in range(SAMPLES_PER_FOLD)]
+        samples = [articles[rng.permutation(len(articles))[:size]] for size in drawn]
+        for size, counts in zip(drawn, occurs.of_samples(samples), strict=True):
+            if counts[known].any():
+                distance = float(jensen_shannon(counts[known], training[known]))
+                found.setdefault(size, []).append(distance)
     sizes = sorted(size for size, values in found.items() if len(values) > 1)
     return {
         "sizes": sizes,
@@ -117,17 +160,3 @@ def _sample_sizes(n_articles: int) -> list[int]:
     while (n_articles := n_articles // 2) >= LEAST_SAMPLE:
         sizes.append(int(n_articles))
     return sizes
-
-
-def _sampled(rng: np.random.Generator, n_articles: int, size: int) -> sp.csr_matrix:
-    """Return which articles are in each sample; shape (SAMPLES_PER_FOLD, n_articles)."""
-    samples = [rng.permutation(n_articles)[:size] for _ in range(SAMPLES_PER_FOLD)]
-    columns, starts = np.concatenate(samples), np.arange(SAMPLES_PER_FOLD + 1) * size
-    shape = (SAMPLES_PER_FOLD, n_articles)
-    return sp.csr_matrix((np.ones(len(columns)), columns, starts), shape=shape)
-
-
-def _distances(counts: sp.csr_matrix, training: Vector) -> list[float]:
-    """Return the divergence of each sample that holds a known word."""
-    rows = (counts[i].toarray().ravel() for i in range(counts.shape[0]))
-    return [float(jensen_shannon(row, training)) for row in rows if row.any()]

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.training.features import CountedCorpus
 from classifier.training.folds import HeldOut
+from classifier.training.labelled import LabelledArticles
 from classifier.training.linear import Candidate
 from classifier.training.settings import Settings
 from classifier.training.thresholds import choose_thresholds
-from classifier.training.trials import Trial, Trials
+from classifier.training.trials import NewFold, Trial, Trials
 
 __all__ = ["Choice", "choose_candidate", "climb", "n_candidates"]
 
@@ -43,13 +43,13 @@ class Choice:
     trials: dict[Candidate, Trial]
 
 
-def n_candidates(counted: CountedCorpus, settings: Settings) -> int:
+def n_candidates(counted: LabelledArticles, settings: Settings) -> int:
     """Return how many candidates `choose_candidate` will try at most."""
     n_values = [*map(len, _axes(counted, settings)), len(set(settings.C))]
     return 1 + sum(n - 1 for n in n_values)
 
 
-def _axes(counted: CountedCorpus, settings: Settings) -> list[list[Change]]:
+def _axes(counted: LabelledArticles, settings: Settings) -> list[list[Change]]:
     """Return, per choice to make before that of C, the changes among which to choose.
 
     Choices that cannot matter have one change.
@@ -85,7 +85,7 @@ def _weigh(corpus: int, weight: float) -> Change:
 
 
 def _first_candidate(
-    counted: CountedCorpus, settings: Settings, axes: list[list[Change]]
+    counted: LabelledArticles, settings: Settings, axes: list[list[Change]]
 ) -> Candidate:
     """Return the candidate of first values, C from the middle."""
     weights = (1.0,) * len(counted.corpora)
@@ -96,13 +96,14 @@ def _first_candidate(
 
 
 def choose_candidate(
-    counted: CountedCorpus,
+    counted: LabelledArticles,
     Y: Matrix,
     folds: NDArray[np.int64],
     settings: Settings,
     *,
     jobs: int = 1,
     tick: Callable[[], None] = lambda: None,
+    new_fold: NewFold | None = None,
 ) -> Choice:
     """Choose every setting that has several candidates by the score on held-out articles.
 
@@ -113,7 +114,7 @@ def choose_candidate(
     """
     axes = _axes(counted, settings)
     best = _first_candidate(counted, settings, axes)
-    trials = Trials(counted, Y, folds, settings, jobs, tick)
+    trials = Trials(counted, Y, folds, settings, jobs, tick, new_fold)
     for axis in axes:
         best = trials.best([change(best) for change in axis])
     best = climb(trials, best, settings.C)

@@ -60,12 +60,21 @@ class TermCounter:
         found, counts = np.unique(flat, return_counts=True)
         return found, counts.astype(np.int32)
 
+    @property
+    def n_terms(self) -> int:
+        """How many distinct terms there were."""
+        return len(self.ids if self._counter is None else self._counter)
+
+    def terms(self) -> list[str]:
+        """Return the terms in the order of their numbers."""
+        return list(self.ids) if self._counter is None else self._counter.terms()
+
     def matrices(self, min_df: int) -> tuple[sp.csr_matrix, sp.csr_matrix, list[str]]:
         """Return counts in the whole texts and in their leads, and the terms kept.
 
         Terms in fewer than `min_df` articles go; the rest stand in code point order.
         """
-        names = self.ids if self._counter is None else self._counter.terms()
+        names = self.terms()
         body, lead = (_stack(rows, len(names)) for rows in (self.rows, self.lead_rows))
         frequent = document_frequencies(body) >= min_df
         terms = [term for term, keep in zip(names, frequent, strict=True) if keep]

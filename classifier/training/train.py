@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,25 +12,33 @@ from numpy.typing import NDArray
 from classifier.article import Article
 from classifier.corpus.corpus import Corpus
 from classifier.corpus.labels import truth_matrix
+from classifier.corpus.scratch import open_scratch
 from classifier.corpus.split import stratified_folds
-from classifier.errors import CorpusError
 from classifier.model.calibration import Calibration, PiecewiseLinear
 from classifier.model.model import Model
 from classifier.model.tokenize import Analyzer
 from classifier.progress import Progress, no_progress
+from classifier.training.block_fit import block_solver
 from classifier.training.calibrate import calibrate
-from classifier.training.features import CountedCorpus, count_corpora, tfidf
+from classifier.training.check import check_counted
+from classifier.training.count import as_corpora, count_articles, store_articles
+from classifier.training.features import CountedCorpus, tfidf
 from classifier.training.figures import quality_figures
-from classifier.training.linear import article_weights, fit_linear, fold_idf
+from classifier.training.labelled import LabelledArticles
+from classifier.training.linear import Linear, article_weights, fit_linear, fold_idf
+from classifier.training.memory import Plan
 from classifier.training.provenance import provenance
 from classifier.training.reference import with_reference
 from classifier.training.select import Choice, choose_candidate, n_candidates
 from classifier.training.settings import Settings
+from classifier.training.stored_corpus import StoredCorpus
+from classifier.training.stored_fits import StoredFits
 from classifier.training.thresholds import choose_shift, choose_thresholds
 
-__all__ = ["count_articles", "fit_model", "train"]
+__all__ = ["count_articles", "fit_model", "store_articles", "train"]
 
 Matrix = NDArray[np.float64]
+Vector = NDArray[np.float64]
 
 # Held-out articles know nine words in ten; below this part of the median share the text is
 # likely in another language.
@@ -42,6 +51,8 @@ def train(
     *,
     name: str = "model",
     jobs: int = 1,
+    memory: int | None = None,
+    scratch: Path | str | None = None,
     progress: Progress = no_progress,
 ) -> Model:
     """Train a model.
@@ -56,6 +67,14 @@ def train(
         What the model is called in its manifest and in predictions.
     jobs : int
         How many labels are fitted at once; the result does not depend on it.
+    memory : int, optional
+        Bytes of memory that the process may take. What grows with the articles is then kept in
+        temporary files and read in blocks, as far as it is no number an article or a label. The
+        choices are those of a training without limit; margins differ by less than the solver's
+        tolerance. Without it everything is kept in memory.
+    scratch : path, optional
+        Folder for the temporary files, which are gone at the end whatever happens; the system's
+        own where none is given.
     progress : callable
         Called with the step, how much of it is done, and of how much (0 when not known).
 
@@ -63,39 +82,23 @@ def train(
     ------
     CorpusError
         When there is nothing to learn from: no labels, or fewer articles than folds.
+    SettingsError
+        When `memory` is too little, the solver for it is not compiled, or the disk is full.
     """
     settings = settings or Settings()
-    counted = count_articles(as_corpora(corpus), settings, progress=progress)
-    return fit_model(counted, settings, name=name, jobs=jobs, progress=progress)
-
-
-def as_corpora(corpus: Iterable[Article] | Corpus | Sequence[Corpus]) -> Sequence[Corpus]:
-    """Return any of the forms that `train` takes as a sequence of `Corpus`."""
-    if isinstance(corpus, Corpus):
-        return [corpus]
-    if isinstance(corpus, Sequence) and corpus and isinstance(corpus[0], Corpus):
-        return corpus
-    return [Corpus("corpus", corpus)]  # type: ignore[arg-type]
-
-
-def count_articles(
-    corpora: Sequence[Corpus], settings: Settings, *, progress: Progress = no_progress
-) -> CountedCorpus:
-    """Read the corpora and return their counts, without auxiliary copies of natural articles."""
-    analyzer = Analyzer(
-        lead_words=settings.lead_words,
-        lead_divisor=settings.lead_divisor,
-        bigrams=any(settings.bigrams),
-        fold_plurals=settings.fold_plurals,
-    )
-    counted = count_corpora(corpora, analyzer, min_df=settings.min_df, progress=progress)
-    natural_groups = counted.groups[counted.natural]
-    copies = ~counted.natural & np.isin(counted.groups, natural_groups)
-    return counted.select(np.flatnonzero(~copies)) if copies.any() else counted
+    corpora = as_corpora(corpus)
+    if memory is None:
+        counted = count_articles(corpora, settings, progress=progress)
+        return fit_model(counted, settings, name=name, jobs=jobs, progress=progress)
+    block_solver()
+    plan = Plan(memory)
+    with open_scratch(scratch) as files:
+        stored = store_articles(corpora, settings, scratch=files, plan=plan, progress=progress)
+        return fit_model(stored, settings, name=name, jobs=jobs, progress=progress)
 
 
 def fit_model(
-    counted: CountedCorpus,
+    counted: CountedCorpus | StoredCorpus,
     settings: Settings,
     *,
     name: str = "model",
@@ -105,14 +108,20 @@ def fit_model(
     """Choose, fit, cut and calibrate on counted articles."""
     labels = counted.label_names
     Y = truth_matrix(counted.labels, labels, [k or frozenset(labels) for k in counted.known])
-    _check(counted, Y, labels, settings)
+    check_counted(counted, Y, labels, settings)
     folds = natural_folds(counted, Y, settings)
     total = n_candidates(counted, settings) * settings.n_folds + 1
     tick = _ticker(progress, total)
-    choice = choose_candidate(counted, Y, folds, settings, jobs=jobs, tick=tick)
+    stored = (
+        StoredFits(counted, Y, folds, min_df=settings.min_df)
+        if isinstance(counted, StoredCorpus)
+        else None
+    )
+    new_fold = None if stored is None else stored.fold
+    choice = choose_candidate(counted, Y, folds, settings, jobs=jobs, tick=tick, new_fold=new_fold)
     held = folds >= 0
     margins, truth = choice.held_out.margins[held], Y[held]
-    model = _final_fit(counted, Y, choice, settings, jobs=jobs)
+    model = _kept(counted, *_final_fit(counted, Y, stored, choice, settings, jobs=jobs))
     if settings.labels == "one":
         shift = choose_shift(margins, truth)
         margins, model["bias"] = margins + shift, model["bias"] + shift
@@ -144,12 +153,14 @@ def fit_model(
         min_words=settings.min_words,
         min_coverage=_min_coverage(choice, held, settings),
         name=name,
-        info=provenance(counted, Y, choice, settings, labels) | {"figures": figures},
+        info=provenance(counted, Y, choice, settings, labels)
+        | ({"memory": counted.plan.memory} if isinstance(counted, StoredCorpus) else {})
+        | {"figures": figures},
     )
     return with_reference(fitted, counted, folds, settings, margins=margins)
 
 
-def natural_folds(counted: CountedCorpus, Y: Matrix, settings: Settings) -> NDArray[np.int64]:
+def natural_folds(counted: LabelledArticles, Y: Matrix, settings: Settings) -> NDArray[np.int64]:
     """Return the fold of each article, -1 for those that are no natural sample."""
     folds = np.full(len(counted), -1, dtype=np.int64)
     natural = counted.natural
@@ -159,54 +170,32 @@ def natural_folds(counted: CountedCorpus, Y: Matrix, settings: Settings) -> NDAr
     return folds
 
 
-def _check(counted: CountedCorpus, Y: Matrix, labels: tuple[str, ...], settings: Settings) -> None:
-    if not len(counted):
-        raise CorpusError(
-            f"nothing to train on: {counted.n_unlabelled} articles were read and none is labelled. "
-            "Labels are read from the field 'labels', or the one named by --labels-field"
-        )
-    if not counted.natural.any():
-        raise CorpusError("only auxiliary corpora are given: cuts and figures need a natural one")
-    if not labels:
-        raise CorpusError("nothing to train on: every article is labelled as none of any label")
-    if len(np.unique(counted.groups[counted.natural])) < settings.n_folds:
-        raise CorpusError(
-            f"{counted.natural.sum()} labelled articles, near-duplicates counted once, are too "
-            f"few for {settings.n_folds} folds"
-        )
-    if not counted.vocabulary:
-        raise CorpusError(
-            f"no term occurs in {settings.min_df} articles (min_df): nothing to learn"
-        )
-    if settings.labels == "one":
-        _check_exactly_one(counted, Y)
-
-
-def _check_exactly_one(counted: CountedCorpus, Y: Matrix) -> None:
-    wrong = np.flatnonzero((np.nansum(Y, axis=1) != 1) | np.isnan(Y).any(axis=1))
-    if len(wrong):
-        i = wrong[0]
-        found = ", ".join(sorted(counted.labels[i].present)) or "none"
-        if np.isnan(Y[i]).any():
-            found += ", and others are unknown to its corpus"
-        raise CorpusError(
-            f"article '{counted.ids[i]}' has the labels: {found}; with labels = \"one\" each "
-            f"article needs exactly one ({len(wrong)} articles differ)"
-        )
-
-
 def _ticker(progress: Progress, total: int) -> Callable[[], None]:
     done = iter(range(1, total + 1))
     return lambda: progress("fitting", next(done, total), total)
 
 
 def _final_fit(
-    counted: CountedCorpus, Y: Matrix, choice: Choice, settings: Settings, *, jobs: int
-) -> dict[str, Any]:
+    counted: CountedCorpus | StoredCorpus,
+    Y: Matrix,
+    stored: StoredFits | None,
+    choice: Choice,
+    settings: Settings,
+    *,
+    jobs: int,
+) -> tuple[Vector, Linear]:
+    """Return idf and linear functions of all terms, fitted on all articles."""
+    if stored is not None:
+        return stored.final(choice.candidate, choice.C, jobs=jobs)
+    assert isinstance(counted, CountedCorpus)
     counts = counted.counts(choice.candidate.lead_repeats)
     idf = fold_idf(counts, counted, choice.candidate, settings.min_df)
     weights = article_weights(counted, choice.candidate)
-    linear = fit_linear(tfidf(counts, idf), Y, choice.C, weights, jobs=jobs)
+    return idf, fit_linear(tfidf(counts, idf), Y, choice.C, weights, jobs=jobs)
+
+
+def _kept(counted: LabelledArticles, idf: Vector, linear: Linear) -> dict[str, Any]:
+    """Return what a model takes, without terms that weigh nothing."""
     kept = np.flatnonzero(idf > 0)
     return {
         "vocabulary": [counted.vocabulary[i] for i in kept],
