@@ -89,7 +89,7 @@ _PLACE = f"[{_UPPER}][\\w.'’/-]{{1,30}}(?: {_NAME}){{0,2}}"
 _REGION = f"(?:, {_NAME}(?: {_NAME}){{0,2}})"
 _DASH = "(?: ?[—–]| ?--| -(?= ))"
 _SENTENCE = f"(?= ?[{_UPPER}\"“'‘])"
-_DATELINE = re.compile(
+_DATELINE = (
     f"(?:{_PLACE}{_REGION}{{0,2}}(?:"  # a known agency tells it, in any case of letters
     f"(?:, {_DAY})?[.,]? ?(?:/ ?{_AGENCY} ?/[.:]?{_DASH}?"
     f'|\\({_AGENCY}(?: {_NAME})*\\){_DASH}|\\({_AGENCY}\\)(?= [{_UPPER}"“]))'
@@ -99,6 +99,10 @@ _DATELINE = re.compile(
     f"|(?:{_CITIES}{_REGION}?|(?=[{_UPPER}]{{5}}|[{_UPPER}]+ [{_UPPER}]{{3}}){_CAPS}{_REGION})"
     f"{_DASH}{_SENTENCE})\\s*"
 )
+
+# Every dateline has one of these: a day, an agency in slashes or brackets, or a dash.
+_DATELINE_MARK = re.compile("[/(—–\\d]|--| - ")
+_LONGEST_DATELINE = 400  # characters, more than the pattern takes before such a mark
 
 # A sentence end followed by a space, or the end of a line; titles and initials end nothing.
 _BREAK = re.compile(
@@ -143,7 +147,7 @@ PROMOTION_OPENINGS = (
     *("this material ", "this story ", "this article ", "this report ", "this page ", "this post "),
     "this is a ",
 )
-_PROMOTION = re.compile(f"[-–—*•|>]{{0,3}} ?(?:{'|'.join(_PROMOTIONS)})")
+_PROMOTION = f"[-–—*•|>]{{0,3}} ?(?:{'|'.join(_PROMOTIONS)})"
 
 
 def with_mojibake_repaired(text: str) -> str:
@@ -210,7 +214,7 @@ def spaced_once(text: str) -> str:
 def without_credits(text: str) -> str:
     """Return `text` without the agency in "told Reuters that" and in ", TASS reports."."""
     for verb in _CREDITS_AFTER:
-        text = _credit_after(verb).sub(verb, text) if f"{verb} " in text else text
+        text = _compiled(_CREDITS_AFTER[verb]).sub(verb, text) if f"{verb} " in text else text
     return _CREDIT_BEFORE.sub(", ", text)
 
 
@@ -233,23 +237,28 @@ def without_found_credits(text: str, found: int) -> str:
         A bit for each of `credit_verbs` that the name of an agency may follow; above 0 also
         where a credit may stand before "reports".
     """
-    for k, verb in enumerate(_CREDITS_AFTER):
-        text = _credit_after(verb).sub(verb, text) if found >> k & 1 else text
+    for k, (verb, pattern) in enumerate(_CREDITS_AFTER.items()):
+        text = _compiled(pattern).sub(verb, text) if found >> k & 1 else text
     return _CREDIT_BEFORE.sub(", ", text)
 
 
 @cache
-def _credit_after(verb: str) -> re.Pattern[str]:
-    # compiled when it is needed: together they take longer than tagging an article
-    return re.compile(_CREDITS_AFTER[verb])
+def _compiled(pattern: str) -> re.Pattern[str]:
+    # compiled when it is needed: together they take longer than tagging a hundred articles
+    return re.compile(pattern)
 
 
 def without_opening(text: str) -> str:
     """Return `text` without the metadata lines, byline and dateline it opens with."""
     start = 0
-    while found := _DATELINE.match(text, start) or _METADATA.match(text, start):
+    while found := _dateline(text, start) or _METADATA.match(text, start):
         start = found.end()
     return text[start:] or text
+
+
+def _dateline(text: str, start: int) -> re.Match[str] | None:
+    marked = _DATELINE_MARK.search(text, start, start + _LONGEST_DATELINE)
+    return _compiled(_DATELINE).match(text, start) if marked else None
 
 
 def without_promotion(text: str) -> str:
@@ -259,7 +268,7 @@ def without_promotion(text: str) -> str:
     """
     end = len(text)
     while breaks := list(_BREAK.finditer(text, max(0, end - _LONGEST_PROMOTION), end)):
-        if not _PROMOTION.fullmatch(text, breaks[-1].end(), end):
+        if not _compiled(_PROMOTION).fullmatch(text, breaks[-1].end(), end):
             break
         end = breaks[-1].start() if breaks[-1][1] is None else breaks[-1].end(1)
         if len(text) - end > _MOST_PROMOTION:

@@ -113,6 +113,13 @@ def mended(c: str) -> str:
 
 
 @settings(deadline=None)  # a loaded machine is no failure
+@given(st.from_regex(rules._DATELINE, fullmatch=True))
+def test_every_dateline_has_the_mark_that_it_is_looked_for_by(dateline: str) -> None:
+    """No text is passed over that the pattern would match."""
+    assert rules._DATELINE_MARK.search(dateline, 0, rules._LONGEST_DATELINE)
+
+
+@settings(deadline=None)  # a loaded machine is no failure
 @given(st.one_of(characters, pieces))
 def test_any_text_comes_out_clean_and_composed(text: str) -> None:
     """Whatever comes in, the result is composed, trimmed and free of control characters."""
