@@ -100,8 +100,8 @@ _DATELINE = (
     f"{_DASH}{_SENTENCE})\\s*"
 )
 
-# Every dateline has one of these: a day, an agency in slashes or brackets, or a dash.
-_DATELINE_MARK = re.compile("[/(—–\\d]|--| - ")
+# Every dateline has a day, an agency in slashes or brackets, or a dash; \d is also beyond ASCII.
+_DATELINE_MARK = re.compile("[-/(0-9\x80-\U0010ffff]")
 _LONGEST_DATELINE = 400  # characters, more than the pattern takes before such a mark
 
 # A sentence end followed by a space, or the end of a line; titles and initials end nothing.
