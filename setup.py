@@ -16,7 +16,11 @@ COMPILED = {
     "classifier.training._block_solver": "classifier/training/_block_solver.pyx",
 }
 # A change of these makes all of them anew.
-SHARED = ["classifier/model/_folding.pxi", "classifier/training/_lanes.h"]
+SHARED = [
+    "classifier/model/_folding.pxi",
+    "classifier/training/_lanes.h",
+    "classifier/training/_random.pxi",
+]
 
 setup(
     ext_modules=[

@@ -7,13 +7,26 @@ from functools import cache
 from importlib import import_module
 from types import ModuleType
 
-__all__ = ["KERNEL", "SCAN", "SOLVER", "SWITCH", "compiled", "kernel_status"]
+__all__ = [
+    "BLOCK_SOLVER",
+    "COUNTER",
+    "KERNEL",
+    "SCAN",
+    "SHINGLES",
+    "SOLVER",
+    "SWITCH",
+    "compiled",
+    "kernel_status",
+]
 
 SWITCH = "CLASSIFIER_KERNEL"
 
 KERNEL = "classifier.model._kernel"
 SCAN = "classifier._scan"
+COUNTER = "classifier.model._counter"
+SHINGLES = "classifier.corpus._shingles"
 SOLVER = "classifier.training._solver"
+BLOCK_SOLVER = "classifier.training._block_solver"
 
 
 def compiled(name: str = KERNEL) -> ModuleType | None:

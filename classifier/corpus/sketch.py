@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from classifier.compiled import compiled
+from classifier.compiled import SHINGLES, compiled
 
 __all__ = ["PERMUTATIONS", "Signature", "Sketch", "sketcher"]
 
@@ -36,13 +36,9 @@ def sketcher(*, shingle: int, seed: int) -> Callable[[str], Sketch]:
     rng = np.random.RandomState(seed)
     a = rng.randint(0, 1 << 31, PERMUTATIONS, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
     b = rng.randint(0, 1 << 32, PERMUTATIONS, dtype=np.uint32)
-    if compiled() is not None:
-        try:
-            from classifier.corpus import _shingles
-        except ImportError:
-            pass
-        else:
-            return lambda text: _shingles.sketch(text.casefold(), shingle, a, b)
+    module = compiled(SHINGLES)
+    if module is not None:
+        return lambda text: module.sketch(text.casefold(), shingle, a, b)
     return partial(_sketch, shingle=shingle, a=a, b=b)
 
 

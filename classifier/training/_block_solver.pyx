@@ -13,6 +13,8 @@ from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint64_t
 
 import numpy as np
 
+include "_random.pxi"
+
 __all__ = ["descend", "gather", "tally"]
 
 
@@ -25,15 +27,6 @@ cdef struct Rows:
     const double* scales  # 1 / length of each row, 0 for rows without terms
     const int8_t* signs
     const double* costs
-
-
-cdef inline int below(uint64_t* state, int n) noexcept nogil:
-    """Return a number from 0 to n - 1, by SplitMix64 (Steele et al., OOPSLA 2014)."""
-    state[0] += <uint64_t>0x9E3779B97F4A7C15
-    cdef uint64_t z = state[0]
-    z = (z ^ (z >> 30)) * <uint64_t>0xBF58476D1CE4E5B9
-    z = (z ^ (z >> 27)) * <uint64_t>0x94D049BB133111EB
-    return <int>(((z ^ (z >> 31)) >> 32) * <uint64_t>n >> 32)
 
 
 cdef inline double dot(const Rows* rows, int row, const double* u) noexcept nogil:
@@ -95,6 +88,22 @@ cdef int sweep(
     return left
 
 
+cdef Rows rows_of(
+    const int64_t[::1] starts, const int32_t[::1] terms, const uint16_t[::1] codes,
+    const double[::1] table, const double[::1] squared_idf, const double[::1] scales,
+    const int8_t[::1] signs,
+) noexcept:
+    """Return the rows of a block, of which there is one at least, without their costs."""
+    cdef Rows rows
+    # a block of articles without terms has no first one
+    rows.terms = &terms[0] if len(terms) else NULL
+    rows.codes = &codes[0] if len(codes) else NULL
+    rows.table = &table[0] if len(table) else NULL
+    rows.squared_idf = &squared_idf[0] if len(squared_idf) else NULL
+    rows.starts, rows.scales, rows.signs, rows.costs = &starts[0], &scales[0], &signs[0], NULL
+    return rows
+
+
 def descend(
     const int64_t[::1] starts,
     const int32_t[::1] terms,
@@ -147,15 +156,8 @@ def descend(
             size += 1
     if not size:
         return largest, smallest
-    # a block of articles without terms has no first one
-    cdef const int32_t* first_term = &terms[0] if len(terms) else NULL
-    cdef const uint16_t* first_code = &codes[0] if len(codes) else NULL
-    cdef const double* first_weight = &table[0] if len(table) else NULL
-    cdef const double* first_idf = &squared_idf[0] if n_terms else NULL
-    cdef Rows rows = Rows(
-        &starts[0], first_term, first_code, first_weight, first_idf, &scales[0], &signs[0],
-        &costs[0],
-    )
+    cdef Rows rows = rows_of(starts, terms, codes, table, squared_idf, scales, signs)
+    rows.costs = &costs[0]
     with nogil:
         size = sweep(
             &rows, &active[0], size, &alphas[0], &aside[0], &u[0], n_terms, limit, &state,
@@ -183,20 +185,19 @@ def gather(
 ):
     """Add to `u` what the dual variables of a block make of it."""
     cdef int row, n_terms = squared_idf.shape[0]
-    cdef int64_t k
-    cdef int32_t term
     cdef double step
     if not len(starts) - 1 == len(scales) == len(signs) == len(alphas):
         raise ValueError("the arrays are not of the same rows")
+    if not len(signs):
+        return
+    cdef Rows rows = rows_of(starts, terms, codes, table, squared_idf, scales, signs)
     with nogil:
         for row in range(signs.shape[0]):
             if signs[row] == 0 or alphas[row] == 0:
                 continue
-            u[n_terms] += signs[row] * alphas[row]
-            step = signs[row] * alphas[row] * scales[row]
-            for k in range(starts[row], starts[row + 1]):
-                term = terms[k]
-                u[term] += step * table[codes[k]] * squared_idf[term]
+            step = signs[row] * alphas[row]
+            add(&rows, row, step, &u[0])
+            u[n_terms] += step
 
 
 def tally(

@@ -13,6 +13,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
 import numpy as np
 
+include "_random.pxi"
+
 __all__ = ["PADDING", "WIDTHS", "fit", "weigh"]
 
 
@@ -57,15 +59,6 @@ choose_vectors()
 cdef enum:
     PERIOD = 5  # every so many sweeps, one visits all rows
     CACHE_LINE = 64  # bytes
-
-
-cdef inline int below(uint64_t* state, int n) noexcept nogil:
-    """Return a number from 0 to n - 1, by SplitMix64 (Steele et al., OOPSLA 2014)."""
-    state[0] += <uint64_t>0x9E3779B97F4A7C15
-    cdef uint64_t z = state[0]
-    z = (z ^ (z >> 30)) * <uint64_t>0xBF58476D1CE4E5B9
-    z = (z ^ (z >> 27)) * <uint64_t>0x94D049BB133111EB
-    return <int>(((z ^ (z >> 31)) >> 32) * <uint64_t>n >> 32)
 
 
 cdef void shuffle(int32_t* order, int n, uint64_t seed) noexcept nogil:

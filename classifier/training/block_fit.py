@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.compiled import compiled
+from classifier.compiled import BLOCK_SOLVER, compiled
 from classifier.errors import SettingsError
 from classifier.training.solver import MOST_EPOCHS, TOLERANCE
 from classifier.training.stored_rows import Block, StoredRows
@@ -38,7 +37,7 @@ def block_solver() -> ModuleType:
     SettingsError
         When it is missing or switched off.
     """
-    module = None if compiled() is None else _built()
+    module = compiled(BLOCK_SOLVER)
     if module is None:
         raise SettingsError(
             "training with a limit of memory needs the compiled solver, which is missing here or "
@@ -46,15 +45,6 @@ def block_solver() -> ModuleType:
             "or train without --memory."
         )
     return module
-
-
-@cache
-def _built() -> ModuleType | None:
-    try:
-        from classifier.training import _block_solver
-    except ImportError:
-        return None
-    return _block_solver
 
 
 @dataclass(frozen=True)

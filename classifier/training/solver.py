@@ -35,8 +35,8 @@ Signs = NDArray[np.signedinteger[Any]]
 
 
 def solver() -> ModuleType | None:
-    """Return the compiled solver, nothing where the kernel is missing or switched off."""
-    return None if compiled() is None else compiled(SOLVER)
+    """Return the compiled solver, nothing where it is missing or switched off."""
+    return compiled(SOLVER)
 
 
 def fit_compiled(

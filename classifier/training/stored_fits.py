@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from classifier.training.block_fit import fit_blocks
 from classifier.training.folds import HELD_OUT_TOLERANCE
-from classifier.training.linear import Candidate, Linear, article_weights
+from classifier.training.linear import Candidate, Linear, article_weights, signs_of
 from classifier.training.solver import TOLERANCE, Duals
 from classifier.training.stored_corpus import StoredCorpus
 from classifier.training.weighting import Weighting, weigh
@@ -37,10 +37,8 @@ class StoredFits:
     def __init__(
         self, counted: StoredCorpus, Y: Matrix, folds: NDArray[np.int64], *, min_df: int
     ) -> None:
-        self.counted, self.folds = counted, folds
+        self.counted, self.folds, self._Y = counted, folds, Y
         self._min_df = min_df
-        signs = np.where(np.isnan(Y), 0, np.where(Y > 0, 1, -1)).astype(np.int8)
-        self._signs = np.ascontiguousarray(signs.T)
         self._block = counted.plan.block(
             len(counted),
             counted.rows.n_terms,
@@ -95,13 +93,11 @@ class StoredFits:
         start: Matrix | None = None,
     ) -> tuple[Linear, Matrix]:
         """Fit every label, -1 for no fold to leave out; return dual variables as well."""
-        used = (weights > 0) & ((self.folds != fold) | (fold < 0))
-        signs = np.where(used, self._signs, 0).astype(np.int8)
-        present, absent = (signs > 0).any(axis=1), (signs < 0).any(axis=1)
-        signs[~(present & absent)] = 0
+        used = np.where((self.folds != fold) | (fold < 0), weights, 0.0)
+        signs, constant = signs_of(self._Y, used)
         coef, alphas = fit_blocks(
             weighting.rows(self.counted.rows, fold),
-            signs,
+            np.ascontiguousarray(signs.T),
             C,
             weights,
             size=self._block,
@@ -109,7 +105,7 @@ class StoredFits:
             jobs=jobs,
             tolerance=tolerance,
         )
-        bias = np.where(present & absent, coef[:, -1], np.where(present, 1.0, -1.0))
+        bias = np.where(constant != 0, constant, coef[:, -1])
         return Linear(np.ascontiguousarray(coef[:, :-1].T), bias), alphas
 
     def _weigh(self, candidate: Candidate) -> tuple[Weighting, Vector]:
@@ -128,7 +124,7 @@ class StoredFits:
         if not self._last:
             return None
         place = self._last.get(fold, next(reversed(self._last.values())))
-        return self._alphas.read(place, place + len(self._signs))
+        return self._alphas.read(place, place + self._Y.shape[1])
 
     def _remember(self, fold: int, alphas: Matrix) -> None:
         place = self._last.setdefault(fold, len(self._alphas))

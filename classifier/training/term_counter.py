@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from classifier.compiled import compiled
+from classifier.compiled import COUNTER, compiled
 from classifier.model.tokenize import Analyzer
 
 if TYPE_CHECKING:
@@ -85,17 +85,15 @@ class TermCounter:
 
 def _compiled_counter(analyzer: Analyzer) -> _counter.Counter | None:
     """Return the compiled counter, nothing where there is none or pairs are terms too."""
-    if compiled() is None or analyzer.bigrams:
+    module = compiled(COUNTER)
+    if module is None or analyzer.bigrams:
         return None
-    try:
-        from classifier.model import _counter
-    except ImportError:
-        return None
-    return _counter.Counter(
+    counter: _counter.Counter = module.Counter(
         lead_words=analyzer.lead_words,
         lead_divisor=analyzer.lead_divisor,
         fold_plurals=analyzer.fold_plurals,
     )
+    return counter
 
 
 def _stack(rows: list[tuple[NDArray[np.int32], NDArray[np.int32]]], width: int) -> sp.csr_matrix:
