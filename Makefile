@@ -80,7 +80,7 @@ sanitize: .venv/.installed-dev
 		$(CURDIR)/$(BIN)/python setup.py --quiet build_ext --inplace
 	cd build/sanitized && LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 		ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
-		$(CURDIR)/$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_kernel.py tests/test_text.py tests/test_scan.py tests/test_model.py tests/test_solver.py tests/test_features.py tests/test_near_duplicates.py tests/test_stored.py -k "not memory"
+		$(CURDIR)/$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_kernel.py tests/test_text.py tests/test_scan.py tests/test_model.py tests/test_solver.py tests/test_features.py tests/test_near_duplicates.py
 
 readme: .venv/.installed
 	$(BIN)/python -m bench.readme

@@ -13,13 +13,11 @@ COMPILED = {
     "classifier.model._counter": "classifier/model/_counter.pyx",
     "classifier.corpus._shingles": "classifier/corpus/_shingles.pyx",
     "classifier.training._solver": "classifier/training/_solver.pyx",
-    "classifier.training._block_solver": "classifier/training/_block_solver.pyx",
 }
 # A change of these makes all of them anew.
 SHARED = [
     "classifier/model/_folding.pxi",
     "classifier/training/_lanes.h",
-    "classifier/training/_random.pxi",
 ]
 
 setup(

@@ -8,7 +8,6 @@ from importlib import import_module
 from types import ModuleType
 
 __all__ = [
-    "BLOCK_SOLVER",
     "COUNTER",
     "KERNEL",
     "SCAN",
@@ -26,7 +25,6 @@ SCAN = "classifier._scan"
 COUNTER = "classifier.model._counter"
 SHINGLES = "classifier.corpus._shingles"
 SOLVER = "classifier.training._solver"
-BLOCK_SOLVER = "classifier.training._block_solver"
 
 
 def compiled(name: str = KERNEL) -> ModuleType | None:

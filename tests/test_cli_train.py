@@ -1,12 +1,10 @@
 """classifier train: from labelled files to a model folder, and what stops it."""
 
 import json
-import re
 
 import pytest
 
 from classifier.serving.score import load
-from classifier.training.solver import solver
 from tests.command_line import (
     EXAMPLES,
     ROWS,
@@ -17,7 +15,6 @@ from tests.command_line import (
     write_rows,
 )
 
-needs_compiler = pytest.mark.skipif(solver() is None, reason="no compiled solver")
 # The quickest training there is.
 QUICK = """\
 C = 1.0
@@ -45,7 +42,7 @@ def test_training_saves_a_model_and_prints_its_figures(tmp_path, quick):
     tagged = run("predict", "--model", out, EXAMPLES)
 
     assert outcome.code == 0
-    assert re.fullmatch(r"classifier: peak memory [\d,]+ MB\n", outcome.err)
+    assert outcome.err == ""
     lines = outcome.out.splitlines()
     assert lines[0].split() == ["articles", "precision", "recall", "F1", "AP", "cut"]
     assert [line.split()[:2] for line in lines[1:6]] == [
@@ -113,9 +110,7 @@ def test_skipped_rows_are_told(tmp_path, quick):
     )
 
     assert outcome.code == 0
-    skipped, peak = outcome.err.splitlines()
-    assert skipped == "classifier: 1 bad row was skipped (1 empty text)"
-    assert peak.startswith("classifier: peak memory ")
+    assert outcome.err.splitlines() == ["classifier: 1 bad row was skipped (1 empty text)"]
 
 
 @pytest.mark.parametrize(
@@ -257,36 +252,11 @@ def test_help_explains_every_option():
     assert "classifier train articles.jsonl --out mymodel" in outcome.help
 
 
-@needs_compiler
-def test_training_within_a_limit_of_memory_leaves_no_file(tmp_path, quick):
-    """Labels and their articles are those of a training in memory; the folder is empty again."""
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    options = ("--settings", quick, "--quiet")
+@pytest.mark.parametrize("option", [("--memory", "2GB"), ("--scratch", "here")])
+def test_options_of_former_releases_say_that_they_are_gone(tmp_path, option):
+    """Training from temporary files was dropped; one sentence tells what to do."""
+    outcome = run("train", EXAMPLES, "--out", tmp_path / "mine", *option)
 
-    free = run("train", EXAMPLES, "--out", tmp_path / "m1", *options)
-    limited = run(
-        "train", EXAMPLES, "--out", tmp_path / "m2", *options, "--memory", "0.5 gb",
-        "--scratch", scratch,
-    )  # fmt: skip
-
-    assert (limited.code, limited.err) == (0, "")
-    first, second = ([line.split()[:2] for line in o.out.splitlines()[:6]] for o in (limited, free))
-    assert first == second
-    assert list(scratch.iterdir()) == []
-    assert "--memory 500MB --settings" in (tmp_path / "m2" / "README.md").read_text()
-
-
-@pytest.mark.parametrize(
-    ("size", "code", "message"),
-    [
-        ("much", 2, "'much' is no amount of memory. Write 800MB or 2GB."),
-        ("100MB", 1, "memory is 100 MB, and 250 MB are taken before the first article is read."),
-    ],
-)
-def test_a_limit_that_will_not_do_is_refused(tmp_path, size, code, message):
-    """Before anything is read."""
-    outcome = run("train", EXAMPLES, "--out", tmp_path / "mine", "--memory", size)
-
-    assert outcome.code == code
-    assert message in outcome.said
+    assert outcome.code == 2
+    assert "training from temporary files was dropped" in outcome.said
+    assert "Leave out --memory and --scratch." in outcome.said

@@ -27,7 +27,7 @@ from classifier.serving.drift import drift
 from classifier.serving.drift_verdict import Drift, Measure
 from classifier.serving.observed import observe
 from classifier.training.features import inverse_document_frequencies
-from classifier.training.reference import CountedOccurrences, term_distances
+from classifier.training.reference import Occurrences, term_distances
 from classifier.training.settings import Settings
 from classifier.training.train import train
 from tests.command_line import EXAMPLES
@@ -244,7 +244,7 @@ def test_samples_of_terms_come_closer_the_larger_they_are():
     occurs = sp.csr_matrix((rng.random((400, 30)) < 0.3).astype(float))
     folds = np.arange(400) % 2
 
-    found = term_distances(CountedOccurrences(occurs), folds, min_df=2)
+    found = term_distances(Occurrences(occurs), folds, min_df=2)
 
     assert found["sizes"] == [25, 50, 100]
     assert found["mean"][0] > found["mean"][1] > found["mean"][2] > 0

@@ -7,8 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from classifier.corpus import similar
-from classifier.corpus.near_duplicates import near_duplicate_groups
-from classifier.corpus.scratch import MemoryColumn, open_scratch
 from classifier.corpus.similar import similar_groups
 
 PLACES, BANDS = 8, (4, 2)
@@ -24,20 +22,23 @@ SIGNATURES = st.lists(
 
 
 def columns(rows):
-    """Return hashes of words (several texts may share one) and signatures as columns."""
-    words_of, signatures = MemoryColumn(np.uint64, 2), MemoryColumn(np.uint32, PLACES)
-    for number, (words, signature) in enumerate(rows):
-        # the same words have the same signature, so that texts of other ones have other words
-        key = (words, hash(tuple(signature)) % 2**32) if words else (9, number)
-        words_of.append(np.array(key, dtype=np.uint64))
-        signatures.append(np.array(signature, dtype=np.uint32))
-    return words_of, signatures
+    """Return hashes of words (several texts may share one) and signatures as arrays."""
+    # the same words have the same signature, so that texts of other ones have other words
+    words_of = [
+        (words, hash(tuple(signature)) % 2**32) if words else (9, number)
+        for number, (words, signature) in enumerate(rows)
+    ]
+    signatures = [signature for _, signature in rows]
+    return (
+        np.array(words_of, np.uint64).reshape(-1, 2),
+        np.array(signatures, np.uint32).reshape(-1, PLACES),
+    )
 
 
 def by_comparing_all(words_of, signatures, threshold):
     """Return the groups when every pair is compared."""
     n = len(words_of)
-    words, rows = words_of.read(0, n), signatures.read(0, n).reshape(n, PLACES)
+    words, rows = words_of, signatures
     groups = list(range(n))
     for i, j in combinations(range(n), 2):
         bands = (rows[i] == rows[j]).reshape(BANDS).all(axis=1)
@@ -70,19 +71,3 @@ def test_a_run_of_more_texts_than_are_compared_at_once_is_one_group(monkeypatch)
     groups = similar_groups(words_of, signatures, threshold=0.9, bands=BANDS)
 
     assert groups.tolist() == [0, 1, 2, 3, 0, 4, 1, 5]
-
-
-def test_groups_are_the_same_with_signatures_on_disk():
-    """Where they lie changes nothing."""
-    rng = np.random.default_rng(4)
-    words = np.array([f"w{i}" for i in range(50)])
-    texts = [" ".join(rng.choice(words, 30)) for _ in range(40)]
-    texts += [f"{text} more" for text in texts[:20]] + texts[:5] + ["short", "short"]
-
-    with open_scratch() as scratch:
-        on_disk = near_duplicate_groups(texts, new_column=scratch)
-
-    in_memory = near_duplicate_groups(texts)
-    assert on_disk.tolist() == in_memory.tolist()
-    assert in_memory[60:].tolist() == [*range(5), 40, 40]
-    assert in_memory[40:60].tolist() == list(range(20))

@@ -17,7 +17,6 @@ __all__ = [
     "echo_lines",
     "on_terminal",
     "remark_on",
-    "remark_on_memory",
     "training_progress",
 ]
 
@@ -71,15 +70,6 @@ def remark_on(tally: ReadTally, *, quiet: bool) -> None:
         remark(f"{tally.skipped} bad {rows} skipped ({reasons})")
     elif not tally.read:
         remark("there were no articles to read")
-
-
-def remark_on_memory(*, quiet: bool) -> None:
-    """Say how much memory the process has taken, where the system tells."""
-    from classifier.training.memory import peak_memory
-
-    peak = peak_memory()
-    if not quiet and peak is not None:
-        remark(f"peak memory {peak / 1e6:,.0f} MB")
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,18 +10,26 @@ import typer
 
 from classifier.cli.corpora import open_corpus
 from classifier.cli.options import ModelTarget, QuietOption, reads_articles
-from classifier.cli.progress import echo_lines, remark_on, remark_on_memory, training_progress
+from classifier.cli.progress import echo_lines, remark_on, training_progress
 from classifier.corpus.read_options import ReadOptions, ReadTally
 
 if TYPE_CHECKING:
     from classifier.training.settings import Settings
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([MG])B?", re.IGNORECASE)
+
+def _dropped(value: object) -> object:
+    """Refuse an option of former releases."""
+    if value is not None:
+        raise typer.BadParameter(
+            "training from temporary files was dropped: all counts are kept in memory. Leave out "
+            "--memory and --scratch."
+        )
+    return value
+
 
 EPILOG = """Examples:
   classifier train articles.jsonl --out mymodel
   classifier train news/ --out mymodel --settings settings.toml --jobs 4
-  classifier train archive/ --out mymodel --memory 2GB --scratch /var/tmp
   classifier train table.csv --label-column energy --label-column sport --out mymodel
   classifier corpus fetch news_articles
   classifier train news_articles --out mymodel"""
@@ -60,23 +67,8 @@ def train(
     jobs: Annotated[
         int, typer.Option(min=1, metavar="N", help="Labels fitted at once; changes only the time.")
     ] = 1,
-    memory: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SIZE",
-            help="Memory that training may take, such as 800MB or 2GB: what grows with the "
-            "articles goes into temporary files. For more text than fits in memory.",
-            show_default="no limit, all in memory",
-        ),
-    ] = None,
-    scratch: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Folder for the temporary files of --memory.",
-            show_default="the system's",
-        ),
-    ] = None,
+    memory: Annotated[str | None, typer.Option(hidden=True, callback=_dropped)] = None,
+    scratch: Annotated[Path | None, typer.Option(hidden=True, callback=_dropped)] = None,
     quiet: QuietOption = False,
     reading: ReadOptions,
 ) -> None:
@@ -94,37 +86,17 @@ def train(
     chosen, tally = _settings(settings, seed), ReadTally()
     corpora = [open_corpus(name, reading, tally) for name in corpus]
     corpora += [open_corpus(name, reading, tally, natural=False) for name in auxiliary or []]
-    room = None if memory is None else _bytes(memory)
     with training_progress(quiet=quiet) as progress:
         model = train_model(
             corpora,
             chosen,
             name=out.resolve().name,
             jobs=jobs,
-            memory=room,
-            scratch=scratch,
             progress=progress,
         )
     model = save_model(model, out, card=model_card(model))
     remark_on(tally, quiet=quiet)
-    remark_on_memory(quiet=quiet)
     echo_lines(f"{quality_table(model)}\n\nSaved as {out} ({model.signature}).")
-
-
-def _bytes(size: str) -> int:
-    """Return ``"1.5GB"`` as 1500000000.
-
-    Raises
-    ------
-    typer.BadParameter
-        When it is not a number and a unit.
-    """
-    found = _SIZE.fullmatch(size)
-    if not found:
-        raise typer.BadParameter(
-            f"'{size}' is no amount of memory. Write 800MB or 2GB.", param_hint="--memory"
-        )
-    return int(float(found[1]) * 1000 ** (2 + "MG".index(found[2].upper())))
 
 
 def _settings(path: Path | None, seed: int | None) -> Settings:

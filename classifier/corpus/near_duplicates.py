@@ -8,9 +8,8 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
-from classifier.corpus.scratch import Column, MemoryColumn, NewColumn
 from classifier.corpus.similar import similar_groups
-from classifier.corpus.sketch import PERMUTATIONS, sketcher
+from classifier.corpus.sketch import PERMUTATIONS, Signature, sketcher
 from classifier.errors import SettingsError
 
 __all__ = ["near_duplicate_groups"]
@@ -25,7 +24,6 @@ def near_duplicate_groups(
     threshold: float = 0.7,
     shingle: int = 5,
     seed: int = 0,
-    new_column: NewColumn = MemoryColumn,
 ) -> npt.NDArray[np.int64]:
     """Return a group number per text; near-duplicates, and their near-duplicates, share one.
 
@@ -46,9 +44,6 @@ def near_duplicate_groups(
         Words per n-gram, at least 1.
     seed : int
         Of the permutations. The same texts and seed give the same groups in every process.
-    new_column : callable
-        Makes what holds 272 bytes a text meanwhile: in memory, or in temporary files
-        (`classifier.corpus.scratch`), where some 60 bytes a text stay in memory.
 
     Returns
     -------
@@ -66,7 +61,7 @@ def near_duplicate_groups(
     array([0, 1, 0])
     """
     _check_settings(threshold, shingle)
-    found = _sketched(texts, shingle, seed, new_column)
+    found = _sketched(texts, shingle, seed)
     return similar_groups(*found, threshold=threshold, bands=_bands_and_rows(threshold))
 
 
@@ -81,16 +76,18 @@ def _check_settings(threshold: float, shingle: int) -> None:
 
 
 def _sketched(
-    texts: Iterable[str], shingle: int, seed: int, new_column: NewColumn
-) -> tuple[Column, Column]:
+    texts: Iterable[str], shingle: int, seed: int
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint32]]:
     """Return of each text what tells its very words (2 uint64) and its signature (uint32)."""
-    words_of, signatures = new_column(np.uint64, 2), new_column(np.uint32, PERMUTATIONS)
+    words_of: list[bytes] = []
+    signatures: list[Signature] = []
     sketch = sketcher(shingle=shingle, seed=seed)
     for text in texts:
         words, signature = sketch(text)
-        words_of.append(np.frombuffer(blake2b(words, digest_size=16).digest(), np.uint64))
+        words_of.append(blake2b(words, digest_size=16).digest())
         signatures.append(signature)
-    return words_of, signatures
+    hashes = np.frombuffer(b"".join(words_of), np.uint64).reshape(-1, 2)
+    return hashes, np.array(signatures, np.uint32).reshape(-1, PERMUTATIONS)
 
 
 def _bands_and_rows(threshold: float) -> tuple[int, int]:

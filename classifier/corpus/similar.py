@@ -7,8 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from classifier.corpus.scratch import Column, chunks
-
 __all__ = ["similar_groups"]
 
 # Signatures that are compared or looked through at once: 256 bytes each.
@@ -22,7 +20,11 @@ Ints = npt.NDArray[np.int64]
 
 
 def similar_groups(
-    words_of: Column, signatures: Column, *, threshold: float, bands: tuple[int, int]
+    words_of: npt.NDArray[np.uint64],
+    signatures: npt.NDArray[np.uint32],
+    *,
+    threshold: float,
+    bands: tuple[int, int],
 ) -> Ints:
     """Return a group number per text: 0, 1, 2 … in the order in which groups first appear.
 
@@ -32,9 +34,9 @@ def similar_groups(
 
     Parameters
     ----------
-    words_of : column of 2 uint64 a text
-        A hash of its words.
-    signatures : column of n_permutations uint32 a text
+    words_of : ndarray of uint64 of shape (n_texts, 2)
+        A hash of each text's words.
+    signatures : ndarray of uint32 of shape (n_texts, n_permutations)
     bands : (int, int)
         How many bands there are, and of how many places each.
     """
@@ -55,9 +57,10 @@ def similar_groups(
     return _in_order_of_appearance(groups)
 
 
-def _same_words(words_of: Column) -> tuple[npt.NDArray[np.bool_], list[Ints]]:
+def _same_words(
+    hashes: npt.NDArray[np.uint64],
+) -> tuple[npt.NDArray[np.bool_], list[Ints]]:
     """Return which texts repeat the words of an earlier one, and pairs of both."""
-    hashes = words_of.read(0, len(words_of)).reshape(-1, 2)
     order = np.lexsort((hashes[:, 1], hashes[:, 0]))
     ranked = hashes[order]
     same = (ranked[1:] == ranked[:-1]).all(axis=1)
@@ -80,18 +83,13 @@ def _joined(groups: Ints, edges: list[Ints]) -> Ints:
     return np.asarray(found[groups], dtype=np.int64)
 
 
-def _keys(signatures: Column, places: range) -> tuple[Ints, npt.NDArray[np.uint64]]:
+def _keys(signatures: npt.NDArray[np.uint32], places: range) -> tuple[Ints, npt.NDArray[np.uint64]]:
     """Return the texts with shingles, and a hash of these places of their signatures."""
-    texts, keys = [np.zeros(0, np.int64)], [np.zeros(0, np.uint64)]
-    for start, stop in chunks(len(signatures), AT_ONCE):
-        block = signatures.read(start, stop)
-        filled = np.flatnonzero((block != NOTHING).any(axis=1))
-        key = np.zeros(len(filled), np.uint64)
-        for place in places:
-            key = (key ^ (key >> np.uint64(32))) * MULTIPLIER + block[filled, place]
-        texts.append(filled + start)
-        keys.append(key)
-    return np.concatenate(texts), np.concatenate(keys)
+    texts = np.flatnonzero((signatures != NOTHING).any(axis=1))
+    keys = np.zeros(len(texts), np.uint64)
+    for place in places:
+        keys = (keys ^ (keys >> np.uint64(32))) * MULTIPLIER + signatures[texts, place]
+    return texts, keys
 
 
 def _runs(texts: Ints, keys: npt.NDArray[np.uint64]) -> Iterator[Ints]:
@@ -104,15 +102,17 @@ def _runs(texts: Ints, keys: npt.NDArray[np.uint64]) -> Iterator[Ints]:
         yield texts[order[start : start + length]]
 
 
-def _edges(run: Ints, groups: Ints, signatures: Column, threshold: float) -> Iterator[Ints]:
+def _edges(
+    run: Ints, groups: Ints, signatures: npt.NDArray[np.uint32], threshold: float
+) -> Iterator[Ints]:
     """Yield pairs of similar texts in a run, none within what is one group already."""
     groups = groups.copy()
-    for start, stop in chunks(len(run), AT_ONCE):
+    for start, stop in _chunks(len(run), AT_ONCE):
         if (groups == groups[0]).all():
             return
-        block = _picked(signatures, run[start:stop])
-        for below, end in chunks(stop, AT_ONCE):
-            earlier = block if below == start else _picked(signatures, run[below:end])
+        block = signatures[run[start:stop]]
+        for below, end in _chunks(stop, AT_ONCE):
+            earlier = block if below == start else signatures[run[below:end]]
             for i in range(max(start, below + 1), stop):
                 others = np.flatnonzero(groups[below : min(end, i)] != groups[i])
                 if not len(others):
@@ -123,8 +123,10 @@ def _edges(run: Ints, groups: Ints, signatures: Column, threshold: float) -> Ite
                 yield np.stack([run[found], np.full(len(found), run[i])])
 
 
-def _picked(signatures: Column, texts: Ints) -> npt.NDArray[np.uint32]:
-    return np.concatenate([signatures.read(text, text + 1) for text in texts.tolist()])
+def _chunks(n_rows: int, size: int) -> Iterator[tuple[int, int]]:
+    """Yield start and stop of pieces of `size` rows."""
+    for start in range(0, n_rows, size):
+        yield start, min(start + size, n_rows)
 
 
 def _in_order_of_appearance(groups: Ints) -> Ints:

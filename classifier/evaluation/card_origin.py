@@ -132,8 +132,6 @@ def _command(model: Model, parts: Sequence[Facts]) -> str:
     auxiliary = [part["name"] for part in parts if not part.get("natural", True)]
     words = ["classifier", "train", *natural]
     words += [word for name in auxiliary for word in ("--auxiliary", name)]
-    if isinstance(memory := model.info.get("memory"), int):
-        words += ["--memory", f"{memory / 1e6:.12g}MB"]
     words += ["--settings", "settings.toml", "--out", model.name]
     remark = "" if all("natural" in part for part in parts) else "  # auxiliary ones not recorded"
     return disarmed(shlex.join(words)) + remark

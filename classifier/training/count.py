@@ -1,25 +1,19 @@
-"""Corpora → counted articles, in memory or in temporary files."""
+"""Corpora → counted articles."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
 
 import numpy as np
 
 from classifier.article import Article
 from classifier.corpus.corpus import Corpus
-from classifier.corpus.scratch import Scratch
 from classifier.model.tokenize import Analyzer
 from classifier.progress import Progress, no_progress
 from classifier.training.features import CountedCorpus, count_corpora
-from classifier.training.memory import Plan
 from classifier.training.settings import Settings
-from classifier.training.stored_corpus import StoredCorpus, store_corpora
 
-__all__ = ["as_corpora", "count_articles", "store_articles"]
-
-Articles = TypeVar("Articles", CountedCorpus, StoredCorpus)
+__all__ = ["as_corpora", "count_articles"]
 
 
 def as_corpora(corpus: Iterable[Article] | Corpus | Sequence[Corpus]) -> Sequence[Corpus]:
@@ -40,26 +34,6 @@ def count_articles(
     return _without_copies(counted)
 
 
-def store_articles(
-    corpora: Sequence[Corpus],
-    settings: Settings,
-    *,
-    scratch: Scratch,
-    plan: Plan,
-    progress: Progress = no_progress,
-) -> StoredCorpus:
-    """Do what `count_articles` does, with counts in temporary files."""
-    counted = store_corpora(
-        corpora,
-        _counting_analyzer(settings),
-        min_df=settings.min_df,
-        progress=progress,
-        scratch=scratch,
-        plan=plan,
-    )
-    return _without_copies(counted)
-
-
 def _counting_analyzer(settings: Settings) -> Analyzer:
     return Analyzer(
         lead_words=settings.lead_words,
@@ -69,7 +43,7 @@ def _counting_analyzer(settings: Settings) -> Analyzer:
     )
 
 
-def _without_copies(counted: Articles) -> Articles:
+def _without_copies(counted: CountedCorpus) -> CountedCorpus:
     natural_groups = counted.groups[counted.natural]
     copies = ~counted.natural & np.isin(counted.groups, natural_groups)
     return counted.select(np.flatnonzero(~copies)) if copies.any() else counted

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,7 +15,7 @@ from classifier.training.rows import Rows
 from classifier.training.solver import Duals, margins_compiled, solver
 from classifier.training.term_counter import document_frequencies
 
-__all__ = ["Fold", "HeldOut", "HeldOutFold", "out_of_fold"]
+__all__ = ["Fold", "HeldOut", "out_of_fold"]
 
 # Of fits that only tell of candidates, cuts and calibration. Against 0.001 it moves a margin by a
 # thousandth, and the average precision on held-out articles by 0.0002 at most.
@@ -24,23 +23,6 @@ HELD_OUT_TOLERANCE = 1e-2
 
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
-
-
-class HeldOutFold(Protocol):
-    """The articles of a fold, and what is made of them by fits on the others."""
-
-    @property
-    def test(self) -> NDArray[np.int64]:
-        """Rows of the articles held out."""
-
-    @property
-    def coverage(self) -> Vector:
-        """Share of their words that the others make known; shape (n_test,)."""
-
-    def margins(
-        self, Y: Matrix, C: float, weights: Vector, *, jobs: int = 1, start: Duals | None = None
-    ) -> tuple[Matrix, Duals | None]:
-        """Return the margins of the articles held out, and where another fit may start."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +44,7 @@ class HeldOut:
         """Return results of which there are none yet; `Y` is of shape (n_articles, n_labels)."""
         return cls(np.full(Y.shape, np.nan), np.full(len(Y), np.nan))
 
-    def fill(self, fold: HeldOutFold, margins: Matrix) -> None:
+    def fill(self, fold: Fold, margins: Matrix) -> None:
         """Take in the margins of the articles that a fold held out."""
         self.margins[fold.test] = margins
         self.coverage[fold.test] = fold.coverage

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,8 +14,6 @@ from classifier.model.model import Model
 from classifier.training.features import CountedCorpus
 from classifier.training.labelled import LabelledArticles
 from classifier.training.settings import Settings
-from classifier.training.stored_corpus import StoredCorpus
-from classifier.training.stored_occurrences import StoredOccurrences
 from classifier.training.term_counter import document_frequencies
 
 __all__ = ["with_reference"]
@@ -70,37 +67,18 @@ def with_reference(
     return replace(model, info={**model.info, "reference": reference})
 
 
-class Occurrences(Protocol):
-    """Which terms are in which articles."""
-
-    def frequencies(self, folds: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return in how many articles each term is, in each fold and last in all of them.
-
-        Returns
-        -------
-        ndarray of int64 of shape (n_folds + 1, n_terms)
-        """
-
-    def of_samples(self, samples: Sequence[NDArray[np.int64]]) -> Iterator[Vector]:
-        """Yield in how many articles of each sample each term is; shape (n_terms,)."""
-
-
-def _words(counted: LabelledArticles, min_df: int, *, bigrams: bool) -> tuple[Occurrences, Vector]:
+def _words(counted: CountedCorpus, min_df: int, *, bigrams: bool) -> tuple[Occurrences, Vector]:
     """Return where terms occur, and the share of each article's words that all others make known.
 
     Held out a fold at a time, articles would seem to hold fewer known words than new ones do,
     because the model at last has the words of all folds.
     """
-    if isinstance(counted, StoredCorpus):
-        stored = StoredOccurrences(counted, bigrams=bigrams)
-        return stored, counted.coverage((stored.in_articles > min_df)[:, None])[:, 0]
-    assert isinstance(counted, CountedCorpus)
     known = document_frequencies(counted.body) > min_df
     body = counted.body if bigrams else counted.body[:, ~counted.is_pair]
-    return CountedOccurrences(body), counted.coverage(np.arange(len(counted)), known)
+    return Occurrences(body), counted.coverage(np.arange(len(counted)), known)
 
 
-class CountedOccurrences:
+class Occurrences:
     """Occurrences in a matrix of counts, of shape (n_articles, n_terms)."""
 
     def __init__(self, counts: sp.csr_matrix) -> None:

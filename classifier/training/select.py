@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier.training.features import CountedCorpus
 from classifier.training.folds import HeldOut
 from classifier.training.labelled import LabelledArticles
 from classifier.training.linear import Candidate
 from classifier.training.settings import Settings
 from classifier.training.thresholds import choose_thresholds
-from classifier.training.trials import NewFold, Trial, Trials
+from classifier.training.trials import Trial, Trials
 
 __all__ = ["Choice", "choose_candidate", "climb", "n_candidates"]
 
@@ -96,14 +97,13 @@ def _first_candidate(
 
 
 def choose_candidate(
-    counted: LabelledArticles,
+    counted: CountedCorpus,
     Y: Matrix,
     folds: NDArray[np.int64],
     settings: Settings,
     *,
     jobs: int = 1,
     tick: Callable[[], None] = lambda: None,
-    new_fold: NewFold | None = None,
 ) -> Choice:
     """Choose every setting that has several candidates by the score on held-out articles.
 
@@ -114,7 +114,7 @@ def choose_candidate(
     """
     axes = _axes(counted, settings)
     best = _first_candidate(counted, settings, axes)
-    trials = Trials(counted, Y, folds, settings, jobs, tick, new_fold)
+    trials = Trials(counted, Y, folds, settings, jobs, tick)
     for axis in axes:
         best = trials.best([change(best) for change in axis])
     best = climb(trials, best, settings.C)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,30 +11,25 @@ from numpy.typing import NDArray
 from classifier.article import Article
 from classifier.corpus.corpus import Corpus
 from classifier.corpus.labels import truth_matrix
-from classifier.corpus.scratch import open_scratch
 from classifier.corpus.split import stratified_folds
 from classifier.model.calibration import Calibration, PiecewiseLinear
 from classifier.model.model import Model
 from classifier.model.tokenize import Analyzer
 from classifier.progress import Progress, no_progress
-from classifier.training.block_fit import block_solver
 from classifier.training.calibrate import calibrate
 from classifier.training.check import check_counted
-from classifier.training.count import as_corpora, count_articles, store_articles
+from classifier.training.count import as_corpora, count_articles
 from classifier.training.features import CountedCorpus, tfidf
 from classifier.training.figures import quality_figures
 from classifier.training.labelled import LabelledArticles
 from classifier.training.linear import Linear, article_weights, fit_linear, fold_idf
-from classifier.training.memory import Plan
 from classifier.training.provenance import provenance
 from classifier.training.reference import with_reference
 from classifier.training.select import Choice, choose_candidate, n_candidates
 from classifier.training.settings import Settings
-from classifier.training.stored_corpus import StoredCorpus
-from classifier.training.stored_fits import StoredFits
 from classifier.training.thresholds import choose_shift, choose_thresholds
 
-__all__ = ["count_articles", "fit_model", "store_articles", "train"]
+__all__ = ["count_articles", "fit_model", "train"]
 
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
@@ -51,8 +45,6 @@ def train(
     *,
     name: str = "model",
     jobs: int = 1,
-    memory: int | None = None,
-    scratch: Path | str | None = None,
     progress: Progress = no_progress,
 ) -> Model:
     """Train a model.
@@ -67,14 +59,6 @@ def train(
         What the model is called in its manifest and in predictions.
     jobs : int
         How many labels are fitted at once; the result does not depend on it.
-    memory : int, optional
-        Bytes of memory that the process may take. What grows with the articles is then kept in
-        temporary files and read in blocks, as far as it is no number an article or a label. The
-        choices are those of a training without limit; margins differ by less than the solver's
-        tolerance. Without it everything is kept in memory.
-    scratch : path, optional
-        Folder for the temporary files, which are gone at the end whatever happens; the system's
-        own where none is given.
     progress : callable
         Called with the step, how much of it is done, and of how much (0 when not known).
 
@@ -82,23 +66,15 @@ def train(
     ------
     CorpusError
         When there is nothing to learn from: no labels, or fewer articles than folds.
-    SettingsError
-        When `memory` is too little, the solver for it is not compiled, or the disk is full.
     """
     settings = settings or Settings()
     corpora = as_corpora(corpus)
-    if memory is None:
-        counted = count_articles(corpora, settings, progress=progress)
-        return fit_model(counted, settings, name=name, jobs=jobs, progress=progress)
-    block_solver()
-    plan = Plan(memory)
-    with open_scratch(scratch) as files:
-        stored = store_articles(corpora, settings, scratch=files, plan=plan, progress=progress)
-        return fit_model(stored, settings, name=name, jobs=jobs, progress=progress)
+    counted = count_articles(corpora, settings, progress=progress)
+    return fit_model(counted, settings, name=name, jobs=jobs, progress=progress)
 
 
 def fit_model(
-    counted: CountedCorpus | StoredCorpus,
+    counted: CountedCorpus,
     settings: Settings,
     *,
     name: str = "model",
@@ -112,16 +88,10 @@ def fit_model(
     folds = natural_folds(counted, Y, settings)
     total = n_candidates(counted, settings) * settings.n_folds + 1
     tick = _ticker(progress, total)
-    stored = (
-        StoredFits(counted, Y, folds, min_df=settings.min_df)
-        if isinstance(counted, StoredCorpus)
-        else None
-    )
-    new_fold = None if stored is None else stored.fold
-    choice = choose_candidate(counted, Y, folds, settings, jobs=jobs, tick=tick, new_fold=new_fold)
+    choice = choose_candidate(counted, Y, folds, settings, jobs=jobs, tick=tick)
     held = folds >= 0
     margins, truth = choice.held_out.margins[held], Y[held]
-    model = _kept(counted, *_final_fit(counted, Y, stored, choice, settings, jobs=jobs))
+    model = _kept(counted, *_final_fit(counted, Y, choice, settings, jobs=jobs))
     if settings.labels == "one":
         shift = choose_shift(margins, truth)
         margins, model["bias"] = margins + shift, model["bias"] + shift
@@ -153,9 +123,7 @@ def fit_model(
         min_words=settings.min_words,
         min_coverage=_min_coverage(choice, held, settings),
         name=name,
-        info=provenance(counted, Y, choice, settings, labels)
-        | ({"memory": counted.plan.memory} if isinstance(counted, StoredCorpus) else {})
-        | {"figures": figures},
+        info=provenance(counted, Y, choice, settings, labels) | {"figures": figures},
     )
     return with_reference(fitted, counted, folds, settings, margins=margins)
 
@@ -176,18 +144,14 @@ def _ticker(progress: Progress, total: int) -> Callable[[], None]:
 
 
 def _final_fit(
-    counted: CountedCorpus | StoredCorpus,
+    counted: CountedCorpus,
     Y: Matrix,
-    stored: StoredFits | None,
     choice: Choice,
     settings: Settings,
     *,
     jobs: int,
 ) -> tuple[Vector, Linear]:
     """Return idf and linear functions of all terms, fitted on all articles."""
-    if stored is not None:
-        return stored.final(choice.candidate, choice.C, jobs=jobs)
-    assert isinstance(counted, CountedCorpus)
     counts = counted.counts(choice.candidate.lead_repeats)
     idf = fold_idf(counts, counted, choice.candidate, settings.min_df)
     weights = article_weights(counted, choice.candidate)

@@ -11,17 +11,15 @@ from numpy.typing import NDArray
 
 from classifier.evaluation.metrics import average_precision
 from classifier.training.features import CountedCorpus, damped_counts
-from classifier.training.folds import Fold, HeldOut, HeldOutFold
-from classifier.training.labelled import LabelledArticles
+from classifier.training.folds import Fold, HeldOut
 from classifier.training.linear import Candidate, article_weights
 from classifier.training.settings import Settings
 from classifier.training.solver import Duals
 
-__all__ = ["NewFold", "Trial", "Trials", "held_out_score"]
+__all__ = ["Trial", "Trials", "held_out_score"]
 
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
-NewFold = Callable[[Candidate, int], HeldOutFold]
 
 # A fold's held-out articles are judged in so many parts, by which differences are told from chance.
 PARTS = 5
@@ -69,17 +67,15 @@ class Trials:
     """Tries candidates, each once, and remembers how they did.
 
     A candidate that after two folds or more is behind the best by twice the standard error of
-    the difference is given up: parts of the folds are compared pair by pair. `new_fold` makes the
-    folds where counts are in no matrix.
+    the difference is given up: parts of the folds are compared pair by pair.
     """
 
-    counted: LabelledArticles
+    counted: CountedCorpus
     Y: Matrix
     folds: NDArray[np.int64]
     settings: Settings
     jobs: int
     tick: Callable[[], None]
-    new_fold: NewFold | None = None
     found: dict[Candidate, Trial] = field(default_factory=dict)
     results: dict[Candidate, HeldOut] = field(default_factory=dict)
 
@@ -87,7 +83,7 @@ class Trials:
         self._leader: Candidate | None = None
         self._parts: dict[Candidate, list[Vector]] = {}
         self._duals: dict[Candidate, list[Duals | None]] = {}
-        self._matrices: dict[tuple[int, bool, int], HeldOutFold] = {}
+        self._matrices: dict[tuple[int, bool, int], Fold] = {}
         self._kept_bytes = 0.0
         self._counts: tuple[int, sp.csr_matrix] | None = None
 
@@ -171,10 +167,7 @@ class Trials:
         small = 2 * 4.0 * self.Y.size * self.settings.n_folds < MOST_KEPT_BYTES
         self._duals.setdefault(candidate, []).append(duals if small else None)
 
-    def _fold(self, candidate: Candidate, number: int) -> HeldOutFold:
-        if self.new_fold is not None:
-            return self.new_fold(candidate, number)
-        assert isinstance(self.counted, CountedCorpus)
+    def _fold(self, candidate: Candidate, number: int) -> Fold:
         key = (candidate.lead_repeats, candidate.bigrams, number)
         if key in self._matrices:
             return self._matrices[key]
@@ -187,7 +180,6 @@ class Trials:
 
     def _damped(self, lead_repeats: int) -> sp.csr_matrix:
         """Return the counts of the candidate, made once as long as no other number is wanted."""
-        assert isinstance(self.counted, CountedCorpus)
         if self._counts is None or self._counts[0] != lead_repeats:
             self._counts = lead_repeats, damped_counts(self.counted.counts(lead_repeats))
         return self._counts[1]
