@@ -67,8 +67,12 @@ def train(
     jobs: Annotated[
         int, typer.Option(min=1, metavar="N", help="Labels fitted at once; changes only the time.")
     ] = 1,
-    memory: Annotated[str | None, typer.Option(hidden=True, callback=_dropped)] = None,
-    scratch: Annotated[Path | None, typer.Option(hidden=True, callback=_dropped)] = None,
+    memory: Annotated[
+        str | None, typer.Option(hidden=True, callback=_dropped, help="Dropped.")
+    ] = None,
+    scratch: Annotated[
+        Path | None, typer.Option(hidden=True, callback=_dropped, help="Dropped.")
+    ] = None,
     quiet: QuietOption = False,
     reading: ReadOptions,
 ) -> None:

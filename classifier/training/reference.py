@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from classifier.evaluation.distances import Histogram, given_tags, jensen_shannon
 from classifier.model.model import Model
 from classifier.training.features import CountedCorpus
-from classifier.training.labelled import LabelledArticles
 from classifier.training.settings import Settings
 from classifier.training.term_counter import document_frequencies
 
@@ -28,7 +27,7 @@ SAMPLES_PER_FOLD = 12
 
 def with_reference(
     model: Model,
-    counted: LabelledArticles,
+    counted: CountedCorpus,
     folds: NDArray[np.int64],
     settings: Settings,
     *,
@@ -40,7 +39,7 @@ def with_reference(
     ----------
     model : Model
         As fitted on all articles.
-    counted : LabelledArticles
+    counted : CountedCorpus
     folds : ndarray of int64 of shape (n_articles,)
         -1 for articles that were never held out, which are no natural sample.
     settings : Settings
