@@ -38,7 +38,7 @@ demo: .venv/.installed
 	$(BIN)/classifier predict data/examples --model .cache/demo --terms --format table
 
 test: .venv/.installed-tests
-	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=95
+	$(BIN)/python -m pytest -n 2 --cov --cov-report=term --cov-fail-under=95
 
 check: .venv/.installed-dev
 	$(BIN)/ruff check .

@@ -22,11 +22,11 @@ from classifier.corpus.corpus import Corpus
 from classifier.corpus.fetch import load_corpus
 from classifier.corpus.labels import truth_matrix
 from classifier.corpus.split import stratified_folds
-from classifier.evaluation.counts import f1_counts, macro_of, micro_of
+from classifier.evaluation.metrics import f1_counts, macro_of, micro_of
+from classifier.labelling.suggest import choose_spread, cut_probabilities, hesitation
 from classifier.model.model import Model
-from classifier.serving.hesitation import choose_spread, cut_probabilities, hesitation
-from classifier.training.features import CountedCorpus, tfidf
-from classifier.training.select import held_out_score
+from classifier.training.choose import held_out_score
+from classifier.training.count import CountedCorpus, tfidf
 from classifier.training.settings import Settings
 from classifier.training.train import count_articles, fit_model
 
@@ -116,7 +116,7 @@ def _model(ground: Ground, way: Way, fair: Rows, chosen: Rows) -> Model:
 
 
 def _choice(ground: Ground, model: Model, fair: Rows, chosen: Rows, n: int) -> Rows:
-    """Return what `classifier.serving.suggest` would choose among articles already counted."""
+    """Return what `classifier.labelling.suggest` would choose among articles already counted."""
     counted = ground.counted
     labelled = counted.groups[np.append(fair, chosen)]
     rows = ground.pool[~np.isin(counted.groups[ground.pool], labelled)]

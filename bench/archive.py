@@ -24,7 +24,7 @@ from pathlib import Path
 
 from classifier.article import Article, Labels
 from classifier.corpus.read import read_articles
-from classifier.model.tokenize import Analyzer
+from classifier.model.vocabulary import Analyzer
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench" / "results" / "archive.json"
@@ -150,7 +150,7 @@ def made_articles(n_articles: int) -> Iterator[Article]:
 def keeps_counts(n_articles: int) -> None:
     """Count terms and nothing else."""
     from classifier.text import article_text
-    from classifier.training.term_counter import TermCounter
+    from classifier.training.count import TermCounter
 
     counter = TermCounter(Analyzer(lead_words=100))
     for article in made_articles(n_articles):
@@ -159,7 +159,7 @@ def keeps_counts(n_articles: int) -> None:
 
 def keeps_signatures(n_articles: int) -> None:
     """Look for near-duplicates and nothing else."""
-    from classifier.corpus.near_duplicates import near_duplicate_groups
+    from classifier.corpus.duplicates import near_duplicate_groups
 
     near_duplicate_groups(article.text for article in made_articles(n_articles))
 

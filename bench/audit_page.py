@@ -13,8 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from classifier.audit.audit import Audit, audit
-from classifier.audit.layout import markdown_section
-from classifier.audit.sections import sections
+from classifier.audit.report import markdown_section, sections
 from classifier.corpus.corpus import Corpus
 from classifier.corpus.fetch import load_corpus
 from classifier.corpus.read import read_articles

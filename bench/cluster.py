@@ -22,13 +22,13 @@ from typing import Any
 import distributed
 import numpy as np
 
+from classifier.archive.cluster import packed_model, tag_files
+from classifier.archive.run import tag_archive
+from classifier.archive.score import shipped_model
 from classifier.compiled import kernel_status
+from classifier.files import resource
 from classifier.model.calibration import PiecewiseLinear
 from classifier.model.model import Model
-from classifier.resources import resource
-from classifier.serving.archive import tag_archive
-from classifier.serving.cluster import packed_model, tag_files
-from classifier.serving.score import shipped_model
 
 RESULTS = Path(__file__).parent / "results" / "cluster.json"
 SHARD_ARTICLES = 2_000

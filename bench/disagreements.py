@@ -15,9 +15,9 @@ import numpy as np
 
 from bench.quality import counted_corpora
 from classifier.corpus.labels import truth_matrix
-from classifier.training.figures import held_out_probabilities
-from classifier.training.folds import out_of_fold
-from classifier.training.linear import Candidate
+from classifier.training.choose import out_of_fold
+from classifier.training.fit import Candidate
+from classifier.training.record import held_out_probabilities
 from classifier.training.settings import Settings
 from classifier.training.train import natural_folds
 

@@ -19,9 +19,8 @@ from classifier.corpus.fetch import load_corpus
 from classifier.corpus.labels import truth_matrix
 from classifier.corpus.read import read_articles
 from classifier.corpus.split import stratified_folds
+from classifier.drift.drift import LEAST_ARTICLES, LEVELS, drift
 from classifier.model.model import Model
-from classifier.serving.drift import LEAST_ARTICLES, drift
-from classifier.serving.drift_verdict import LEVELS
 from classifier.training.settings import Settings
 from classifier.training.train import count_articles, fit_model
 

@@ -22,15 +22,14 @@ from typing import TypeVar
 
 from classifier.article import Article
 from classifier.compiled import SWITCH, kernel_status
+from classifier.corpus.corpus import UNLABELLED
 from classifier.corpus.fetch import load_corpus
 from classifier.corpus.read import read_articles
-from classifier.corpus.read_options import UNLABELLED
 from classifier.corpus.write import write_articles_jsonl, write_jsonl
+from classifier.files import resource
+from classifier.model.folder import load_model
 from classifier.model.model import Model
-from classifier.model.store import load_model
-from classifier.resources import resource
-from classifier.text import article_text, scanner
-from classifier.text_steps import STEPS
+from classifier.text import STEPS, article_text, scanner
 
 Item = TypeVar("Item")
 BATCH = 40
@@ -110,7 +109,7 @@ def first_score() -> float:
     """Return milliseconds from imported modules to the first score."""
     code = (
         "import time\n"
-        "from classifier.serving.score import score\n"
+        "from classifier.archive.score import score\n"
         "start = time.perf_counter()\n"
         f"score({STORY!r})\n"
         "print(1e3 * (time.perf_counter() - start))\n"

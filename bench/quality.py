@@ -23,7 +23,7 @@ from classifier.corpus.fetch import load_corpus
 from classifier.corpus.labels import truth_matrix
 from classifier.corpus.read import read_articles
 from classifier.corpus.split import leave_one_source_out, stratified_folds, time_split
-from classifier.evaluation.intervals import bootstrap_f1, paired_bootstrap
+from classifier.evaluation.bootstrap import bootstrap_f1, paired_bootstrap
 from classifier.evaluation.metrics import (
     average_precision,
     expected_calibration_error,
@@ -31,7 +31,7 @@ from classifier.evaluation.metrics import (
     per_label,
 )
 from classifier.model.model import Model
-from classifier.training.features import CountedCorpus, tfidf
+from classifier.training.count import CountedCorpus, tfidf
 from classifier.training.settings import Settings
 from classifier.training.train import count_articles, fit_model
 

@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
 from bench.documents import Document
-from classifier.model.tokenize import fold, singular
+from classifier.model.vocabulary import fold, singular
 
 __all__ = ["BASE", "PLAIN", "RECIPES", "Recipe"]
 

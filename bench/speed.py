@@ -26,9 +26,9 @@ from bench.speed_plot import draw
 from bench.speed_report import report
 from bench.speed_tools import KERNEL, NUMPY, SHIPPED, TOOLS, has_jobs, interpreter
 from classifier.corpus.read import read_articles
+from classifier.files import write_json_lines
 from classifier.model.export import export_joblib
-from classifier.model.store import load_model
-from classifier.resources import write_json_lines
+from classifier.model.folder import load_model
 from classifier.text import scanner
 
 RESULTS = Path(__file__).parent / "results" / "speed.json"

@@ -21,8 +21,8 @@ from bench.speed_tools import (
     interpreter,
     our_command,
 )
-from classifier.evaluation.intervals import bootstrap_f1
-from classifier.resources import write_json_lines
+from classifier.evaluation.bootstrap import bootstrap_f1
+from classifier.files import write_json_lines
 
 __all__ = ["bulk", "first", "memory", "quality", "single", "start", "training"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.environment import ROOT, peers_python
 from bench.speed_runs import Call, Command
 from classifier.compiled import SWITCH
-from classifier.resources import resource
+from classifier.files import resource
 
 __all__ = ["KERNEL", "NUMPY", "SHIPPED", "TOOLS", "Tool", "interpreter"]
 

@@ -25,7 +25,7 @@ from bench.documents import Collection, load_collection
 from bench.pages import put_between_marks
 from bench.recipes import BASE, PLAIN, RECIPES, Recipe
 from classifier.corpus.split import leave_one_source_out, stratified_folds
-from classifier.evaluation.intervals import paired_bootstrap
+from classifier.evaluation.bootstrap import paired_bootstrap
 from classifier.evaluation.metrics import (
     average_precision,
     expected_calibration_error,
@@ -34,8 +34,8 @@ from classifier.evaluation.metrics import (
     micro_f1,
 )
 from classifier.training.calibrate import fit_calibration
-from classifier.training.features import inverse_document_frequencies
-from classifier.training.thresholds import choose_thresholds
+from classifier.training.count import inverse_document_frequencies
+from classifier.training.cuts import choose_thresholds
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench" / "results" / "variants.json"

@@ -9,22 +9,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from classifier.archive.run import tag_archive
+    from classifier.archive.score import load, predict_frame, score, tag
     from classifier.article import Article, Labels
-    from classifier.corpus.corpus import Corpus
+    from classifier.corpus.corpus import Corpus, ReadOptions
     from classifier.corpus.fetch import load_corpus
     from classifier.corpus.read import read_articles
-    from classifier.corpus.read_options import ReadOptions
     from classifier.corpus.split import split_corpus
     from classifier.errors import ClassifierError
     from classifier.evaluation.compare import compare
     from classifier.evaluation.evaluate import evaluate
     from classifier.model.export import export_joblib
+    from classifier.model.folder import save_model
     from classifier.model.model import Model
     from classifier.model.prediction import Contribution, Explanation, Prediction
-    from classifier.model.store import save_model
-    from classifier.serving.archive import tag_archive
-    from classifier.serving.frame import predict_frame
-    from classifier.serving.score import load, score, tag
     from classifier.text import article_text
     from classifier.training.estimator import SectorClassifier
     from classifier.training.settings import Settings, read_settings
@@ -39,23 +37,23 @@ _HOMES = {
     "Labels": "classifier.article",
     "Model": "classifier.model.model",
     "Prediction": "classifier.model.prediction",
-    "ReadOptions": "classifier.corpus.read_options",
+    "ReadOptions": "classifier.corpus.corpus",
     "SectorClassifier": "classifier.training.estimator",
     "Settings": "classifier.training.settings",
     "article_text": "classifier.text",
     "compare": "classifier.evaluation.compare",
     "evaluate": "classifier.evaluation.evaluate",
     "export_joblib": "classifier.model.export",
-    "load": "classifier.serving.score",
+    "load": "classifier.archive.score",
     "load_corpus": "classifier.corpus.fetch",
-    "predict_frame": "classifier.serving.frame",
+    "predict_frame": "classifier.archive.score",
     "read_articles": "classifier.corpus.read",
     "read_settings": "classifier.training.settings",
-    "save_model": "classifier.model.store",
-    "score": "classifier.serving.score",
+    "save_model": "classifier.model.folder",
+    "score": "classifier.archive.score",
     "split_corpus": "classifier.corpus.split",
-    "tag": "classifier.serving.score",
-    "tag_archive": "classifier.serving.archive",
+    "tag": "classifier.archive.score",
+    "tag_archive": "classifier.archive.run",
     "train": "classifier.training.train",
 }
 

@@ -1,6 +1,6 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 # cython: initializedcheck=False, cdivision=True
-"""What the steps of `classifier.text_steps` would change in a text, found in one pass over it.
+"""What the steps of `classifier.text` would change in a text, found in one pass over it.
 
 Nearly all of nearly every text needs no repair, and few texts have a credit or end in promotion.
 The patterns decide; this tells where they need not be asked.

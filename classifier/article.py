@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["Article", "Labels", "as_articles"]
+__all__ = ["Article", "Labels", "Progress", "as_articles", "no_progress"]
+
+
+# Called with the step, how much of it is done, and of how much (0 when not known).
+Progress = Callable[[str, int, int], None]
+
+
+def no_progress(step: str, done: int, total: int) -> None:
+    """Report nothing."""
 
 
 @dataclass(frozen=True, slots=True)

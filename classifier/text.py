@@ -6,28 +6,299 @@ disagree about what the text was. Case, final sigma and the like belong to the t
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from classifier.article import Article
 from classifier.compiled import SCAN, compiled
-from classifier.text_steps import (
-    PROMOTION_OPENINGS,
-    STEPS,
-    agency_openings,
-    credit_verbs,
-    has_mojibake,
-    is_sound,
-    without_found_credits,
+
+__all__ = [
+    "PROMOTION_OPENINGS",
+    "STEPS",
+    "TEXT_RULES_VERSION",
+    "agency_openings",
+    "article_text",
+    "article_text_by_steps",
+    "credit_verbs",
+    "has_mojibake",
+    "is_sound",
+    "scanner",
+    "without_found_credits",
+    "without_opening",
+    "without_promotion",
+]
+
+
+# A UTF-8 lead byte and a continuation byte, as Windows-1252 or Latin-1 shows them.
+_MOJIBAKE = re.compile("[Â-ô][\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]")
+# Nearly all of nearly every text: what to leave out to look at the rest alone.
+_COMMON = bytes(range(0x20, 0x7F)) + b"\n"
+# Printable, and in normal form C next to anything.
+_SOUND = re.compile("[\xa1-\xac\xae-\u02ff\u2010-\u2027\u2030-\u205e\u20a0-\u20c0\u2122]*")
+_LOOSE_LINE = re.compile("\n(?: |\n\n|(?<= \n))")
+# Soft hyphen, zero-width space, byte order mark; then direction marks and isolates.
+_INVISIBLE = (0xAD, 0x200B, 0xFEFF, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x206A))
+_UNPRINTABLE = {
+    **dict.fromkeys(map(chr, [*range(0x20), *range(0x7F, 0xA0)]), " "),
+    **dict.fromkeys("\u2028\u2029", "\n"),
+    **dict.fromkeys(map(chr, _INVISIBLE), ""),
+}
+# Persian needs the non-joiner and emoji the joiner; after a Latin letter both are litter.
+_LATIN_JOINERS = re.compile("(?<![^\\s\x00-\u036f\u1e00-\u1eff\u212a\u212b])[\u200c\u200d]+")
+# Sorting n stacked marks costs n², and no script stacks more than a handful.
+_STACKED_MARKS = re.compile("([^\\w\\s\x00-\u02ff]{30})[^\\w\\s\x00-\u02ff]+")
+# "Report", "Trend" and "Turan" are agencies too: a name alone never decides, its place does.
+_AGENCY_NAMES = (
+    "Trend|TASS|Thomson Reuters|Reuters|AFP|Agence France-Presse|AP|Associated Press|Xinhua"
+    "|Interfax(?:-Ukraine)?|AZERTAC|AzerTAc|Anadolu|RIA Novosti|Sputnik|dpa|DPA|Bloomberg|Report"
+    "|APA|Kazinform|UzA|Ukrinform|Turan|IRNA|Kyodo|Yonhap|PTI|ANSA|EFE|BelTA|Armenpress|CNN"
+)
+_AGENCY = f"(?:{_AGENCY_NAMES})(?: (?:[Nn]ews )?[Aa]gency| News)?"
+_WEEKDAY = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
+# A capital or a hyphen after the name makes it another name: AP Moller, Trend Micro.
+_NAME_ENDS = f"(?![\\w'’&/-])(?! (?!{_WEEKDAY})[A-Z&])"
+# One pattern a verb: a fixed beginning is found many times faster than one of several.
+_CREDITS_AFTER = {
+    verb: f"{verb}(?: (?:[Tt]he )?{_AGENCY})++{_NAME_ENDS}"
+    for verb in ("told", "tells", "informed", "interview with", "reported by")
+} | {"reports": f"reports(?: {_AGENCY})++(?=[.,;\n])"}
+_CREDIT_BEFORE = re.compile(f", {_AGENCY} (?=report(?:s|ed)(?:[.,]| citing ))")
+_UPPER = "A-Z\u00c0-\u00de\u0100-\u0130\u018f\u0400-\u042f"
+_MONTH = (
+    "(?i:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
+    "|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\\b"
+)
+_DAY = f"(?:{_WEEKDAY},? )?(?:{_MONTH}\\.? ?\\d\\d?\\b|\\d\\d? {_MONTH})(?:,? \\d{{4}}\\b)?"
+_DATE = (
+    f"(?>(?:{_MONTH}|{_WEEKDAY}|Mon|Tue|Wed|Thu|Fri|Sat|Sun|at|on|[aApP][mM]|[A-Z]{{1,4}}T|UTC|Z)\\b"
+    "|T(?=\\d)|[\\d ,.:/+()-])++"
+)
+_STAMP = "(?i:date|(?:first |last )?(?:published|updated|posted))"
+_NAME = f"[{_UPPER}][\\w.'’-]{{1,30}}"
+_METADATA = re.compile(
+    f"(?:{_STAMP}(?: on| at)?:? (?=[^\n]*\\d){_DATE}"
+    "|(?i:date|published|posted): ?[^\n]{0,40}\\d[^\n]{0,20}"
+    "|(?i:category|section|tags?|topics?|author|byline): ?[^\n.!?]{1,60}"
+    f"|(?:By|BY) {_NAME}(?:(?:,| and| &)? {_NAME}){{1,6}})\n\\s*"
+)
+# Where a bare "CITY —" is a dateline; "NATO — The" and "OIL — Prices" open sentences.
+_CITIES = (
+    "(?:ANKARA|ASTANA|ATLANTA|BAGHDAD|BAKU|BEIJING|BEIRUT|BERLIN|BOSTON|BRUSSELS|CAIRO|CHICAGO"
+    "|CLEVELAND|DALLAS|DENVER|DETROIT|DUBAI|DUBLIN|GENEVA|HAVANA|HONG KONG|HOUSTON|ISTANBUL"
+    "|JERUSALEM|KABUL|KIEV|KYIV|LONDON|LOS ANGELES|MADRID|MIAMI|MINSK|MOSCOW|MUMBAI|NEW DELHI"
+    "|NEW YORK|OTTAWA|PARIS|PHILADELPHIA|PRAGUE|ROME|SAN FRANCISCO|SEATTLE|SEOUL|SINGAPORE"
+    "|TASHKENT|TBILISI|TEHRAN|TOKYO|TORONTO|UNITED NATIONS|VIENNA|WARSAW|WASHINGTON|YEREVAN)"
+)
+_CAPS = f"[{_UPPER}][{_UPPER} .'’/-]{{1,30}}"
+_PLACE = f"[{_UPPER}][\\w.'’/-]{{1,30}}(?: {_NAME}){{0,2}}"
+_REGION = f"(?:, {_NAME}(?: {_NAME}){{0,2}})"
+_DASH = "(?: ?[—–]| ?--| -(?= ))"
+_SENTENCE = f"(?= ?[{_UPPER}\"“'‘])"
+_DATELINE = (
+    f"(?:{_PLACE}{_REGION}{{0,2}}(?:"  # a known agency tells it, in any case of letters
+    f"(?:, {_DAY})?[.,]? ?(?:/ ?{_AGENCY} ?/[.:]?{_DASH}?"
+    f'|\\({_AGENCY}(?: {_NAME})*\\){_DASH}|\\({_AGENCY}\\)(?= [{_UPPER}"“]))'
+    f"|, {_DAY}, {_AGENCY}(?:[.:]|{_DASH}|(?=\n)))"
+    f"|{_CAPS}{_REGION}{{0,2}}, {_DAY}(?:"  # capitals and a day tell it, whatever the agency
+    f"[.,]? ?/[^/\n]{{2,40}}/[.:]?|[.,]? \\([^)\n]{{2,40}}\\){_DASH}?|(?:\\.|{_DASH})(?=\\s))"
+    f"|(?:{_CITIES}{_REGION}?|(?=[{_UPPER}]{{5}}|[{_UPPER}]+ [{_UPPER}]{{3}}){_CAPS}{_REGION})"
+    f"{_DASH}{_SENTENCE})\\s*"
+)
+# Every dateline has a day, an agency in slashes or brackets, or a dash; \d is also beyond ASCII.
+_DATELINE_MARK = re.compile("[-/(0-9\x80-\U0010ffff]")
+_LONGEST_DATELINE = 400  # characters, more than the pattern takes before such a mark
+# A sentence end followed by a space, or the end of a line; titles and initials end nothing.
+_BREAK = re.compile(
+    "([.!?…](?<!\\b[A-Z]\\.)(?<!\\b[DM]r\\.)(?<!\\bMs\\.)(?<!\\bSt\\.)[\"”’')\\]]{0,2}) +|\n+"
+)
+_LONGEST_PROMOTION, _MOST_PROMOTION = 300, 2000  # characters
+_WORDS = '[^.!?\n"“”]'  # of one sentence, without speech
+_REST = f"(?:{_WORDS}|[.!?](?=\\S))*+[.!?]?"  # a dot inside an address or a number ends nothing
+_PLATFORM = (
+    "(?:Twitter|X|Facebook|Instagram|Telegram|WhatsApp|YouTube|LinkedIn|TikTok|Threads|Bluesky"
+    "|Google News|(?i:social media))\\b"
+)
+_SERVICE = "(?i:newsletters?|alerts?|channel|updates|briefings?|podcast|digest|notifications)\\b"
+_OUTLET = f"(?:us|me|our \\w+|@\\w+|(?:[Tt]he )?{_NAME}(?: (?:{_NAME}|of|the|and|&|on)){{0,6}})"
+_PROMOTIONS = (
+    f"Stay (?:up[- ]to[- ]date|tuned|informed)\\b(?={_WORDS}*\\b(?:{_PLATFORM}|{_SERVICE})){_REST}",
+    f"(?:You can )?(?:[Ff]ollow|[Ll]ike|[Ff]ind|[Jj]oin) {_OUTLET} (?:on|via) {_PLATFORM}{_REST}",
+    f"(?:Join|Visit) our (?={_WORDS}*\\b(?:{_PLATFORM}|{_SERVICE})){_REST}",
+    "(?:(?i:(?:read|see) (?:more|also)|also read)|More on this (?:story|topic)"
+    "|(?:Related|RELATED)(?: (?:stories|articles|news|topics))?)(?:(?::| [-–—]) ?[^\n]*|\\.?)",
+    f"(?:Subscribe|Sign up) (?:to|for) (?=our |{_WORDS}*\\b{_SERVICE}){_REST}",
+    f"(?:Subscribe|Sign up|Click|CLICK) (?:now|here|Here|HERE|today)\\b{_REST}",
+    f"(?:Download|Get) (?:our|the) {_WORDS}{{0,40}}\\bapp\\b{_REST}",
+    f"(?i:(?:copyright )?(?:©|\\(c\\))|copyright(?: by)? (?=\\d{{4}}\\b)) ?{_REST}",
+    f"(?i:all rights reserved)[.!]?|This material may not be (?:published|reproduced)\\b{_REST}",
+    "This (?:story|article|report|page|post) (?:has been|was|will be|is being) updated"
+    f"(?: (?:to|with|as|when|throughout|at|on) {_REST}|\\.?)",
+    "This is a (?:breaking|developing) (?:news )?story\\.|Please check back for updates\\.",
+    f'{_NAME} [^!?\n"“”]{{1,150}} contributed (?:to this \\w+|reporting)\\.',
+    f"Image (?:copyright|source|caption) {_WORDS}{{1,60}}\\.?",
+    f"(?:Photos?|Photograph|Picture|Image)(?: credit)?(?::| by(?= {_NAME})) ?{_WORDS}{{1,80}}\\.?",
+    "\\((?:Photos?|Photograph|Picture|Image)(?::| by| courtesy)[^)\n]{1,80}\\)\\.?",
+)
+# How each of them begins, in small letters and up to the first that other letters can stand for
+# where case does not count (ſ for s, ı for i); © and capitals beyond ASCII are let through.
+PROMOTION_OPENINGS = (
+    *("stay ", "you can ", "follow ", "like ", "find ", "join ", "visit our ", "read m", "read al"),
+    *("see m", "see al", "al", "more on ", "related", "subscribe ", "sign up ", "click "),
+    *("download ", "get ", "(c)", "copyr", "please check "),
+    *("image", "photo", "picture", "(image", "(photo", "(picture"),
+    *("this material ", "this story ", "this article ", "this report ", "this page ", "this post "),
+    "this is a ",
+)
+_PROMOTION = f"[-–—*•|>]{{0,3}} ?(?:{'|'.join(_PROMOTIONS)})"
+
+
+def with_mojibake_repaired(text: str) -> str:
+    """Return `text` with UTF-8 that was read as Windows-1252 or Latin-1 read rightly."""
+    if not has_mojibake(text):
+        return text
+    from ftfy import fix_encoding
+
+    # By line, so that one sound curly quote elsewhere does not veto the repair.
+    lines = text.split("\n")
+    return "\n".join(fix_encoding(line) if _MOJIBAKE.search(line) else line for line in lines)
+
+
+def has_mojibake(text: str) -> bool:
+    """Return whether some of `text` looks like UTF-8 that was read as Windows-1252 or Latin-1."""
+    # neighbours that are none of the common characters are neighbours in what is left of them
+    return not text.isascii() and bool(_MOJIBAKE.search(_uncommon(text)) and _MOJIBAKE.search(text))
+
+
+def _uncommon(text: str) -> str:
+    """Return the characters of `text` but printable ASCII and line ends, in order."""
+    return (
+        text.encode("utf-8", "surrogatepass")
+        .translate(None, _COMMON)
+        .decode("utf-8", "surrogatepass")
+    )
+
+
+def printable(text: str) -> str:
+    r"""Return `text` with ``\n`` line ends, other controls as spaces, invisible marks gone.
+
+    Surrogate pairs become their character, lone surrogates U+FFFD.
+    """
+    # Far cheaper than a search for what is not.
+    if _uncommon(text).isprintable():
+        return text
+    text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    # a handful of characters each, which is a hundred times faster than asking the table for all
+    for found in set(_uncommon(text)) & _UNPRINTABLE.keys():
+        text = text.replace(found, _UNPRINTABLE[found])
+    return _LATIN_JOINERS.sub("", text) if "\u200c" in text or "\u200d" in text else text
+
+
+def composed(text: str) -> str:
+    """Return `text` in Unicode normalisation form C."""
+    if text.isascii() or unicodedata.is_normalized("NFC", text):
+        return text
+    return unicodedata.normalize("NFC", _STACKED_MARKS.sub(r"\1", text))
+
+
+def spaced_once(text: str) -> str:
+    """Return `text` with single spaces, single or double line ends, and no blank edges."""
+    if not _uncommon(text).isprintable():
+        text = "\n".join([" ".join(line.split()) for line in text.split("\n")])
+    # what is printable has no spaces but these
+    while "  " in text:
+        text = text.replace("  ", " ")
+    if _LOOSE_LINE.search(text):
+        text = re.sub("\n{3,}", "\n\n", text.replace(" \n", "\n").replace("\n ", "\n"))
+    return text.strip()
+
+
+def without_credits(text: str) -> str:
+    """Return `text` without the agency in "told Reuters that" and in ", TASS reports."."""
+    for verb in _CREDITS_AFTER:
+        text = _compiled(_CREDITS_AFTER[verb]).sub(verb, text) if f"{verb} " in text else text
+    return _CREDIT_BEFORE.sub(", ", text)
+
+
+def credit_verbs() -> tuple[str, ...]:
+    """Return the words after which the name of an agency is a credit."""
+    return tuple(_CREDITS_AFTER)
+
+
+def agency_openings() -> tuple[str, ...]:
+    """Return how the names of agencies begin."""
+    return tuple(dict.fromkeys(name[:3] for name in _AGENCY_NAMES.split("|")))
+
+
+def without_found_credits(text: str, found: int) -> str:
+    """Return what `without_credits` does for a text that may have some of them.
+
+    Parameters
+    ----------
+    found : int
+        A bit for each of `credit_verbs` that the name of an agency may follow; above 0 also
+        where a credit may stand before "reports".
+    """
+    for k, (verb, pattern) in enumerate(_CREDITS_AFTER.items()):
+        text = _compiled(pattern).sub(verb, text) if found >> k & 1 else text
+    return _CREDIT_BEFORE.sub(", ", text)
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    # compiled when it is needed: together they take longer than tagging a hundred articles
+    return re.compile(pattern)
+
+
+def without_opening(text: str) -> str:
+    """Return `text` without the metadata lines, byline and dateline it opens with."""
+    start = 0
+    while found := _dateline(text, start) or _METADATA.match(text, start):
+        start = found.end()
+    return text[start:] or text
+
+
+def _dateline(text: str, start: int) -> re.Match[str] | None:
+    marked = _DATELINE_MARK.search(text, start, start + _LONGEST_DATELINE)
+    return _compiled(_DATELINE).match(text, start) if marked else None
+
+
+def without_promotion(text: str) -> str:
+    """Return `text` without the promotion, credits and rights notices that end it.
+
+    The first sentence stays; with more than 2,000 characters of links, links are the article.
+    """
+    end = len(text)
+    while breaks := list(_BREAK.finditer(text, max(0, end - _LONGEST_PROMOTION), end)):
+        if not _compiled(_PROMOTION).fullmatch(text, breaks[-1].end(), end):
+            break
+        end = breaks[-1].start() if breaks[-1][1] is None else breaks[-1].end(1)
+        if len(text) - end > _MOST_PROMOTION:
+            return text
+    return text[:end]
+
+
+STEPS: tuple[Callable[[str], str], ...] = (
+    with_mojibake_repaired,  # first: its bytes look like controls and soft hyphens
+    printable,
+    composed,
+    spaced_once,  # before the patterns, which then know only one kind of space
+    without_credits,
     without_opening,
     without_promotion,
 )
 
-__all__ = ["TEXT_RULES_VERSION", "article_text", "article_text_by_steps", "scanner"]
+
+def is_sound(text: str) -> bool:
+    """Return whether the steps before `spaced_once` would find nothing to mend."""
+    rest = _uncommon(text)
+    return not rest or (_SOUND.fullmatch(rest) is not None and not _MOJIBAKE.search(rest))
+
 
 TEXT_RULES_VERSION: int = 1  # raised whenever any article turns into something else
-
 # The first four mend characters, in titles too; the others know what a body looks like.
 _CHARACTER_STEPS = STEPS[:4]
 _BODY_STEPS = STEPS[4:]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from classifier.cli.app import app
-from classifier.model.store import save_model
+from classifier.model.folder import save_model
 from tests.models import ENERGY_TEXT, MIXED_TEXT, tiny_model
 
 EXAMPLES = Path(__file__).parent.parent / "data" / "examples" / "articles.jsonl"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from classifier.resources import cache_dir
+from classifier.files import cache_dir
 
 
 def pytest_collection_modifyitems(items):

@@ -4,7 +4,7 @@ import numpy as np
 
 from classifier.model.calibration import PiecewiseLinear, Softmax
 from classifier.model.model import Model
-from classifier.model.tokenize import Analyzer
+from classifier.model.vocabulary import Analyzer
 
 # term: idf, then the weights of energy, diplomacy, culture
 TERMS = {

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from classifier.evaluation.intervals import Interval
+from classifier.evaluation.bootstrap import Interval
 from classifier.evaluation.report import (
     Breakdowns,
     Confusions,

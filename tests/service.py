@@ -13,9 +13,9 @@ from pathlib import Path
 
 import httpx
 
-from classifier.model.store import save_model
-from classifier.serving.http.app import create_app
-from classifier.serving.http.settings import Limits, ServiceSettings, Source
+from classifier.model.folder import save_model
+from classifier.service.app import create_app
+from classifier.service.limits import Limits, ServiceSettings, Source
 from tests.command_line import environment
 from tests.models import ENERGY_TEXT, MIXED_TEXT, tiny_model
 

@@ -16,20 +16,26 @@ from pathlib import Path
 import pytest
 
 import classifier
-from classifier.cli.archive_report import progress_line, summary_lines
-from classifier.corpus.read_options import ReadTally
+from classifier.archive.journal import Journal, opened_journal
+from classifier.archive.run import plan_archive, tag_archive
+from classifier.archive.shards import find_archive
+from classifier.archive.tagger import Progress, RunSummary, TagOptions, Tally
+from classifier.archive.workers import (
+    Answer,
+    BlockTask,
+    Crew,
+    ShardTask,
+    block_worker,
+    private_model,
+    serve,
+    shard_worker,
+    tag_stream,
+    told,
+)
+from classifier.cli.archive import progress_line, summary_lines
+from classifier.corpus.corpus import ReadTally
+from classifier.corpus.open import Block, line_blocks
 from classifier.errors import BadInputError, ClassifierError, ModelError, SettingsError
-from classifier.serving.archive import plan_archive, tag_archive
-from classifier.serving.journal import Journal, opened_journal
-from classifier.serving.line_blocks import Block, line_blocks
-from classifier.serving.private_model import private_model
-from classifier.serving.run_summary import Progress, RunSummary, Tally
-from classifier.serving.shards import find_archive
-from classifier.serving.tag_stream import tag_stream
-from classifier.serving.tag_workers import BlockTask, ShardTask, block_worker, shard_worker
-from classifier.serving.tagger import TagOptions
-from classifier.serving.worker import serve, told
-from classifier.serving.workers import Answer, Crew
 from tests.command_line import (
     ROWS,
     environment,
@@ -441,7 +447,7 @@ def test_workers_that_cannot_begin_stop_the_run():
 COPIES = """
 import os, signal, sys, threading
 from contextlib import closing
-from classifier.serving.workers import Answer, Crew, can_copy
+from classifier.archive.workers import Answer, Crew, can_copy
 
 def make(tag):
     def work(task, report):
@@ -762,7 +768,7 @@ def test_progress_is_redrawn_on_a_terminal(model, tmp_path):
 
 def test_progress_is_a_line_now_and_then_in_a_log(archive, model, tmp_path, monkeypatch):
     """Without a terminal nothing is redrawn."""
-    monkeypatch.setattr("classifier.cli.archive_report.LONG_PAUSE", 0.0)
+    monkeypatch.setattr("classifier.cli.archive.LONG_PAUSE", 0.0)
 
     outcome = run("predict", archive, "--model", model, "--out", tmp_path / "out", "--jobs", 1)
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from classifier.archive.filters import keeping, parse_where
 from classifier.errors import SettingsError
-from classifier.serving.filters import keeping, parse_where
 from tests.models import ENERGY_TEXT, LABELS, MIXED_TEXT, tiny_model
 
 VALUES = {"energy": 0.75, "diplomacy": 0.25, "culture": 0.0, "coverage": 0.9}

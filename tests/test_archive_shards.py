@@ -13,15 +13,13 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.corpus.open_zstd import open_zstd
+from classifier.archive.shard import tag_shard
+from classifier.archive.shards import find_archive
+from classifier.archive.tagger import Tagger, TagOptions, Tally, tag_block
+from classifier.corpus.open import Block, line_blocks
 from classifier.corpus.write import write_jsonl
 from classifier.errors import BadInputError, SettingsError
-from classifier.serving.line_blocks import Block, line_blocks
-from classifier.serving.run_summary import Tally
-from classifier.serving.shard import tag_shard
-from classifier.serving.shards import find_archive
-from classifier.serving.tag_lines import tag_block
-from classifier.serving.tagger import Tagger, TagOptions
+from classifier.files import open_zstd
 from tests.models import ENERGY_TEXT, MIXED_TEXT, tiny_model
 
 ADDED = (

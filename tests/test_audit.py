@@ -11,11 +11,9 @@ from hypothesis import strategies as st
 
 from classifier import Article, Corpus, Labels
 from classifier.audit.audit import audit
-from classifier.audit.languages import Languages
-from classifier.audit.layout import section_lines
-from classifier.audit.section import Section
-from classifier.audit.sections import sections
-from classifier.audit.settings import AuditSettings
+from classifier.audit.findings import Languages
+from classifier.audit.kept import AuditSettings
+from classifier.audit.report import Section, section_lines, sections
 from classifier.errors import SettingsError
 
 QUICK = AuditSettings(labels=False)
@@ -305,7 +303,8 @@ def test_labels_that_all_or_none_have_cannot_be_judged(labels, left_out):
 )
 def test_without_the_extra_the_rest_is_audited(missing, part, monkeypatch):
     """A missing library costs its own part alone, and the part says what to install."""
-    from classifier.audit import languages, suspicious
+    from classifier.audit import findings as languages
+    from classifier.audit import suspicious
 
     for module in (languages, suspicious):
         monkeypatch.setattr(module, "find_spec", lambda name: None if name == missing else sys)

@@ -100,7 +100,7 @@ def test_out_writes_three_files(corpus, tmp_path):
 
 def test_without_the_extra_for_pages_the_rest_is_written(corpus, tmp_path, monkeypatch):
     """The page is left out, and the reason said."""
-    from classifier.audit import layout
+    from classifier.audit import report as layout
     from classifier.errors import ClassifierError
 
     def fail(*args, **kwargs):

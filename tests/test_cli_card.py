@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from classifier.archive.score import load
 from classifier.evaluation.card import model_card
-from classifier.serving.score import load
 from tests.command_line import EXAMPLES, ROWS, run, save_tiny, write_rows
 from tests.models import ENERGY_TEXT, MIXED_TEXT
 

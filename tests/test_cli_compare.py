@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from classifier.model.store import save_model
+from classifier.model.folder import save_model
 from tests.command_line import EXAMPLES, run, save_tiny, write_rows
 from tests.models import ENERGY_TEXT, tiny_model
 

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from classifier.corpus.merge import save_articles
 from classifier.corpus.read import read_articles
-from classifier.model.store import save_model
+from classifier.labelling.merge import save_articles
+from classifier.model.folder import save_model
 from classifier.training.settings import Settings
 from classifier.training.train import train
 from tests.command_line import EXAMPLES, run, save_tiny, write_rows

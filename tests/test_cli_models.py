@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from classifier.compiled import kernel_status
-from classifier.model.store import load_model, save_model
+from classifier.model.folder import load_model, save_model
 from tests.command_line import run, run_process, save_tiny, unhashed
 from tests.models import tiny_model
 

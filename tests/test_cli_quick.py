@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from classifier.cli import main
-from classifier.cli.leave import flush, told
 from classifier.cli.quick import Plain, plain_prediction
+from classifier.cli.terminal import flush, told
 from classifier.errors import ModelError
 from tests.command_line import ROWS, environment, run, save_tiny, write_rows
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from classifier.article import Article, Labels
-from classifier.corpus.near_duplicates import near_duplicate_groups
+from classifier.corpus.duplicates import near_duplicate_groups
 from classifier.corpus.read import read_articles
 from classifier.corpus.split import SplitOptions, split_corpus
 from classifier.corpus.split_files import check_split_folder, split_into_files

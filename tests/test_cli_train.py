@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from classifier.serving.score import load
+from classifier.archive.score import load
 from tests.command_line import (
     EXAMPLES,
     ROWS,

@@ -6,9 +6,9 @@ import pytest
 from classifier.article import Article
 from classifier.client import Client, ServiceError
 from classifier.errors import ClassifierError
-from classifier.model.store import load_model
-from classifier.serving.http.app import create_app
-from classifier.serving.http.settings import ServiceSettings, Source
+from classifier.model.folder import load_model
+from classifier.service.app import create_app
+from classifier.service.limits import ServiceSettings, Source
 from tests.service import BLANK_TEXT, ENERGY_TEXT, MIXED_TEXT, Application, tiny_folder
 
 URL = "http://127.0.0.1:8000"

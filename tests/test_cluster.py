@@ -21,20 +21,22 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from classifier.errors import BadInputError, ClassifierError, ModelError, SettingsError
-from classifier.model.model import Model
-from classifier.serving.archive import tag_archive
-from classifier.serving.cluster import (
+from classifier.archive.cluster import (
+    check_versions,
+    model_here,
+    opened_client,
+    packed_model,
     parquet_schema,
     predict_on_cluster,
     tag_files,
     tag_frame,
 )
-from classifier.serving.cluster_client import check_versions, opened_client
-from classifier.serving.cluster_model import model_here, packed_model
-from classifier.serving.cluster_places import place_of
-from classifier.serving.frame import predict_frame
-from classifier.serving.tagger import TagOptions
+from classifier.archive.run import tag_archive
+from classifier.archive.score import predict_frame
+from classifier.archive.shards import place_of
+from classifier.archive.tagger import TagOptions
+from classifier.errors import BadInputError, ClassifierError, ModelError, SettingsError
+from classifier.model.model import Model
 from tests.command_line import environment, run, save_tiny
 from tests.models import ENERGY_TEXT, MIXED_TEXT, tiny_model
 
@@ -507,7 +509,7 @@ def test_an_address_survives_being_a_path():
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense"])
 def test_a_scheduler_that_does_not_answer_is_told_soon(monkeypatch, address, tmp_path):
     """Within seconds, with the address."""
-    monkeypatch.setattr("classifier.serving.cluster_client.PATIENCE", 0.5)
+    monkeypatch.setattr("classifier.archive.cluster.PATIENCE", 0.5)
     (tmp_path / "a.jsonl").write_text(rows(1))
 
     with pytest.raises(ClassifierError, match=f"^{address}: no Dask scheduler answers"):
@@ -546,7 +548,7 @@ def test_other_versions_and_none_are_told(client):
 
 def test_no_worker_at_all_is_told(monkeypatch, tmp_path):
     """After a while, as clusters may grow on demand."""
-    monkeypatch.setattr("classifier.serving.cluster_run.PATIENCE", 0.2)
+    monkeypatch.setattr("classifier.archive.cluster.PATIENCE", 0.2)
     (tmp_path / "a.jsonl").write_text(rows(1))
 
     with (
@@ -644,7 +646,7 @@ def test_a_full_disk_ends_the_run(threads, monkeypatch, tmp_path):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     model = save_tiny(tmp_path / "tiny")
-    monkeypatch.setattr("classifier.serving.cluster_shard.os.replace", full)
+    monkeypatch.setattr("classifier.archive.cluster.os.replace", full)
     with pytest.raises(ClassifierError, match=r"^a.jsonl: No space left on device. 0 of 1 files"):
         tag_files(tmp_path / "a.jsonl", tmp_path / "out", client=threads, model=model)
     assert len(tried) == 3
@@ -673,7 +675,7 @@ def test_what_is_not_installed_is_named(monkeypatch, tmp_path):
 def test_nothing_heavy_is_imported_until_it_is_used():
     """The command line may import the module."""
     code = (
-        "import sys, classifier.serving.cluster;"
+        "import sys, classifier.archive.cluster;"
         "print({'dask', 'distributed', 'fsspec', 'pandas'} & set(sys.modules))"
     )
 

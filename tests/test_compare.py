@@ -12,10 +12,13 @@ from classifier import compare
 from classifier.article import Article, Labels
 from classifier.errors import CorpusError, ModelError
 from classifier.evaluation import metrics
-from classifier.evaluation.compare_lines import comparison_lines
-from classifier.evaluation.compare_markdown import comparison_markdown
-from classifier.evaluation.f1_changes import paired_f1_changes
-from classifier.evaluation.intervals import Interval, bootstrap_interval, paired_bootstrap
+from classifier.evaluation.bootstrap import (
+    Interval,
+    bootstrap_interval,
+    paired_bootstrap,
+    paired_f1_changes,
+)
+from classifier.evaluation.compare import comparison_lines, comparison_markdown
 from tests.models import ENERGY_TEXT, LABELS, one_label_model, tiny_model
 
 DIPLOMACY_TEXT = "The minister and the ambassador held talks and talks in the city"

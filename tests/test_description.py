@@ -8,12 +8,11 @@ import pytest
 from classifier.article import Article, Labels
 from classifier.corpus.corpus import Corpus
 from classifier.errors import ModelError
-from classifier.evaluation.breakdown import Breakdowns
 from classifier.evaluation.card import model_card
-from classifier.evaluation.markdown_table import markdown_table
-from classifier.model.description import described, quality_table
-from classifier.model.store import load_model, save_model
-from classifier.training.figures import outlet_figures, reliability_bins
+from classifier.evaluation.report import Breakdowns
+from classifier.model.folder import described, load_model, quality_table, save_model
+from classifier.pages.document import markdown_table
+from classifier.training.record import outlet_figures, reliability_bins
 from classifier.training.settings import Settings
 from classifier.training.train import train
 from tests.models import tiny_model

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from bench.drift import trained, verdicts
 from classifier.article import Article
 from classifier.corpus.read import read_articles
-from classifier.errors import BadInputError, ModelError
-from classifier.evaluation.distances import (
+from classifier.drift import drift as observed
+from classifier.drift.distances import (
     Histogram,
     article_counts,
     given_tags,
@@ -21,13 +21,11 @@ from classifier.evaluation.distances import (
     stability_index,
     stability_limit,
 )
-from classifier.model.store import load_model, save_model
-from classifier.serving import observed
-from classifier.serving.drift import drift
-from classifier.serving.drift_verdict import Drift, Measure
-from classifier.serving.observed import observe
-from classifier.training.features import inverse_document_frequencies
-from classifier.training.reference import Occurrences, term_distances
+from classifier.drift.drift import Drift, Measure, drift, observe
+from classifier.errors import BadInputError, ModelError
+from classifier.model.folder import load_model, save_model
+from classifier.training.count import inverse_document_frequencies
+from classifier.training.record import Occurrences, term_distances
 from classifier.training.settings import Settings
 from classifier.training.train import train
 from tests.command_line import EXAMPLES

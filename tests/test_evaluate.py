@@ -15,16 +15,24 @@ from classifier import evaluate, read_articles, train
 from classifier.article import Article, Labels
 from classifier.corpus.corpus import Corpus
 from classifier.errors import BadInputError, CorpusError, ModelError, SettingsError
-from classifier.evaluation.breakdown import MOST_ROWS
-from classifier.evaluation.curves import histogram, precision_recall, reliability
-from classifier.evaluation.excerpt import excerpt
-from classifier.evaluation.intervals import Interval, ShareInterval, bootstrap_interval
-from classifier.evaluation.markdown import report_markdown
-from classifier.evaluation.metrics import average_precision
-from classifier.evaluation.pairs import confusions, cooccurrence
-from classifier.evaluation.ranking import bootstrap_mean_average_precision
-from classifier.evaluation.report import NoteCount, Report
-from classifier.model.tokenize import Analyzer
+from classifier.evaluation.bootstrap import Interval, ShareInterval, bootstrap_interval
+from classifier.evaluation.evaluate import report_markdown
+from classifier.evaluation.metrics import (
+    average_precision,
+    confusions,
+    cooccurrence,
+    histogram,
+    precision_recall,
+    reliability,
+)
+from classifier.evaluation.report import (
+    MOST_ROWS,
+    NoteCount,
+    Report,
+    bootstrap_mean_average_precision,
+)
+from classifier.evaluation.worst import excerpt
+from classifier.model.vocabulary import Analyzer
 from classifier.training.settings import Settings
 from tests.models import ENERGY_TEXT, MIXED_TEXT, one_label_model, tiny_model
 
@@ -496,7 +504,7 @@ def test_a_progress_hears_of_reading_and_resampling():
 
 def test_the_shipped_examples_are_judged_and_fit_the_schema():
     """A real model on real articles: every figure is there."""
-    from classifier.serving.score import shipped_model
+    from classifier.archive.score import shipped_model
 
     report = evaluate(shipped_model(), read_articles([EXAMPLES]), name="examples", repeats=50)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from classifier.model.store import load_model
+from classifier.model.folder import load_model
 from tests.command_line import ROWS, environment, save_tiny, write_rows
 from tests.models import ENERGY_TEXT, MIXED_TEXT
 

@@ -15,9 +15,14 @@ from classifier.article import Article, Labels
 from classifier.corpus.corpus import Corpus
 from classifier.model.calibration import Softmax
 from classifier.model.model import Model
-from classifier.model.tokenize import TOKEN_PATTERN, Analyzer
-from classifier.training.features import count_corpora, inverse_document_frequencies, tfidf
-from classifier.training.term_counter import TermCounter, document_frequencies
+from classifier.model.vocabulary import TOKEN_PATTERN, Analyzer
+from classifier.training.count import (
+    TermCounter,
+    count_corpora,
+    document_frequencies,
+    inverse_document_frequencies,
+    tfidf,
+)
 from tests.test_kernel import texts as any_texts
 
 ENERGY, NONE = Labels(frozenset({"energy"})), Labels()

@@ -14,15 +14,9 @@ import pytest
 
 from classifier.article import Article, Labels
 from classifier.corpus.allsides import AllsidesRepository
-from classifier.corpus.fetch import (
-    CORPORA,
-    CorpusSource,
-    build_corpus,
-    fetch_corpus,
-    load_corpus,
-)
+from classifier.corpus.corpus import describe_corpus
+from classifier.corpus.fetch import CORPORA, CorpusSource, build_corpus, fetch_corpus, load_corpus
 from classifier.corpus.news_articles import NewsArticlesWheel
-from classifier.corpus.summary import describe_corpus
 from classifier.errors import CorpusError
 
 HEADER = "article_id,publish_date,article_source_link,title,subtitle,text\n"

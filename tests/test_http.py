@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from classifier.corpus.merge import merge_labels
-from classifier.corpus.verdicts import read_verdicts
-from classifier.model.store import load_model, save_model
-from classifier.serving.http.settings import Source
+from classifier.labelling.merge import merge_labels
+from classifier.labelling.sheet import read_verdicts
+from classifier.model.folder import load_model, save_model
+from classifier.service.limits import Source
 from tests.command_line import environment, run, write_rows
 from tests.models import tiny_model
 from tests.service import BLANK_TEXT, ENERGY_TEXT, MIXED_TEXT, asked, asking, tiny_folder
@@ -311,7 +311,7 @@ def test_an_unknown_address_and_a_wrong_method_are_problems(client):
 def test_a_fault_is_a_problem_without_its_reasons(folder, monkeypatch):
     """A 500 tells the client nothing of the inside, and keeps the safe headers."""
     client = asking(folder)
-    monkeypatch.setattr("classifier.serving.http.routes.models_object", lambda service: 1 / 0)
+    monkeypatch.setattr("classifier.service.app.models_object", lambda service: 1 / 0)
 
     answer = client.get("/v1/models")
 
@@ -388,7 +388,7 @@ def test_a_correction_that_makes_no_sense_is_refused(folder, tmp_path, labels, n
 
 def test_a_full_file_of_corrections_is_a_507(folder, tmp_path, monkeypatch):
     """A disk must not fill up unseen."""
-    monkeypatch.setattr("classifier.serving.http.feedback.MAX_BYTES", 10)
+    monkeypatch.setattr("classifier.service.corrections.MAX_BYTES", 10)
     client = asking(folder, feedback=tmp_path / "fixed.jsonl")
 
     answer = asked(client, "/v1/feedback", {"text": ENERGY_TEXT, "labels": []})
@@ -466,7 +466,7 @@ def test_the_page_is_at_the_root(client):
 
 def test_without_the_page_its_address_is_a_404(folder, monkeypatch):
     """The service works alone."""
-    monkeypatch.setattr("classifier.serving.http.app.PAGE", "classifier.serving.no_page")
+    monkeypatch.setattr("classifier.service.app.PAGE", "classifier.service.no_page")
 
     assert asking(folder).get("/").status_code == 404
 

@@ -7,8 +7,8 @@ import logging
 import httpx
 import pytest
 
-from classifier.serving.http.app import create_app
-from classifier.serving.http.settings import Limits, ServiceSettings, Source
+from classifier.service.app import create_app
+from classifier.service.limits import Limits, ServiceSettings, Source
 from tests.service import ENERGY_TEXT, asked, asking, tiny_folder
 
 TOKEN = "correct-horse"
@@ -23,7 +23,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def said(caplog):
     """Return the log of the service as text, whatever other tests did to its logger."""
-    log = logging.getLogger("classifier.serving")
+    log = logging.getLogger("classifier.service")
     log.addHandler(caplog.handler)
     log.setLevel(logging.INFO)
     yield lambda: caplog.text

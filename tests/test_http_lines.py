@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.serving.http.app import create_app
-from classifier.serving.http.lines import LineSplitter
-from classifier.serving.http.problems import ProblemError
-from classifier.serving.http.settings import Limits, ServiceSettings, Source
+from classifier.service.app import create_app
+from classifier.service.errors import ProblemError
+from classifier.service.limits import Limits, ServiceSettings, Source
+from classifier.service.lines import LineSplitter
 from tests.service import BLANK_TEXT, ENERGY_TEXT, asked, asking, tiny_folder
 
 LINES = {"Content-Type": "application/x-ndjson"}

@@ -8,11 +8,11 @@ import pytest
 
 from classifier.article import Article
 from classifier.errors import ClassifierError, ModelError, SettingsError
-from classifier.serving.http.batching import Scorer
-from classifier.serving.http.feedback import FeedbackFile
-from classifier.serving.http.metrics import MULTIPROCESS, Metrics
-from classifier.serving.http.settings import Limits, Source
-from classifier.serving.http.shelf import Shelf
+from classifier.service.batching import Scorer
+from classifier.service.corrections import FeedbackFile
+from classifier.service.limits import Limits, Source
+from classifier.service.metrics import MULTIPROCESS, Metrics
+from classifier.service.service import Shelf
 from tests.models import ENERGY_TEXT, MIXED_TEXT, tiny_model
 from tests.service import tiny_folder
 
@@ -63,7 +63,7 @@ def test_a_reload_that_would_give_one_name_to_two_changes_nothing(tmp_path, monk
     folders = [tiny_folder(tmp_path / "one"), tiny_folder(tmp_path / "two", mode="one")]
     shelf = Shelf([Source(folders[0], "one"), Source(folders[1], "two")])
     before = shelf.models
-    monkeypatch.setattr("classifier.serving.http.shelf._loaded", lambda source: before["one"])
+    monkeypatch.setattr("classifier.service.service._loaded", lambda source: before["one"])
 
     assert shelf.reload() is False
 

@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from classifier.serving.http.app import create_app
-from classifier.serving.http.settings import ServiceSettings, Source
+from classifier.service.app import create_app
+from classifier.service.limits import ServiceSettings, Source
 from tests.service import tiny_folder
 
 ADDRESSES = {

@@ -19,8 +19,8 @@ from uvicorn import Server
 
 from bench.serve_load import load
 from classifier.errors import ClassifierError
-from classifier.serving.http.server import LOGGING, bind, server_config
-from classifier.serving.http.settings import Limits, ServiceSettings, Source
+from classifier.service.limits import Limits, ServiceSettings, Source
+from classifier.service.server import LOGGING, bind, server_config
 from tests.command_line import run
 from tests.service import ENERGY_TEXT, serving, tiny_folder
 
@@ -405,7 +405,7 @@ def test_a_taken_port_is_said():
 
 def test_without_its_libraries_the_command_names_the_extra(monkeypatch):
     """Instead of a traceback."""
-    monkeypatch.delitem(sys.modules, "classifier.serving.http.server", raising=False)
+    monkeypatch.delitem(sys.modules, "classifier.service.server", raising=False)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
 
     outcome = run("serve")

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 from classifier.errors import BadInputError
 from classifier.evaluation import metrics
-from classifier.evaluation.intervals import (
+from classifier.evaluation.bootstrap import (
     Interval,
     bootstrap_f1,
     bootstrap_interval,

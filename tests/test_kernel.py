@@ -15,13 +15,12 @@ from numpy.testing import assert_array_equal
 
 from classifier.compiled import compiled, kernel_status
 from classifier.errors import ModelError
-from classifier.model import table
+from classifier.model import vocabulary as table
 from classifier.model.calibration import PiecewiseLinear
-from classifier.model.kernel import kernel_of
+from classifier.model.folder import load_model, save_model
 from classifier.model.model import Model
-from classifier.model.store import load_model, save_model
-from classifier.model.tokenize import Analyzer, fold
-from classifier.model.vocabulary import Vocabulary
+from classifier.model.reading import kernel_of
+from classifier.model.vocabulary import Analyzer, Vocabulary, fold
 from tests.command_line import environment, run
 from tests.models import ENERGY_TEXT, MIXED_TEXT, one_label_model, tiny_model
 from tests.test_store import npy, refill

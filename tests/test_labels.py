@@ -4,12 +4,7 @@ import numpy as np
 import pytest
 
 from classifier.article import Article, Labels
-from classifier.corpus.labels import (
-    label_names,
-    parse_label_columns,
-    parse_labels,
-    truth_matrix,
-)
+from classifier.corpus.labels import label_names, parse_label_columns, parse_labels, truth_matrix
 from classifier.errors import BadInputError
 
 NAN = float("nan")

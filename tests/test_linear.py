@@ -9,16 +9,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from classifier.article import Article, Labels
 from classifier.corpus.corpus import Corpus
-from classifier.model.tokenize import Analyzer
-from classifier.training.features import count_corpora
-from classifier.training.folds import out_of_fold
-from classifier.training.linear import (
-    Candidate,
-    article_weights,
-    fit_label,
-    fit_linear,
-    fold_idf,
-)
+from classifier.model.vocabulary import Analyzer
+from classifier.training.choose import out_of_fold
+from classifier.training.count import count_corpora
+from classifier.training.fit import Candidate, article_weights, fit_label, fit_linear, fold_idf
 
 NAN = np.nan
 WORDS = {

@@ -10,20 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from classifier.article import Article, Labels
-from classifier.corpus.merge import merge_labels, save_articles
 from classifier.corpus.read import read_articles
-from classifier.corpus.sheet import (
+from classifier.errors import BadInputError, CorpusError
+from classifier.labelling.merge import merge_labels, save_articles
+from classifier.labelling.sheet import (
     RESERVED,
     article_key,
     label_column,
     label_of_column,
     plain_cell,
+    read_verdicts,
     safe_cell,
     sheet_row,
     write_sheet,
 )
-from classifier.corpus.verdicts import read_verdicts
-from classifier.errors import BadInputError, CorpusError
 from tests.command_line import run, write_rows
 
 PRESENT, NONE = frozenset({"energy"}), frozenset()

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from classifier.compiled import compiled
-from classifier.corpus.near_duplicates import near_duplicate_groups
-from classifier.corpus.sketch import sketcher
+from classifier.corpus.duplicates import near_duplicate_groups, sketcher
 from classifier.errors import SettingsError
 from tests.test_kernel import texts as any_texts
 
@@ -33,7 +32,7 @@ CORPUS = st.lists(
     max_size=12,
 )
 ACROSS_PROCESSES = """
-from classifier.corpus.near_duplicates import near_duplicate_groups
+from classifier.corpus.duplicates import near_duplicate_groups
 stories = [" ".join(f"w{5 * i + j}" for j in range(60)) for i in range(40)]
 print(near_duplicate_groups(stories, threshold=0.84).tolist())
 """

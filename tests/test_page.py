@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from classifier.serving.page import page_files
+from classifier.service.page import page_files
 from tests.command_line import EXAMPLES, ROWS, save_tiny, write_rows
 from tests.models import ENERGY_TEXT, MIXED_TEXT
 
 pytest.importorskip("fastapi", reason="the page needs the service: pip install '.[test]'")
 pytest.importorskip("uvicorn", reason="the page needs the service: pip install '.[test]'")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-PAGE = Path(__file__).parent.parent / "classifier" / "serving" / "page"
+PAGE = Path(__file__).parent.parent / "classifier" / "service" / "page"
 LONG = "x" * 201
 
 
@@ -29,8 +29,8 @@ def serving(**settings):
     """Run the real service in a thread of this process; give its address."""
     import uvicorn
 
-    from classifier.serving.http.app import create_app
-    from classifier.serving.http.settings import ServiceSettings
+    from classifier.service.app import create_app
+    from classifier.service.limits import ServiceSettings
 
     app = create_app(ServiceSettings(**settings))
     listener = socket.create_server(("127.0.0.1", 0))
@@ -54,7 +54,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def open_service(folder):
     """Run a service with two models that takes corrections."""
-    from classifier.serving.http.settings import Source
+    from classifier.service.limits import Source
 
     tiny = Source(save_tiny(folder / "tiny"))
     with serving(sources=(tiny, Source()), feedback=folder / "corrections.jsonl") as address:
@@ -64,7 +64,7 @@ def open_service(folder):
 @pytest.fixture(scope="module")
 def strict_service(folder):
     """Run a service with a token, tight limits and no corrections."""
-    from classifier.serving.http.settings import Limits, Source
+    from classifier.service.limits import Limits, Source
 
     sources = (Source(save_tiny(folder / "strict")),)
     with serving(sources=sources, token="s3cret", limits=Limits(text_chars=200)) as address:

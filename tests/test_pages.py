@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from classifier.errors import ClassifierError
-from classifier.evaluation.html import report_page
-from classifier.evaluation.intervals import Interval
-from classifier.evaluation.pairs import Confusions, Cooccurrence
+from classifier.evaluation.bootstrap import Interval
+from classifier.evaluation.evaluate import report_page
+from classifier.evaluation.metrics import Confusions, Cooccurrence
 from classifier.evaluation.report import Breakdowns, ModelFacts, Resampling, TermWeight
 from classifier.pages import page, plots
-from classifier.pages.svg import short
+from classifier.pages.plots import short
 from tests.reports import (
     EXCERPT,
     NAN,

@@ -9,13 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.corpus.open_text import is_utf8, unmarked
-from classifier.corpus.read import read_articles
-from classifier.corpus.read_ids import SeenIds
-from classifier.corpus.read_jsonl import utf8_jsonl_rows
-from classifier.corpus.read_options import UNLABELLED
-from classifier.corpus.read_row import Row
-from classifier.corpus.read_rows import jsonl_rows
+from classifier.corpus.corpus import UNLABELLED
+from classifier.corpus.labels import Row
+from classifier.corpus.open import is_utf8, unmarked
+from classifier.corpus.read import SeenIds, jsonl_rows, read_articles, utf8_jsonl_rows
 from tests.command_line import environment
 
 # The quick parser comes with the lines after the first few hundred.

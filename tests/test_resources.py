@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from classifier.errors import ClassifierError
-from classifier.resources import cache_dir, file_sha256, replacing, resource, write_json_lines
+from classifier.files import cache_dir, file_sha256, replacing, resource, write_json_lines
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import classifier.text_steps as rules
+import classifier.text as rules
 from classifier.article import Article
 from classifier.compiled import SCAN, SWITCH, compiled
 from classifier.text import article_text, article_text_by_steps, scanner

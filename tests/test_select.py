@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from classifier.training.linear import Candidate
-from classifier.training.select import climb
+from classifier.training.choose import Trial, Trials, climb, held_out_score
+from classifier.training.fit import Candidate
 from classifier.training.settings import Settings
-from classifier.training.trials import Trial, Trials, held_out_score
 
 NAN = float("nan")
 

@@ -6,9 +6,8 @@ import pandas as pd
 import pytest
 
 import classifier
+from classifier.archive.score import load, model_folder, predict_frame, score, shipped_model, tag
 from classifier.errors import BadInputError, ModelError
-from classifier.serving.frame import predict_frame
-from classifier.serving.score import load, model_folder, score, shipped_model, tag
 from tests.command_line import save_tiny
 from tests.models import ENERGY_TEXT, MIXED_TEXT, tiny_model
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import classifier
-from classifier.corpus.near_duplicates import near_duplicate_groups
+from classifier.corpus.duplicates import near_duplicate_groups
 from classifier.corpus.read import read_articles
 from classifier.text import article_text
 

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from classifier.corpus import similar
-from classifier.corpus.similar import similar_groups
+from classifier.corpus import duplicates as similar
+from classifier.corpus.duplicates import similar_groups
 
 PLACES, BANDS = 8, (4, 2)
 # Few values, so that bands meet often; a signature of the largest value throughout is none.

@@ -8,10 +8,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from sklearn.svm import LinearSVC
 
-from classifier.training.features import weighted
-from classifier.training.linear import fit_linear
-from classifier.training.rows import Rows
-from classifier.training.solver import fit_compiled, margins_compiled, solver
+from classifier.training.count import weighted
+from classifier.training.fit import Rows, fit_compiled, fit_linear, margins_compiled, solver
 
 needs_compiler = pytest.mark.skipif(solver() is None, reason="no compiled solver")
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from classifier.errors import ModelError
-from classifier.model import store
-from classifier.model.store import golden_texts, load_model, save_model
+from classifier.model import folder as store
+from classifier.model.folder import golden_texts, load_model, save_model
 from tests.models import ENERGY_TEXT, MIXED_TEXT, one_label_model, tiny_model
 
 BROKEN = json.loads((Path(__file__).parent / "cases" / "broken_manifests.json").read_bytes())
@@ -143,7 +143,7 @@ def test_loading_needs_numpy_alone(folder):
         "import sys\n"
         "for name in ('sklearn', 'scipy', 'pandas', 'joblib', 'rich'): sys.modules[name] = None\n"
         "from pathlib import Path\n"
-        "from classifier.model.store import load_model\n"
+        "from classifier.model.folder import load_model\n"
         "print(load_model(Path(sys.argv[1])).predict([sys.argv[2]])[0].tags)\n"
     )
 
@@ -189,7 +189,7 @@ def test_saving_over_a_model_leaves_only_the_new_one_and_files_of_others(folder)
 KILLED_SAVE = """
 import os, sys
 from pathlib import Path
-from classifier.model.store import save_model
+from classifier.model.folder import save_model
 from tests.models import one_label_model
 
 left = int(sys.argv[2])

@@ -10,8 +10,7 @@ from scipy.sparse import csr_matrix
 
 from classifier.article import Article, Labels
 from classifier.errors import SettingsError
-from classifier.serving.hesitation import choose_spread, cut_probabilities, hesitation
-from classifier.serving.suggest import suggest
+from classifier.labelling.suggest import choose_spread, cut_probabilities, hesitation, suggest
 from tests.models import tiny_model
 
 # It is sure of a text of concerts and museums, and unsure of one of ministers.

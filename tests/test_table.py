@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.corpus.table import disarmed, table_line
+from classifier.corpus.write import disarmed, table_line
 from classifier.model.prediction import Prediction
 
 

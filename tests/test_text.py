@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import classifier.text_steps as rules
+import classifier.text as rules
 from classifier.article import Article
-from classifier.text import TEXT_RULES_VERSION, article_text
-from classifier.text_steps import STEPS
+from classifier.text import STEPS, TEXT_RULES_VERSION, article_text
 
 CASES = Path(__file__).parent / "cases"
 MILLION = 1_000_000

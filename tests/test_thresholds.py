@@ -10,12 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import f1_score
 
 from classifier.errors import SettingsError
-from classifier.training.thresholds import (
-    choose_shift,
-    choose_thresholds,
-    held_out_tags,
-    pooled_cut,
-)
+from classifier.training.cuts import choose_shift, choose_thresholds, held_out_tags, pooled_cut
 
 NAN = np.nan
 # Two labels of four articles: one easy, one with a single positive below the pooled cut.

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from classifier.model.tokenize import Analyzer, fold, fold_table
+from classifier.model.vocabulary import Analyzer, fold, fold_table
 
 CASES = json.loads((Path(__file__).parent / "cases" / "tokens.json").read_text(encoding="utf-8"))
 # Surrogates too: a text that came from broken JSON may hold one.

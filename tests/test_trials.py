@@ -5,10 +5,10 @@ import pytest
 import scipy.sparse as sp
 
 from classifier.article import Labels
-from classifier.training.features import CountedCorpus
-from classifier.training.linear import Candidate
+from classifier.training.choose import Trials
+from classifier.training.count import CountedCorpus
+from classifier.training.fit import Candidate
 from classifier.training.settings import Settings
-from classifier.training.trials import Trials
 
 N_FOLDS = 5
 
@@ -99,7 +99,7 @@ def test_what_is_kept_between_candidates_changes_no_choice(monkeypatch):
     kept, _ = trials_of(1500)
     candidates = [Candidate(0.3), Candidate(1.0), Candidate(3.0)]
     with_all = kept.best(candidates)
-    monkeypatch.setattr("classifier.training.trials.MOST_KEPT_BYTES", 0)
+    monkeypatch.setattr("classifier.training.choose.MOST_KEPT_BYTES", 0)
     fresh, _ = trials_of(1500)
 
     assert fresh.best(candidates) == with_all

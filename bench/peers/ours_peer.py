@@ -6,7 +6,7 @@ from pathlib import Path
 import worker
 
 from classifier.article import Article, Labels
-from classifier.model.store import load_model, save_model
+from classifier.model.folder import load_model, save_model
 
 # As with the peers, imports are not part of the training; who only tags does without them.
 if "train" in sys.argv[1:2]:

@@ -7,30 +7,30 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from classifier.article import Article
-from classifier.audit.damage import Damage, DamageWatch
-from classifier.audit.duplicates import (
+from classifier.article import Article, Progress, no_progress
+from classifier.audit.findings import (
     Conflict,
+    Damage,
+    DamageWatch,
     Duplicates,
     Ids,
+    LabelCounts,
+    Languages,
+    LanguageWatch,
     Leaks,
+    Lengths,
+    LengthWatch,
+    count_labels,
     find_conflicts,
     find_duplicates,
     find_leaks,
     look_at_ids,
     separate_empty,
 )
-from classifier.audit.kept import AUDITED, Kept
-from classifier.audit.label_counts import LabelCounts, count_labels
-from classifier.audit.languages import Languages, LanguageWatch
-from classifier.audit.lengths import Lengths, LengthWatch
-from classifier.audit.lines import LineWatch, RepeatedLine
-from classifier.audit.settings import AuditSettings
+from classifier.audit.kept import AUDITED, AuditSettings, Kept, LineWatch, RepeatedLine
 from classifier.audit.suspicious import SuspiciousLabels, TermWatch
-from classifier.corpus.corpus import Corpus
-from classifier.corpus.near_duplicates import near_duplicate_groups
-from classifier.corpus.summary import CorpusSummary, describe_corpus
-from classifier.progress import Progress, no_progress
+from classifier.corpus.corpus import Corpus, CorpusSummary, describe_corpus
+from classifier.corpus.duplicates import near_duplicate_groups
 
 __all__ = ["Audit", "audit"]
 

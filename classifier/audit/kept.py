@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -13,9 +14,151 @@ import numpy.typing as npt
 from classifier.article import Article
 from classifier.corpus.corpus import Corpus
 from classifier.corpus.labels import label_names, truth_matrix
-from classifier.text import article_text
+from classifier.errors import SettingsError
+from classifier.text import article_text, composed, printable, spaced_once, with_mojibake_repaired
 
-__all__ = ["Kept", "Mention", "Watch"]
+__all__ = ["AuditSettings", "Kept", "LineWatch", "Mention", "RepeatedLine", "Watch"]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSettings:
+    """From when on something is a finding.
+
+    Parameters
+    ----------
+    similarity : float
+        Jaccard similarity of word 5-grams from which articles are near-duplicates, above 0 and
+        up to 1.
+    repeats : int
+        Articles of one outlet in which a line stands from which it is boilerplate, at least 2.
+    short_words, long_words : int
+        Articles with fewer or with more words are named.
+    labels : bool
+        Whether labels are judged by cross-validation, which takes most of the time.
+    seed : int
+        Of the folds and of the signatures.
+    jobs : int
+        Labels fitted at once; changes only the time.
+    """
+
+    similarity: float = 0.7
+    repeats: int = 5
+    short_words: int = 50
+    long_words: int = 5000
+    labels: bool = True
+    seed: int = 0
+    jobs: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 < self.similarity <= 1:
+            raise SettingsError(
+                f"similarity is {self.similarity}. Choose one above 0 and up to 1, such as 0.7."
+            )
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if value < least:
+                raise SettingsError(f"{name} is {value}. Choose {least} or more.")
+
+
+_LEAST = {"repeats": 2, "short_words": 0, "long_words": 1, "seed": 0, "jobs": 1}
+# A line end, or the space after the end of a sentence.
+_ENDS = re.compile("\n+|(?<=[.!?…])[\"”’')\\]]{0,2} +")
+_NOT_WORDS = re.compile(r"[\W_]+")
+_DIGITS = re.compile(r"\d+")
+LEAST_WORDS = 3
+LONGEST_EXCERPT = 80
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatedLine:
+    """A line, or a sentence of one, that stands in several articles of an outlet.
+
+    Parameters
+    ----------
+    source : str
+        The outlet, empty when the articles name none.
+    excerpt : str
+        Its first 80 characters as they stand in the first article.
+    n_articles : int
+        In how many articles it stands; near-duplicates count once. Case, punctuation and the
+        digits of numbers do not matter.
+    n_left : int
+        In how many of these it is still there after the text rules.
+    """
+
+    source: str
+    excerpt: str
+    n_articles: int
+    n_left: int
+
+
+@dataclass
+class _Seen:
+    """A line that has come a second time: its first words, and where it stood."""
+
+    source: str
+    excerpt: str
+    places: list[int] = field(default_factory=list)
+    left: list[bool] = field(default_factory=list)
+
+
+class LineWatch:
+    """Counts lines by hash; words are kept only of those that come a second time."""
+
+    def __init__(self) -> None:
+        self._first: dict[int, tuple[int, bool]] = {}
+        self._again: dict[int, _Seen] = {}
+
+    def see(self, place: int, article: Article, text: str) -> None:
+        """Count the lines and sentences of an article, each once."""
+        left = {key for key, _ in _keyed_lines(article.source, text)}
+        for key, line in dict(_keyed_lines(article.source, _readable(article.text))).items():
+            if key not in self._first:
+                self._first[key] = (place, key in left)
+                continue
+            if key not in self._again:
+                first_place, first_left = self._first[key]
+                excerpt = line[:LONGEST_EXCERPT]
+                self._again[key] = _Seen(article.source, excerpt, [first_place], [first_left])
+            self._again[key].places.append(place)
+            self._again[key].left.append(key in left)
+
+    def repeated(self, groups: npt.NDArray[np.int64], least: int) -> tuple[RepeatedLine, ...]:
+        """Return what stands in at least so many separate articles, the most frequent first.
+
+        Parameters
+        ----------
+        groups : ndarray of int64 of shape (n_articles,)
+            Near-duplicates share a number.
+        """
+        lines = [
+            RepeatedLine(
+                seen.source,
+                seen.excerpt,
+                len(np.unique(groups[seen.places])),
+                len(np.unique(groups[seen.places][np.array(seen.left, dtype=bool)])),
+            )
+            for seen in self._again.values()
+            if len(seen.places) >= least
+        ]
+        frequent = [line for line in lines if line.n_articles >= least]
+        order = sorted(frequent, key=lambda line: (-line.n_articles, line.source, line.excerpt))
+        return tuple(order)
+
+
+def _readable(text: str) -> str:
+    """Return the raw text with its characters mended, all lines still there."""
+    return spaced_once(composed(printable(with_mojibake_repaired(text))))
+
+
+def _keyed_lines(source: str, text: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines and sentences of some words, each with the hash of what matters in it."""
+    for line in _ENDS.split(text):
+        if len(line.split(maxsplit=LEAST_WORDS)) >= LEAST_WORDS:
+            words = _DIGITS.sub("0", _NOT_WORDS.sub(" ", line.casefold())).strip()
+            content = f"{source}\n{words}".encode("utf-8", "surrogatepass")
+            yield int.from_bytes(blake2b(content, digest_size=8).digest(), "big"), line
+
 
 LONGEST_TITLE = 80  # characters of a headline that are kept
 AUDITED = 0  # the corpus itself; what it is held against has number 1

@@ -9,10 +9,8 @@ from importlib.util import find_spec
 import numpy as np
 import numpy.typing as npt
 
-from classifier.article import Article
-from classifier.audit.kept import Kept, Mention
-from classifier.audit.settings import AuditSettings
-from classifier.progress import Progress
+from classifier.article import Article, Progress
+from classifier.audit.kept import AuditSettings, Kept, Mention
 
 __all__ = ["SuspiciousLabel", "SuspiciousLabels", "TermWatch"]
 
@@ -80,8 +78,8 @@ class TermWatch:
         self.note = _reason_against(settings)
         self._places: list[int] = []
         if not self.note:
-            from classifier.model.tokenize import Analyzer
-            from classifier.training.term_counter import TermCounter
+            from classifier.model.vocabulary import Analyzer
+            from classifier.training.count import TermCounter
 
             self._counter = TermCounter(Analyzer(fold_plurals=True))
 
@@ -130,10 +128,10 @@ class TermWatch:
         progress: Progress,
     ) -> Matrix:
         """Return out-of-fold probabilities, shape of `Y`, from one cheap fit a label and fold."""
-        from classifier.training.features import CountedCorpus
-        from classifier.training.figures import held_out_probabilities
-        from classifier.training.folds import out_of_fold
-        from classifier.training.linear import Candidate
+        from classifier.training.choose import out_of_fold
+        from classifier.training.count import CountedCorpus
+        from classifier.training.fit import Candidate
+        from classifier.training.record import held_out_probabilities
         from classifier.training.settings import Settings
         from classifier.training.train import natural_folds
 

@@ -12,19 +12,17 @@ from typer.core import TyperGroup
 
 from classifier.cli import (
     audit,
-    card,
     compare,
     corpus,
     drift,
     evaluate,
-    models,
+    model,
     predict,
     serve,
-    split,
     suggest,
     train,
 )
-from classifier.cli.leave import EXPECTED, flush, told
+from classifier.cli.terminal import EXPECTED, flush, told
 
 __all__ = ["app", "main"]
 
@@ -61,15 +59,15 @@ app.command("train", epilog=train.EPILOG)(train.train)
 app.command("evaluate", epilog=evaluate.EPILOG)(evaluate.evaluate)
 app.command("audit", epilog=audit.EPILOG)(audit.audit)
 app.add_typer(corpus.app, name="corpus")
-app.command("split", epilog=split.EPILOG)(split.split)
+app.command("split", epilog=corpus.SPLIT_EPILOG)(corpus.split)
 app.command("compare", epilog=compare.EPILOG)(compare.compare)
 app.command("drift", epilog=drift.EPILOG)(drift.drift)
 app.command("suggest", epilog=suggest.EPILOG)(suggest.suggest)
 app.command("serve", epilog=serve.EPILOG)(serve.serve)
-app.command("info", epilog=models.INFO_EPILOG)(models.info)
-app.command("card", epilog=card.EPILOG)(card.card)
-app.command("export", epilog=models.EXPORT_EPILOG)(models.export)
-app.command("import", epilog=models.IMPORT_EPILOG)(models.import_)
+app.command("info", epilog=model.INFO_EPILOG)(model.info)
+app.command("card", epilog=model.CARD_EPILOG)(model.card)
+app.command("export", epilog=model.EXPORT_EPILOG)(model.export)
+app.command("import", epilog=model.IMPORT_EPILOG)(model.import_)
 
 
 def _print_version(wanted: bool) -> None:

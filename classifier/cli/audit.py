@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from classifier.cli.corpora import open_corpus
-from classifier.cli.options import QuietOption, reads_articles
-from classifier.cli.progress import on_terminal, remark_on, training_progress
-from classifier.cli.targets import folder_target
-from classifier.corpus.read_options import ReadOptions, ReadTally
+from classifier.cli.options import QuietOption, folder_target, open_corpus, reads_articles
+from classifier.cli.terminal import on_terminal, remark_on, training_progress
+from classifier.corpus.corpus import ReadOptions, ReadTally
 
 if TYPE_CHECKING:
     from classifier.audit.audit import Audit
@@ -82,7 +80,7 @@ def audit(
     kept or shown, but for headlines and the starts of repeated lines.
     """
     from classifier.audit.audit import audit as audit_corpus
-    from classifier.audit.settings import AuditSettings
+    from classifier.audit.kept import AuditSettings
 
     if corpus == against == "-":
         raise typer.BadParameter("standard input can only be read once", param_hint="--against")
@@ -105,8 +103,7 @@ def audit(
 
 
 def _print(found: Audit, format: str, shown: int) -> None:
-    from classifier.audit.layout import markdown_page, section_lines
-    from classifier.audit.sections import sections
+    from classifier.audit.report import markdown_page, section_lines, sections
 
     if format != "table":
         page = _as_json(found) if format == "json" else markdown_page(found, shown=shown)
@@ -127,9 +124,9 @@ def _as_json(found: Audit) -> str:
 
 def _write(found: Audit, folder: Path, *, shown: int, quiet: bool) -> None:
     """Write the three files; without the extra for pages, say so and leave out the page."""
-    from classifier.audit.layout import html_page, markdown_page
+    from classifier.audit.report import html_page, markdown_page
     from classifier.errors import ClassifierError
-    from classifier.resources import replacing
+    from classifier.files import replacing
 
     pages = {"audit.json": _as_json(found), "audit.md": markdown_page(found, shown=shown)}
     try:

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from classifier.cli.corpora import open_corpus
-from classifier.cli.options import QuietOption, reads_articles
-from classifier.cli.progress import counted_on_terminal, echo_lines, remark_on
-from classifier.cli.targets import folder_target
-from classifier.corpus.read_options import ReadOptions, ReadTally
+from classifier.cli.options import QuietOption, folder_target, open_corpus, reads_articles
+from classifier.cli.terminal import counted_on_terminal, echo_lines, remark_on
+from classifier.corpus.corpus import ReadOptions, ReadTally
 from classifier.errors import ClassifierError, CorpusError
 
 if TYPE_CHECKING:
-    from classifier.evaluation.comparison import Comparison
+    from classifier.evaluation.compare import Comparison
 
 EPILOG = """Examples:
   classifier compare sectors mymodel articles.jsonl
@@ -75,8 +73,8 @@ def compare(
     the terms behind it, false tags, calibration, size and speed. Labels
     that only one of them knows are left out.
     """
+    from classifier.archive.score import load
     from classifier.evaluation.compare import compare as compare_models
-    from classifier.serving.score import load
 
     folder_target(out)
     models = (load(a), load(b))
@@ -94,8 +92,7 @@ def compare(
 
 
 def _print(comparison: Comparison, format: str) -> None:
-    from classifier.evaluation.compare_lines import comparison_lines
-    from classifier.evaluation.compare_markdown import comparison_markdown
+    from classifier.evaluation.compare import comparison_lines, comparison_markdown
 
     if format == "json":
         typer.echo(_json(comparison), nl=False)
@@ -111,8 +108,8 @@ def _json(comparison: Comparison) -> str:
 
 
 def _write(comparison: Comparison, out: Path) -> None:
-    from classifier.evaluation.compare_markdown import comparison_markdown
-    from classifier.resources import replacing
+    from classifier.evaluation.compare import comparison_markdown
+    from classifier.files import replacing
 
     contents = {"compare.json": _json(comparison), "compare.md": comparison_markdown(comparison)}
     for name, content in contents.items():

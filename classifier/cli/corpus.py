@@ -1,23 +1,35 @@
-"""classifier corpus fetch, build, show and merge."""
+"""classifier split."""
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
-from classifier.cli.corpora import open_corpus
-from classifier.cli.options import QuietOption, reads_articles
-from classifier.cli.progress import echo_lines, remark_on
-from classifier.cli.targets import file_target, refuse_inputs
-from classifier.corpus.read_options import ReadOptions, ReadTally
+from classifier.cli.options import (
+    QuietOption,
+    file_target,
+    open_corpus,
+    reads_articles,
+    refuse_inputs,
+)
+from classifier.cli.terminal import counted_on_terminal, echo_lines, remark_on
+from classifier.corpus.corpus import ReadOptions, ReadTally
+from classifier.corpus.write import disarmed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from classifier.article import Article
+    from classifier.corpus.split import Outline, Split, SplitOptions
+
 
 app = typer.Typer(
     help="The published corpora with our labels, and a look into any corpus.",
     no_args_is_help=True,
 )
-
 Name: TypeAlias = Annotated[
     Literal["news_articles", "allsides"],
     typer.Argument(metavar="NAME", help="The published corpus."),
@@ -83,7 +95,7 @@ def show(
     """Count a corpus: articles, labels, outlets, days. Several are counted as one."""
     from itertools import chain
 
-    from classifier.corpus.summary import describe_corpus
+    from classifier.corpus.corpus import describe_corpus
 
     tally = ReadTally()
     corpora = [open_corpus(name, reading, tally) for name in corpus]
@@ -157,8 +169,8 @@ def merge(
     with two rows and contradictions are refused, and then nothing is written.
     Prints how many cells were added, changed and confirmed.
     """
-    from classifier.corpus.merge import merge_labels, save_articles
-    from classifier.corpus.verdicts import read_verdicts
+    from classifier.labelling.merge import merge_labels, save_articles
+    from classifier.labelling.sheet import read_verdicts
 
     for target in filter(None, (out, suggested_out)):
         refuse_inputs(target, [Path(corpus), Path(labelled)])
@@ -175,3 +187,129 @@ def merge(
             echo_lines(f"{save_articles(articles, path):,} articles in {path}")
     if tally.skipped:
         remark_on(tally, quiet=quiet)
+
+
+SPLIT_EPILOG = """Examples:
+  classifier split articles.jsonl --out parts
+  classifier split news_articles --by outlet --folds 5 --out folds
+  classifier split articles.jsonl --by time --test-share 0.3 --assignments parts.csv
+  classifier train parts/train.jsonl.gz --out mymodel"""
+
+
+@reads_articles(labels=True)
+def split(
+    corpus: Annotated[
+        str,
+        typer.Argument(metavar="CORPUS", help="A file, a folder, or a fetched corpus's name."),
+    ],
+    *,
+    by: Annotated[
+        Literal["random", "time", "outlet"],
+        typer.Option(
+            help="random: each label spread evenly. time: train on earlier days, test on later "
+            "ones. outlet: test on outlets that are not trained on."
+        ),
+    ] = "random",
+    test_share: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, metavar="SHARE", help="Share to test on, 0 to 1.", show_default="0.2"
+        ),
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            min=2, metavar="K", help="K splits in place of one; by time, each later than the last."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of what chance decides.")] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write train.jsonl.gz and test.jsonl.gz there, with --folds in fold-1, fold-2 …; "
+            "a new or empty folder, or that of an earlier split to replace.",
+        ),
+    ] = None,
+    assignments: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a CSV of id and part there; - is the screen."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", metavar="", help="Write into a folder with other files.")
+    ] = False,
+    quiet: QuietOption = False,
+    reading: ReadOptions,
+) -> None:
+    """Divide labelled articles into parts to train and to test on.
+
+    Near-duplicates never stand on both sides. Articles keep all their
+    fields. What each part holds is told on standard error.
+    """
+    from classifier.corpus.split import SplitOptions
+
+    _check_targets(corpus, out, assignments, shares=folds is not None and test_share is not None)
+    options = SplitOptions(by, test_share, folds, seed)
+    tally = ReadTally()
+    articles = open_corpus(corpus, reading, tally).articles
+    shown = counted_on_terminal(articles, "articles", quiet=quiet)
+    outline, splits = _divided(shown, out, options, force=force)
+    if assignments is not None:
+        _write_table(outline, splits, assignments)
+    if tally.skipped:
+        remark_on(tally, quiet=quiet)
+    if not quiet:
+        _tell(outline, splits, options)
+
+
+def _check_targets(
+    corpus: str, out: Path | None, assignments: Path | None, *, shares: bool
+) -> None:
+    if shares:
+        raise typer.BadParameter("not together with --folds", param_hint="--test-share")
+    if out is None and assignments is None:
+        raise typer.BadParameter(
+            "say where to: --out DIR or --assignments FILE", param_hint="--out"
+        )
+    if assignments is not None and str(assignments) != "-":
+        refuse_inputs(file_target(assignments), [Path(corpus)])
+    source = Path(corpus).resolve()
+    if out is not None and source.exists() and out.resolve() in (source, *source.parents):
+        raise typer.BadParameter(
+            f"{corpus} lies in {out}, where parts are replaced; name another folder",
+            param_hint="--out",
+        )
+
+
+def _divided(
+    articles: Iterable[Article], out: Path | None, options: SplitOptions, *, force: bool
+) -> tuple[Outline, tuple[Split, ...]]:
+    from classifier.corpus.split import outline_of, split_outline
+    from classifier.corpus.split_files import split_into_files
+
+    if out is not None:
+        return split_into_files(articles, out, options, force=force)
+    outline = outline_of(articles)
+    return outline, split_outline(outline, options)
+
+
+def _write_table(outline: Outline, splits: tuple[Split, ...], target: Path) -> None:
+    from classifier.corpus.split_files import write_assignments
+    from classifier.files import replacing
+
+    table = io.StringIO()
+    write_assignments(outline, splits, table)
+    if str(target) == "-":
+        typer.echo(table.getvalue(), nl=False)
+        return
+    with replacing(target) as stream:
+        stream.write(table.getvalue().encode())
+
+
+def _tell(outline: Outline, splits: tuple[Split, ...], options: SplitOptions) -> None:
+    from classifier.corpus.split_files import split_remarks, split_table
+
+    for line in split_table(outline, splits, options).split("\n"):
+        typer.echo(disarmed(line), err=True)
+    for remark in split_remarks(outline, splits, options):
+        typer.echo(f"classifier: {disarmed(remark)}", err=True)

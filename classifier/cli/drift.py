@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from classifier.cli.corpora import open_corpus
-from classifier.cli.options import QuietOption, reads_articles
-from classifier.cli.progress import counted_on_terminal, echo_lines, remark_on
-from classifier.corpus.read_options import ReadOptions, ReadTally
+from classifier.cli.options import QuietOption, open_corpus, reads_articles
+from classifier.cli.terminal import counted_on_terminal, echo_lines, remark_on
+from classifier.corpus.corpus import ReadOptions, ReadTally
 
 if TYPE_CHECKING:
-    from classifier.serving.drift_verdict import Drift
+    from classifier.drift.drift import Drift
 
 EPILOG = """Examples:
   classifier drift mymodel today.jsonl
@@ -49,8 +48,8 @@ def drift(
     out in training. The verdict: as in training, somewhat different, or
     different. A fair sample is called as in training 95 times in 100 or more.
     """
-    from classifier.serving.drift import drift as compare_with_training
-    from classifier.serving.score import load
+    from classifier.archive.score import load
+    from classifier.drift.drift import drift as compare_with_training
 
     tagger, tally = load(model), ReadTally()
     corpora = [open_corpus(name, reading, tally) for name in articles]

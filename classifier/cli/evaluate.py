@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from classifier.cli.corpora import open_corpus
-from classifier.cli.options import QuietOption, reads_articles, thresholds_from
-from classifier.cli.progress import echo_lines, on_terminal, remark_on, training_progress
-from classifier.cli.targets import refuse_inputs, try_writing
-from classifier.corpus.read_options import ReadOptions, ReadTally
-from classifier.corpus.table import disarmed
+from classifier.cli.options import (
+    QuietOption,
+    open_corpus,
+    reads_articles,
+    refuse_inputs,
+    thresholds_from,
+    try_writing,
+)
+from classifier.cli.terminal import echo_lines, on_terminal, remark_on, training_progress
+from classifier.corpus.corpus import ReadOptions, ReadTally
+from classifier.corpus.write import disarmed
 from classifier.errors import ClassifierError
 
 if TYPE_CHECKING:
@@ -97,8 +102,8 @@ def evaluate(
     with curves, outlets and the articles it was most wrong about. What
     every figure means is told in docs/evaluate.md.
     """
+    from classifier.archive.score import load
     from classifier.evaluation.evaluate import evaluate as evaluate_model
-    from classifier.serving.score import load
 
     floors, tally = thresholds_from(threshold or []), ReadTally()
     if out is not None:
@@ -124,7 +129,7 @@ def evaluate(
 
 def _warn(report: Report, *, quiet: bool) -> None:
     """Say on standard error what must be known, the most important even when `quiet`."""
-    from classifier.evaluation.summary import seen_warning, warnings
+    from classifier.evaluation.evaluate import seen_warning, warnings
 
     seen = [seen_warning(report)] if report.corpus.seen_in_training else []
     for warning in seen if quiet else warnings(report):
@@ -135,7 +140,7 @@ def _print(report: Report, format: str) -> None:
     if format == "json":
         typer.echo(_json(report))
     elif format == "markdown":
-        from classifier.evaluation.markdown import report_markdown
+        from classifier.evaluation.evaluate import report_markdown
 
         echo_lines(report_markdown(report).rstrip("\n"))
     else:
@@ -146,12 +151,12 @@ def _print(report: Report, format: str) -> None:
 
 def _write(report: Report, folder: Path, *, html: bool) -> None:
     """Write the files of a report, the page last, as it needs an extra that may be missing."""
-    from classifier.evaluation.markdown import report_markdown
+    from classifier.evaluation.evaluate import report_markdown
 
     _put(folder / JSON, _json(report) + "\n")
     _put(folder / MARKDOWN, report_markdown(report))
     if html:
-        from classifier.evaluation.html import report_page
+        from classifier.evaluation.evaluate import report_page
 
         _put(folder / HTML, report_page(report))
 
@@ -162,7 +167,7 @@ def _json(report: Report) -> str:
 
 
 def _put(path: Path, text: str) -> None:
-    from classifier.resources import replacing
+    from classifier.files import replacing
 
     with replacing(path.resolve()) as file:
         file.write(text.encode(errors="backslashreplace"))

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from classifier.corpus.write import prediction_row
 from classifier.model.prediction import Explanation, Prediction
-from classifier.model.tokenize import Analyzer
+from classifier.model.vocabulary import Analyzer
 
 __all__ = ["TOP", "deciding_spans", "explained_json"]
 

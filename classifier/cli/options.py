@@ -1,20 +1,134 @@
-"""Options that several commands share."""
+"""The options of `classifier predict` that are about archives."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 import typer
 
-from classifier.cli.targets import model_target
-from classifier.corpus.read_options import FORMATS, UNREAD, ReadOptions
+from classifier.corpus.corpus import FORMATS, UNREAD, Corpus, ReadOptions, ReadTally
+from classifier.errors import BadInputError, ClassifierError, CorpusError, ModelError
 
-__all__ = ["ModelOption", "ModelTarget", "QuietOption", "reads_articles", "thresholds_from"]
+__all__ = [
+    "ArchiveOptions",
+    "ModelOption",
+    "ModelTarget",
+    "QuietOption",
+    "file_target",
+    "folder_target",
+    "model_target",
+    "open_corpus",
+    "reads_articles",
+    "refuse_archive_options",
+    "refuse_inputs",
+    "tags_archives",
+    "thresholds_from",
+    "try_writing",
+]
+
+
+# What a save that was cut short leaves behind, which the next one clears away.
+_OURS = ("vocabulary-", "table-", "idf-", "weights-", "README.md")
+
+
+def file_target(path: Path) -> Path:
+    """Return `path` when a file can be put there in one step.
+
+    Raises
+    ------
+    ClassifierError
+        When it is a folder, a device or the like, which a new file must not replace.
+    """
+    if path.is_dir():
+        raise ClassifierError(f"{path}: is a folder. Name a file in it.")
+    if path.exists() and not path.is_file():
+        raise ClassifierError(f"{path}: is no regular file. Name another one.")
+    return path
+
+
+def model_target(folder: Path) -> Path:
+    """Return `folder` when a model may be saved there, without a trace of having tried.
+
+    Raises
+    ------
+    ModelError
+        When it is a file, holds files and no model, or cannot be written to.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ModelError(f"{folder}: is a file. Name a folder.")
+    try:
+        names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+        try_writing(folder)
+    except OSError as error:
+        raise ModelError(
+            f"{folder}: no model can be written there ({error.strerror}). Choose another folder."
+        ) from None
+    others = [name for name in names if not name.startswith((".", *_OURS))]
+    if others and "manifest.json" not in names:
+        raise ModelError(
+            f"{folder}: holds files and no model (such as {others[0]}). Name a new or empty folder."
+        )
+    return folder
+
+
+def folder_target(path: Path | None) -> Path | None:
+    """Return `path` when it can be a folder of results, also when there is none.
+
+    Raises
+    ------
+    ClassifierError
+        When it is a file.
+    """
+    if path is not None and path.exists() and not path.is_dir():
+        raise ClassifierError(f"{path}: is a file. Name a folder.")
+    return path
+
+
+def try_writing(folder: Path) -> None:
+    """Raise `OSError` when nothing can be written below `folder`, which need not be there yet."""
+    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    with tempfile.TemporaryFile(dir=nearest):
+        pass
+
+
+def refuse_inputs(path: Path, inputs: Iterable[Path]) -> None:
+    """Raise `BadInputError` when `path` is one of `inputs`, which it would replace."""
+    if path.resolve() in {each.resolve() for each in inputs}:
+        raise BadInputError(f"{path}: is also an input. Name another file for the result.")
+
+
+def open_corpus(
+    name: str, reading: ReadOptions, tally: ReadTally, *, natural: bool = True
+) -> Corpus:
+    """Return the corpus at a path or of a name; a path wins.
+
+    Raises
+    ------
+    CorpusError
+        When `name` is neither a path nor a corpus, or that corpus was not fetched.
+    BadInputError
+        When nothing at the path can be read.
+    """
+    from classifier.corpus.fetch import CORPORA, load_corpus
+    from classifier.corpus.read import read_articles
+
+    is_path = name == "-" or Path(name).exists()
+    if name in CORPORA and not is_path:
+        return Corpus(name, load_corpus(name), natural=natural and CORPORA[name].natural)
+    if not is_path:
+        raise CorpusError(
+            f"{name}: no such file or folder, and no corpus of that name. Check the spelling; "
+            f"the corpora are {', '.join(CORPORA)}."
+        )
+    return Corpus(Path(name).stem, read_articles([name], reading, tally=tally), natural=natural)
+
 
 ModelOption: TypeAlias = Annotated[
     Path | None,
@@ -34,7 +148,6 @@ ModelTarget: TypeAlias = Annotated[
 QuietOption: TypeAlias = Annotated[
     bool, typer.Option("--quiet", "-q", metavar="", help="No progress and no remarks.")
 ]
-
 _READING, _LABELS = "Reading", "Labels and other fields"
 # For the parser, not the type checker: a literal type spelled by a constant.
 _Format: Any = Literal[FORMATS]
@@ -159,3 +272,171 @@ def thresholds_from(pairs: list[str]) -> dict[str, float]:
                 f"'{pair}' is not of the form label=0.7", param_hint="--threshold"
             )
     return thresholds
+
+
+_PANEL = "Archives"
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveOptions:
+    """What the options of the panel say (see `_OPTIONS`), and whether ``--on-error`` was given."""
+
+    jobs: int | None
+    dask: str
+    where: str
+    tags: str
+    drop_text: bool
+    prefix: str
+    max_line_mb: int
+    summary: Path | None
+    restart: bool
+    dry_run: bool
+    on_error_named: bool
+
+    @property
+    def wanted_tags(self) -> tuple[str, ...]:
+        """The tags of ``--tags``."""
+        return tuple(tag.strip() for tag in self.tags.split(",") if tag.strip())
+
+
+def _archive_option(*names: str, **more: Any) -> Any:
+    return typer.Option(*names, rich_help_panel=_PANEL, **more)
+
+
+_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "jobs": (
+        None,
+        Annotated[
+            int | None,
+            _archive_option(
+                "--jobs",
+                min=1,
+                metavar="N",
+                help="Processes. Into a single file, JSONL alone goes through several.",
+                show_default="one a core into a folder, else 1",
+            ),
+        ],
+    ),
+    "dask": (
+        "",
+        Annotated[
+            str,
+            _archive_option(
+                metavar="ADDRESS",
+                help="Tag into a folder on a Dask cluster: tcp://scheduler:8786, or local for a "
+                "trial. Files and folder may be any address that fsspec opens, s3://… too.",
+                show_default=False,
+            ),
+        ],
+    ),
+    "where": (
+        "",
+        Annotated[
+            str,
+            _archive_option(
+                metavar="CONDITION",
+                help="Keep what meets it: 'energy>0.5 and (culture<0.1 or coverage>=0.9)'.",
+                show_default=False,
+            ),
+        ],
+    ),
+    "tags": (
+        "",
+        Annotated[
+            str,
+            _archive_option(
+                metavar="TAG,TAG", help="Keep what was given one of these.", show_default=False
+            ),
+        ],
+    ),
+    "drop_text": (
+        False,
+        Annotated[
+            bool,
+            _archive_option(
+                "--drop-text", metavar="", help="Leave the body out of a folder's rows."
+            ),
+        ],
+    ),
+    "prefix": (
+        "",
+        Annotated[
+            str,
+            _archive_option(
+                metavar="TEXT",
+                help="Stands before the names of the fields added to a folder's rows.",
+                show_default=False,
+            ),
+        ],
+    ),
+    "max_line_mb": (
+        16,
+        Annotated[
+            int,
+            _archive_option(
+                min=1, max=1024, metavar="N", help="Longer lines are bad rows; bounds the memory."
+            ),
+        ],
+    ),
+    "summary": (
+        None,
+        Annotated[
+            Path | None,
+            _archive_option(
+                metavar="FILE", help="Write a folder's counts there as JSON; - prints them."
+            ),
+        ],
+    ),
+    "restart": (
+        False,
+        Annotated[
+            bool,
+            _archive_option(
+                "--restart", metavar="", help="Do a folder again, whatever is finished."
+            ),
+        ],
+    ),
+    "dry_run": (
+        False,
+        Annotated[
+            bool,
+            _archive_option(
+                "--dry-run", metavar="", help="List what a folder would get; write nothing."
+            ),
+        ],
+    ),
+}
+_FOLDER_ONLY = ("dask", "drop_text", "prefix", "summary", "restart", "dry_run")
+
+
+def tags_archives(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of archives; it receives them as one `archive`."""
+
+    @functools.wraps(command)
+    def wrapper(context: typer.Context, **values: Any) -> None:
+        chosen = {name: values.pop(name) for name in _OPTIONS}
+        source = context.get_parameter_source("on_error")
+        named = source is not None and source.name != "DEFAULT"
+        command(**values, archive=ArchiveOptions(**chosen, on_error_named=named))
+
+    own = inspect.signature(command, eval_str=True).parameters.values()
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (default, kind) in _OPTIONS.items()
+    ]
+    parameters = [p for p in own if p.name not in ("archive", "reading")]
+    parameters += added + [p for p in own if p.name == "reading"]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters.append(inspect.Parameter("context", keyword, annotation=typer.Context))
+    kept = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
+    wrapper.__signature__ = inspect.Signature(kept)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {p.name: p.annotation for p in kept}
+    return wrapper
+
+
+def refuse_archive_options(options: ArchiveOptions) -> None:
+    """Raise `typer.BadParameter` at an option that makes sense for a folder of results alone."""
+    for name in _FOLDER_ONLY:
+        if getattr(options, name) != _OPTIONS[name][0]:
+            option = "--" + name.replace("_", "-")
+            raise typer.BadParameter("needs --out FOLDER", param_hint=option)

@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from classifier.cli.archive import is_archive, predict_archive, predict_stream
-from classifier.cli.archive_options import ArchiveOptions, refuse_archive_options, tags_archives
-from classifier.cli.options import ModelOption, QuietOption, reads_articles, thresholds_from
+from classifier.cli.options import (
+    ArchiveOptions,
+    ModelOption,
+    QuietOption,
+    reads_articles,
+    refuse_archive_options,
+    refuse_inputs,
+    tags_archives,
+    thresholds_from,
+)
 from classifier.cli.output import FORMATS, chosen_layout, write_predictions
-from classifier.cli.progress import counted_on_terminal, on_terminal, remark_on
-from classifier.cli.targets import refuse_inputs
-from classifier.corpus.read_options import ReadOptions, ReadTally
+from classifier.cli.terminal import counted_on_terminal, on_terminal, remark_on
+from classifier.corpus.corpus import ReadOptions, ReadTally
 
 if TYPE_CHECKING:
     from classifier.model.model import Model
@@ -89,8 +96,8 @@ def predict(
     An archive of any size goes into a folder; cut short, it goes on where
     it stopped when the same command is run again.
     """
+    from classifier.archive.filters import keeping
     from classifier.corpus.read import read_articles
-    from classifier.serving.filters import keeping
 
     floors = thresholds_from(threshold or [])
     common: dict[str, Any] = {"model": model, "thresholds": floors, "quiet": quiet}
@@ -124,6 +131,6 @@ def _inputs(files: list[Path] | None, out: Path | None) -> list[Path | str]:
 
 def chosen_model(folder: Path | None) -> Model:
     """Return the model in a folder, or the shipped one."""
-    from classifier.serving.score import load, shipped_model
+    from classifier.archive.score import load, shipped_model
 
     return shipped_model() if folder is None else load(folder)

@@ -8,11 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from classifier.cli.leave import EXPECTED, flush, told
-from classifier.cli.output import chosen_layout, write_predictions
-from classifier.cli.progress import counted_on_terminal, on_terminal, remark_on
-from classifier.cli.stream import write_stream
-from classifier.corpus.read_options import UNLABELLED, ReadTally
+from classifier.cli.output import chosen_layout, write_predictions, write_stream
+from classifier.cli.terminal import (
+    EXPECTED,
+    counted_on_terminal,
+    flush,
+    on_terminal,
+    remark_on,
+    told,
+)
+from classifier.corpus.corpus import UNLABELLED, ReadTally
 
 __all__ = ["Plain", "plain_prediction", "run"]
 
@@ -93,8 +98,8 @@ def _predict(plain: Plain) -> None:
         gc.enable()
         write_stream(paths, None, model=plain.model, jobs=plain.jobs, quiet=plain.quiet)
         return
+    from classifier.archive.score import load, shipped_model
     from classifier.corpus.read import read_articles
-    from classifier.serving.score import load, shipped_model
 
     layout = chosen_layout(None, None)
     tally = ReadTally()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from classifier.cli.progress import echo_lines
-from classifier.corpus.table import disarmed
+from classifier.cli.terminal import echo_lines
+from classifier.corpus.write import disarmed
+from classifier.evaluation.evaluate import LABEL_COLUMNS, headline_rows, label_rows, subject
 from classifier.evaluation.report import Report
-from classifier.evaluation.summary import LABEL_COLUMNS, headline_rows, label_rows, subject
 
 __all__ = ["print_report"]
 

@@ -11,9 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
-from classifier.cli.leave import remark
+from classifier.cli.terminal import remark
 from classifier.errors import ClassifierError, SettingsError
-from classifier.serving.http.settings import Limits, ServiceSettings, Source
+from classifier.service.limits import Limits, ServiceSettings, Source
 
 EPILOG = """Examples:
   classifier serve
@@ -156,7 +156,7 @@ def _run(
 
 def _server() -> Any:
     try:
-        return import_module("classifier.serving.http.server")
+        return import_module("classifier.service.server")
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing not in EXTRA:

@@ -9,11 +9,15 @@ from typing import Annotated
 
 import typer
 
-from classifier.cli.corpora import open_corpus
-from classifier.cli.options import QuietOption, reads_articles
-from classifier.cli.progress import counted_on_terminal, remark_on
-from classifier.cli.targets import file_target, refuse_inputs
-from classifier.corpus.read_options import ReadOptions, ReadTally
+from classifier.cli.options import (
+    QuietOption,
+    file_target,
+    open_corpus,
+    reads_articles,
+    refuse_inputs,
+)
+from classifier.cli.terminal import counted_on_terminal, remark_on
+from classifier.corpus.corpus import ReadOptions, ReadTally
 
 EPILOG = """Examples:
   classifier suggest mymodel archive.jsonl --out sheet.csv
@@ -72,9 +76,9 @@ def suggest(
     empty column: write 1 or 0, or leave it blank for unknown. What the model
     would give stands under 'suggested'. 'corpus merge' takes the sheet back.
     """
-    from classifier.corpus.sheet import save_sheet
-    from classifier.serving.score import load
-    from classifier.serving.suggest import suggest as suggest_articles
+    from classifier.archive.score import load
+    from classifier.labelling.sheet import save_sheet
+    from classifier.labelling.suggest import suggest as suggest_articles
 
     refuse_inputs(out or Path("-"), map(Path, articles))
     tagger, tally = load(model), ReadTally()

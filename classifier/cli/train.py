@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from classifier.cli.corpora import open_corpus
-from classifier.cli.options import ModelTarget, QuietOption, reads_articles
-from classifier.cli.progress import echo_lines, remark_on, training_progress
-from classifier.corpus.read_options import ReadOptions, ReadTally
+from classifier.cli.options import ModelTarget, QuietOption, open_corpus, reads_articles
+from classifier.cli.terminal import echo_lines, remark_on, training_progress
+from classifier.corpus.corpus import ReadOptions, ReadTally
 
 if TYPE_CHECKING:
     from classifier.training.settings import Settings
@@ -83,8 +82,7 @@ def train(
     model in the folder stays in place until the new one is whole.
     """
     from classifier.evaluation.card import model_card
-    from classifier.model.description import quality_table
-    from classifier.model.store import save_model
+    from classifier.model.folder import quality_table, save_model
     from classifier.training.train import train as train_model
 
     chosen, tally = _settings(settings, seed), ReadTally()

@@ -1,6 +1,6 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 # cython: initializedcheck=False, cdivision=True
-"""text → words → hashes of shingles → MinHash signature; the same as classifier/corpus/sketch.py."""
+"""text → words → hashes of shingles → MinHash signature; the same as classifier/corpus/duplicates.py."""
 
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc

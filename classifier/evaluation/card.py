@@ -2,16 +2,350 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
+from classifier.corpus.fetch import CORPORA
+from classifier.corpus.write import disarmed
 from classifier.errors import ModelError
-from classifier.evaluation.card_figures import figures_blocks, measured_blocks
-from classifier.evaluation.card_origin import corpus_blocks, label_blocks, remaking_blocks
-from classifier.evaluation.markdown_table import plain
+from classifier.evaluation.evaluate import (
+    LABEL_COLUMNS,
+    SLICE_COLUMNS,
+    headline_rows,
+    label_rows,
+    slice_rows,
+    subject,
+    warnings,
+)
 from classifier.evaluation.report import Report
+from classifier.files import resource
+from classifier.model.folder import cut_texts, recorded
 from classifier.model.model import Model
+from classifier.pages.document import markdown_table, plain
 
-__all__ = ["MEASURED_BEGIN", "MEASURED_END", "model_card"]
+__all__ = [
+    "MEASURED_BEGIN",
+    "MEASURED_END",
+    "corpus_blocks",
+    "figures_blocks",
+    "label_blocks",
+    "measured_blocks",
+    "model_card",
+    "remaking_blocks",
+]
+
+
+Figures = Mapping[str, Any]
+MOST_OUTLETS = 15
+_LABEL_COLUMNS = ("label", "articles", "precision", "recall", "F1", "AP", "ECE", "cut")
+_NUMBERS = ("precision", "recall", "f1", "average_precision", "calibration_error")
+
+
+def figures_blocks(model: Model) -> Iterator[str]:
+    """Yield the held-out figures of the training, calibration and known failures."""
+    yield "## Figures"
+    figures = recorded(model, "figures")
+    if not figures:
+        yield "No figures are recorded."
+        return
+    yield _origin(model)
+    yield markdown_table(_LABEL_COLUMNS, _label_rows(model, figures))
+    yield _overall(figures)
+    if figures.get("outlets"):
+        yield "### By outlet"
+        yield "The outlets with most held-out articles; others of each were trained on."
+        yield markdown_table(("outlet", "articles", "micro-F1"), _outlet_rows(figures))
+    if figures.get("reliability"):
+        yield "## Calibration"
+        yield _CALIBRATION
+        yield markdown_table(("said", "mean said", "was so", "cases"), _bins(figures))
+    yield "## Known failures"
+    yield "\n".join(f"- {failure}" for failure in _failures(model, figures))
+
+
+def _origin(model: Model) -> str:
+    settings = recorded(model, "settings")
+    folds = f"{settings['n_folds']}-fold " if "n_folds" in settings else ""
+    return (
+        f"From {folds}cross-validation on the articles of natural samples, near-duplicates kept "
+        "together, cuts and calibration made without the articles they are judged on. Settings "
+        "were chosen on the same folds and outlets are on both sides, so expect less on articles "
+        "of other outlets. In brackets 95 % bootstrap intervals. AP is the average precision, "
+        "ECE the expected calibration error, *cut* the probability from which a label is given."
+    )
+
+
+def _label_rows(model: Model, figures: Figures) -> Iterator[list[str]]:
+    for label, cut in zip(model.labels, cut_texts(model), strict=True):
+        row = figures["labels"][label]
+        numbers = [_number(row.get(name)) for name in _NUMBERS]
+        yield [plain(label), f"{row['support']:,}", *numbers, cut]
+
+
+def _overall(figures: Figures) -> str:
+    return (
+        f"Micro-F1 **{_interval(figures['micro_f1'])}**, "
+        f"macro-F1 **{_interval(figures['macro_f1'])}**."
+    )
+
+
+def _outlet_rows(figures: Figures) -> Iterator[list[str]]:
+    for each in figures["outlets"]:
+        yield [plain(each["name"]), f"{each['articles']:,}", _interval(each["micro_f1"])]
+
+
+_CALIBRATION = """\
+What the model said of held-out articles and how often it was so. A case is an article and a label;
+were the probabilities perfect, the two columns in the middle would be equal."""
+
+
+def _bins(figures: Figures) -> Iterator[list[str]]:
+    for each in figures["reliability"]:
+        said = f"{100 * each['from']:.0f}–{100 * each['to']:.0f} %"
+        shares = [f"{100 * each[name]:.1f} %" for name in ("probability", "present")]
+        yield [said, *shares, f"{each['cells']:,}"]
+
+
+def _failures(model: Model, figures: Figures) -> Iterator[str]:
+    labels = {plain(label): figures["labels"][label] for label in model.labels}
+    yield from _weakest(labels, "f1", min, _weakest_label)
+    yield from _weakest(
+        labels, "calibration_error", max,
+        lambda name, row: f"Probabilities are least reliable for **{name}**: off by "
+        f"{100 * row['calibration_error']:.1f} % on average.",
+    )  # fmt: skip
+    outlets = {plain(each["name"]): each for each in figures.get("outlets", ())}
+    if len(outlets) > 1:
+        name, worst = min(outlets.items(), key=lambda each: _estimate(each[1]))
+        yield f"Weakest outlet: **{name}**, micro-F1 {_interval(worst['micro_f1'])}."
+    if figures["false_tag_rate"] is not None:
+        share = f"{100 * figures['false_tag_rate']:.1f} %"
+        yield f"Of the articles without a label, {share} are given one all the same."
+    rare = [name for name, row in labels.items() if row["rare"]]
+    if rare:
+        yield f"Too few articles for a cut of its own, so a safe one: {', '.join(rare)}."
+    yield (
+        "It knows the words of its corpus: names and affairs that came up later say nothing to "
+        "it. `classifier drift` tells when new articles have moved away."
+    )
+
+
+def _weakest(
+    labels: Figures, name: str, worst: Callable[..., str], say: Callable[[str, Figures], str]
+) -> Iterator[str]:
+    known = [label for label, row in labels.items() if row.get(name) is not None]
+    if known:
+        label = worst(known, key=lambda each: labels[each][name])
+        yield say(label, labels[label])
+
+
+def _weakest_label(name: str, row: Figures) -> str:
+    said = f"Weakest label: **{name}**, F1 {_number(row['f1'])}"
+    if row["precision"] is None or row["recall"] is None:
+        return f"{said}."
+    return (
+        f"{said}; of 100 articles that have it {_of_hundred(1 - row['recall'])} are missed, of "
+        f"100 that are given it {_of_hundred(1 - row['precision'])} do not have it."
+    )
+
+
+def _of_hundred(share: float) -> str:
+    return f"{100 * share:.0f}"
+
+
+def _estimate(outlet: Figures) -> float:
+    estimate = outlet["micro_f1"][0]
+    return 2.0 if estimate is None else float(estimate)
+
+
+def measured_blocks(reports: Sequence[Report]) -> Iterator[str]:
+    """Yield what evaluations of the model found, or how to make one."""
+    if not reports:
+        yield _MEASURE
+    for report in reports:
+        yield f"### Measured on {plain(report.corpus.name or 'a corpus without a name')}"
+        yield from (f"> **Mind:** {plain(warning)}" for warning in warnings(report))
+        yield f"{plain(subject(report))}."
+        yield markdown_table(("figure", "value"), _plain_rows(headline_rows(report)))
+        yield markdown_table(LABEL_COLUMNS, _plain_rows(label_rows(report)))
+        if rows := slice_rows(report, "outlet")[:MOST_OUTLETS]:
+            yield markdown_table(("outlet", *SLICE_COLUMNS[1:]), _plain_rows(rows))
+
+
+_MEASURE = """\
+The figures that count are those on articles like yours which the model has not seen:
+
+```
+classifier evaluate FOLDER test.jsonl --out report
+classifier card FOLDER --report report/report.json
+```"""
+
+
+def _plain_rows(rows: Sequence[Sequence[str]]) -> Iterator[list[str]]:
+    for row in rows:
+        yield [plain(cell) for cell in row]
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _interval(values: Sequence[float | None]) -> str:
+    estimate, low, high = values
+    if low is None:
+        return _number(estimate)
+    return f"{_number(estimate)} ({_number(low)}–{_number(high)})"
+
+
+Facts = Mapping[str, Any]
+_RULE = re.compile(r"^\| `(\w+)` \| (.+) \| (.+) \|$", re.MULTILINE)
+_TEST = re.compile(r"^\*\*The test for every sector:\*\* (.+)$", re.MULTILINE)
+# Articles in `data/house`, which join the published corpora.
+_HOUSE = ("house", "written for this project; events and quotes are invented", "as the project")
+_OWN = ("named on the command line", "not recorded")
+_CHOSEN = ("C", "lead_repeats", "bigrams", "borderline_weight", "corpus_weights")
+
+
+def label_blocks(model: Model) -> Iterator[str]:
+    """Yield the labels with their articles, and with their rules where the rules are ours."""
+    yield "## Labels"
+    counts = recorded(model, "corpus").get("positives", {})
+    articles = [f"{counts[label]:,}" if label in counts else "–" for label in model.labels]
+    pairs = list(zip(model.labels, articles, strict=True))
+    rules = _sector_rules() if _is_published(model) else {}
+    if not rules:
+        yield "What they mean is known to those who labelled the corpus; nothing else is recorded."
+        yield markdown_table(("label", "training articles"), ([plain(k), n] for k, n in pairs))
+        return
+    yield _sector_test()
+    rows = [[plain(label), *rules.get(label, ("–", "–")), n] for label, n in pairs]
+    yield markdown_table(("label", "give it for", "not for", "training articles"), rows, left=3)
+
+
+def _is_published(model: Model) -> bool:
+    """Return whether our own labels of a published corpus were trained on."""
+    return not CORPORA.keys().isdisjoint(recorded(model, "corpus").get("names", ()))
+
+
+def _rules_text() -> str:
+    return resource("data", "SECTORS.md").read_text(encoding="utf-8")
+
+
+def _sector_rules() -> dict[str, tuple[str, str]]:
+    return {label: (give, leave) for label, give, leave in _RULE.findall(_rules_text())}
+
+
+def _sector_test() -> str:
+    found = _TEST.search(_rules_text())
+    test = f" The test for every one: {found[1]}" if found else ""
+    return f"By the rules of `data/SECTORS.md`.{test}"
+
+
+def corpus_blocks(model: Model) -> Iterator[str]:
+    """Yield what the model was trained on, its sources and licences as far as they are known."""
+    yield "## Training corpus"
+    corpus = recorded(model, "corpus")
+    if not {"articles", "natural", "none", "sha256"} <= set(corpus):
+        yield "Nothing is recorded."
+        return
+    columns = ("corpus", "sample", "source", "licence", "labelled articles")
+    yield markdown_table(columns, _part_rows(model, _parts(corpus)), left=4)
+    yield (
+        f"{corpus['articles']:,} labelled articles, {corpus['natural']:,} of them in natural "
+        f"samples, {corpus['none']:,} without a label; {corpus.get('unlabelled', 0):,} unlabelled "
+        "ones were left out. Auxiliary articles help the fit; cuts, calibration and figures come "
+        f"from natural samples alone. SHA-256 over ids, texts and labels: `{corpus['sha256']}`."
+    )
+
+
+def _parts(corpus: Facts) -> Sequence[Facts]:
+    """Return the parts of the corpus; older models recorded their names alone."""
+    parts: Sequence[Facts] = corpus.get("parts") or [
+        {"name": name} for name in corpus.get("names", ())
+    ]
+    return parts
+
+
+def _part_rows(model: Model, parts: Sequence[Facts]) -> Iterator[list[str]]:
+    for part in parts:
+        name, licence = part["name"], ""
+        if name in CORPORA:
+            source, licence = CORPORA[name].citation, CORPORA[name].licence_note
+        elif name == _HOUSE[0] and _is_published(model):
+            _, source, licence = _HOUSE
+        else:
+            source, licence = _OWN
+        sample, n_articles = "–", "–"
+        if "natural" in part:
+            sample = "natural" if part["natural"] else "auxiliary"
+            n_articles = f"{part['articles']:,}"
+        yield [*map(plain, (name, sample, source, licence)), n_articles]
+
+
+def remaking_blocks(model: Model) -> Iterator[str]:
+    """Yield the choices of the training, and command, settings and versions to repeat it."""
+    yield "## Chosen by cross-validation"
+    chosen = recorded(model, "chosen")
+    rows = [f"- `{name}`: {_value(chosen[name])}" for name in _CHOSEN if name in chosen]
+    yield "\n".join(rows) or "Nothing."
+    yield "## How to make it again"
+    settings, corpus = recorded(model, "settings"), recorded(model, "corpus")
+    if not settings or not corpus.get("names"):
+        yield "The training is not recorded."
+        return
+    yield _STEPS
+    yield _fenced("", [_command(model, _parts(corpus))])
+    yield "`settings.toml`:"
+    yield _fenced("toml", _toml(settings))
+    yield f"Versions: {_versions(model)}."
+
+
+_STEPS = """\
+With the same articles, seed and versions, this gives the same bytes whatever `--jobs` is.
+Corpora stand here by their names; a name that `classifier corpus fetch` does not know was a file
+or folder so called."""
+
+
+def _command(model: Model, parts: Sequence[Facts]) -> str:
+    natural = [part["name"] for part in parts if part.get("natural", True)]
+    auxiliary = [part["name"] for part in parts if not part.get("natural", True)]
+    words = ["classifier", "train", *natural]
+    words += [word for name in auxiliary for word in ("--auxiliary", name)]
+    words += ["--settings", "settings.toml", "--out", model.name]
+    remark = "" if all("natural" in part for part in parts) else "  # auxiliary ones not recorded"
+    return disarmed(shlex.join(words)) + remark
+
+
+def _toml(settings: Facts) -> list[str]:
+    """Return settings as lines of TOML, which has no word for None: that is the default."""
+    known = {name: value for name, value in sorted(settings.items()) if value is not None}
+    return [f"{name} = {json.dumps(value)}" for name, value in known.items()]
+
+
+def _fenced(language: str, lines: Sequence[str]) -> str:
+    return "\n".join([f"```{language}", *lines, "```"])
+
+
+def _versions(model: Model) -> str:
+    versions = recorded(model, "versions")
+    return ", ".join(f"{name} {versions[name]}" for name in sorted(versions)) or "not recorded"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, dict):
+        return _by_name(value)
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def _by_name(values: Mapping[str, object]) -> str:
+    """Return one value where all are the same, else each with its name."""
+    if len(set(values.values())) == 1:
+        return str(next(iter(values.values())))
+    return ", ".join(f"{value} for {plain(name)}" for name, value in sorted(values.items()))
+
 
 # The place that `make quality` fills with what it measured.
 MEASURED_BEGIN, MEASURED_END = "<!-- quality: begin -->", "<!-- quality: end -->"

@@ -2,29 +2,558 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from classifier.article import Article
 from classifier.errors import ModelError
-from classifier.evaluation.article_changes import explained_changes, strongest, turned_articles
-from classifier.evaluation.comparison import Comparison, LabelChange, Side
-from classifier.evaluation.counts import confusion, f1_of, known_mean
-from classifier.evaluation.f1_changes import F1Changes, paired_f1_changes
+from classifier.evaluation.bootstrap import F1Changes, Interval, paired_f1_changes
+from classifier.evaluation.judge import PairedJudgement, PairedReading, judge_pair, read_with_both
 from classifier.evaluation.metrics import (
+    Share,
+    confusion,
     expected_calibration_error,
+    f1_of,
     false_tag_rate,
+    known_mean,
     macro_f1,
     micro_f1,
 )
-from classifier.evaluation.paired_judgement import PairedJudgement, judge_pair
-from classifier.evaluation.paired_reading import PairedReading, read_with_both
-from classifier.model.contents import encoded
+from classifier.model.folder import encoded
 from classifier.model.model import Model
+from classifier.model.prediction import Explanation
+from classifier.pages.document import markdown_table, plain
 
-__all__ = ["compare"]
+__all__ = [
+    "ArticleChange",
+    "ChangedTag",
+    "Comparison",
+    "InBoth",
+    "LabelChange",
+    "Side",
+    "TermChange",
+    "Turned",
+    "changed_tag_line",
+    "compare",
+    "comparison_lines",
+    "comparison_markdown",
+    "explained_changes",
+    "interval_text",
+    "number_text",
+    "share_text",
+    "strongest",
+    "turned_articles",
+]
+
+
+IntArray = npt.NDArray[np.int64]
+# As many terms as a reader takes in at a glance.
+TOP = 8
+
+
+def turned_articles(judgement: PairedJudgement) -> tuple[Turned, IntArray, IntArray]:
+    """Return the counts of right articles and the rows of those fixed, and of those broken.
+
+    An article is right when all its known cells are. The test is McNemar's (1947) in its exact
+    form: under chance, fixed and broken articles fall like a coin.
+    """
+    from scipy.stats import binomtest
+
+    right_a, right_b = (~wrong.any(axis=1) for wrong in judgement.wrong)
+    fixed, broken = np.flatnonzero(right_b & ~right_a), np.flatnonzero(right_a & ~right_b)
+    n = len(fixed) + len(broken)
+    turned = Turned(
+        both_right=int((right_a & right_b).sum()),
+        fixed=len(fixed),
+        broken=len(broken),
+        both_wrong=int((~right_a & ~right_b).sum()),
+        p_value=float(binomtest(len(fixed), n, 0.5).pvalue) if n else 1.0,
+    )
+    return turned, fixed, broken
+
+
+def strongest(judgement: PairedJudgement, rows: IntArray, n: int) -> IntArray:
+    """Return the n of `rows` in which the probability of a changed tag moved furthest."""
+    moved = np.abs(judgement.scores[1] - judgement.scores[0])[rows]
+    furthest = np.where(judgement.changed[rows], moved, 0).max(axis=1, initial=0)
+    return rows[np.argsort(-furthest, kind="stable")[:n]]
+
+
+def explained_changes(
+    models: Sequence[Model], reading: PairedReading, judgement: PairedJudgement, rows: IntArray
+) -> tuple[ArticleChange, ...]:
+    """Return the articles in `rows` with every tag that changed and the terms behind it."""
+    return tuple(_article_change(models, reading, judgement, int(row)) for row in rows)
+
+
+def _article_change(
+    models: Sequence[Model], reading: PairedReading, judgement: PairedJudgement, row: int
+) -> ArticleChange:
+    place = int(judgement.places[row])
+    article, (note_a, note_b) = reading.articles[place], reading.notes[place]
+    a, b = (model.explain(reading.text(place)) for model in models)
+    tags = tuple(
+        _changed_tag(judgement, row, int(k), a[judgement.labels[k]], b[judgement.labels[k]])
+        for k in np.flatnonzero(judgement.changed[row])
+    )
+    return ArticleChange(place + 1, article.id, article.title, note_a, note_b, tags)
+
+
+def _changed_tag(
+    judgement: PairedJudgement, row: int, k: int, a: Explanation, b: Explanation
+) -> ChangedTag:
+    return ChangedTag(
+        label=judgement.labels[k],
+        present=bool(judgement.truth[row, k] == 1),
+        given_b=bool(judgement.given[1, row, k]),
+        score=InBoth(*judgement.scores[:, row, k].tolist()),
+        margin=InBoth(a.margin, b.margin),
+        bias=InBoth(a.bias, b.bias),
+        cut=InBoth(a.cut, b.cut),
+        terms=_term_changes(a, b)[:TOP],
+    )
+
+
+def _term_changes(a: Explanation, b: Explanation) -> tuple[TermChange, ...]:
+    """Return every term of either explanation that changed, the largest change first."""
+    in_a, in_b = ({c.term: c.value for c in each.contributions} for each in (a, b))
+    terms = dict.fromkeys([*in_a, *in_b])
+    changes = [TermChange(term, in_a.get(term, 0.0), in_b.get(term, 0.0)) for term in terms]
+    changed = [change for change in changes if change.change]
+    return tuple(sorted(changed, key=lambda change: (-abs(change.change), change.term)))
+
+
+DECIMALS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two models and its own figures, on the labels that both know.
+
+    Parameters
+    ----------
+    model : str
+        Name and short hash.
+    n_labels, n_terms, n_bytes : int
+        Labels and terms of the whole model, and what its arrays take on disk.
+    articles_per_second : float
+        How fast it tagged, cleaning of the text included, on one core.
+    micro_f1, macro_f1 : float
+    false_tags : Share
+        Articles given any tag, of those known to have none of the labels.
+    calibration_error : float
+        Expected calibration error, mean of the labels.
+    """
+
+    model: str
+    n_labels: int
+    n_terms: int
+    n_bytes: int
+    articles_per_second: float
+    micro_f1: float
+    macro_f1: float
+    false_tags: Share
+    calibration_error: float
+
+
+@dataclass(frozen=True, slots=True)
+class LabelChange:
+    """How one label did: F1 of both, known cells that b alone has right (fixed), or a alone."""
+
+    label: str
+    support: int
+    f1_a: float
+    f1_b: float
+    change: Interval
+    fixed: int
+    broken: int
+    calibration_error_a: float
+    calibration_error_b: float
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """Articles whose every known cell is right, by which of the models has them so.
+
+    Parameters
+    ----------
+    both_right, fixed, broken, both_wrong : int
+        `fixed` are right by b alone, `broken` by a alone.
+    p_value : float
+        Of the exact McNemar test: how often chance alone would divide the fixed and broken
+        articles so unevenly or worse. 1 when there are none.
+    """
+
+    both_right: int
+    fixed: int
+    broken: int
+    both_wrong: int
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class TermChange:
+    """What a term adds to a label's margin in each model, 0 in one that does not know it."""
+
+    term: str
+    a: float
+    b: float
+
+    @property
+    def change(self) -> float:
+        """How much more it adds in b."""
+        return self.b - self.a
+
+
+@dataclass(frozen=True, slots=True)
+class InBoth:
+    """The same number in both models."""
+
+    a: float
+    b: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedTag:
+    """A label that one model gives an article and the other does not.
+
+    Parameters
+    ----------
+    label : str
+    present : bool
+        Whether the article has it.
+    given_b : bool
+        Whether b gives it; a does the opposite.
+    score : InBoth
+        Probabilities.
+    margin, bias, cut : InBoth
+        As in `classifier.model.prediction.Explanation`: bias and all terms add up to the margin.
+    terms : tuple of TermChange
+        The terms whose contributions differ most.
+    """
+
+    label: str
+    present: bool
+    given_b: bool
+    score: InBoth
+    margin: InBoth
+    bias: InBoth
+    cut: InBoth
+    terms: tuple[TermChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleChange:
+    """An article that was fixed or broken, with every tag that changed.
+
+    Parameters
+    ----------
+    place : int
+        Where it stood in the corpus, counted from 1.
+    id, title : str
+    note_a, note_b : str
+        Why a model would not judge it, else empty.
+    tags : tuple of ChangedTag
+    """
+
+    place: int
+    id: str
+    title: str
+    note_a: str
+    note_b: str
+    tags: tuple[ChangedTag, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two models on the same articles.
+
+    Parameters
+    ----------
+    a, b : Side
+    n_articles : int
+        Articles read.
+    n_judged : int
+        Those of which a label that both models know is known; all figures rest on them.
+    n_separate : int
+        Judged articles, near-duplicates counted as one.
+    micro, macro : Interval
+        How much higher the F1 of b is, with its interval.
+    labels : tuple of LabelChange
+        In the order of a.
+    only_a, only_b : tuple of str
+        Labels of one model alone; they take part in no figure.
+    unjudged : tuple of str
+        Labels that both know and the corpus says nothing of.
+    turned : Turned
+    fixed, broken : tuple of ArticleChange
+        The strongest few, by how far a changed tag's probability moved.
+    """
+
+    a: Side
+    b: Side
+    n_articles: int
+    n_judged: int
+    n_separate: int
+    micro: Interval
+    macro: Interval
+    labels: tuple[LabelChange, ...]
+    only_a: tuple[str, ...]
+    only_b: tuple[str, ...]
+    unjudged: tuple[str, ...]
+    turned: Turned
+    fixed: tuple[ArticleChange, ...]
+    broken: tuple[ArticleChange, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as JSON types: 6 decimals, null for what nothing speaks for."""
+        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Share):
+        return {"count": value.count, "of": value.of, "value": _plain(value.value)}
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, float):
+        return round(value, DECIMALS) if math.isfinite(value) else None
+    return value
+
+
+TERMS_SHOWN = 5
+
+
+def comparison_lines(comparison: Comparison) -> list[str]:
+    """Return the whole comparison as lines of plain text; names in it are not yet disarmed."""
+    return [
+        *_heads(comparison),
+        "",
+        *_figures(comparison),
+        "",
+        *_labels(comparison.labels),
+        "",
+        *_turned(comparison),
+    ]
+
+
+def _heads(comparison: Comparison) -> Iterator[str]:
+    for letter, side in (("A", comparison.a), ("B", comparison.b)):
+        yield (
+            f"{letter}  {side.model}: {side.n_labels} labels, {side.n_terms:,} terms, "
+            f"{side.n_bytes / 1e6:.1f} MB, {side.articles_per_second:,.0f} articles a second"
+        )
+    yield (
+        f"{comparison.n_judged:,} of {comparison.n_articles:,} articles judged, "
+        f"{comparison.n_separate:,} when near-duplicates count as one"
+    )
+    for what, labels in left_out(comparison):
+        yield f"left out, as {what} them: {', '.join(labels)}"
+
+
+def left_out(comparison: Comparison) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield why labels are left out, in words before "them", and these labels."""
+    for what, labels in (
+        ("only A knows", comparison.only_a),
+        ("only B knows", comparison.only_b),
+        ("the corpus says nothing of", comparison.unjudged),
+    ):
+        if labels:
+            yield what, labels
+
+
+def _figures(comparison: Comparison) -> Iterator[str]:
+    a, b = comparison.a, comparison.b
+    yield f"{'':<24}{'A':>9}{'B':>9}   change (95 % interval)"
+    for name, field in (("micro-F1", "micro"), ("macro-F1", "macro")):
+        pair = _pair(getattr(a, f"{field}_f1"), getattr(b, f"{field}_f1"))
+        yield f"{name:<24}{pair}   {interval_text(getattr(comparison, field))}"
+    yield f"{'false tags':<24}{share_text(a.false_tags):>9}{share_text(b.false_tags):>9}"
+    yield f"{'calibration error':<24}{_pair(a.calibration_error, b.calibration_error)}"
+
+
+def _pair(a: float, b: float) -> str:
+    return f"{number_text(a):>9}{number_text(b):>9}"
+
+
+def _labels(labels: Sequence[LabelChange]) -> Iterator[str]:
+    width = max(len("label"), *(len(row.label) for row in labels)) + 2
+    yield (
+        f"{'label':<{width}}{'articles':>9}{'F1 A':>9}{'F1 B':>9}   "
+        f"{'change (95 % interval)':<28}{'fixed':>6}{'broken':>8}"
+    )
+    for row in labels:
+        yield (
+            f"{row.label:<{width}}{row.support:>9,}{_pair(row.f1_a, row.f1_b)}   "
+            f"{interval_text(row.change):<28}{row.fixed:>6,}{row.broken:>8,}"
+        )
+
+
+def _turned(comparison: Comparison) -> Iterator[str]:
+    turned = comparison.turned
+    yield (
+        f"articles all right in both {turned.both_right:,}, fixed by B {turned.fixed:,}, "
+        f"broken by B {turned.broken:,}, wrong in both {turned.both_wrong:,}; "
+        f"exact McNemar test p = {turned.p_value:.3g}"
+    )
+    for name, changes in (("fixed", comparison.fixed), ("broken", comparison.broken)):
+        if changes:
+            yield from ("", f"strongest {name}")
+        for change in changes:
+            yield from _article(change)
+
+
+def _article(change: ArticleChange) -> Iterator[str]:
+    yield f"  {change.id or f'article {change.place}'}  {change.title}".rstrip()
+    for letter, note in (("A", change.note_a), ("B", change.note_b)):
+        if note:
+            yield f"    {letter}: {note}"
+    for tag in change.tags:
+        yield f"    {changed_tag_line(tag)}"
+
+
+def changed_tag_line(tag: ChangedTag) -> str:
+    """Return what happened to a tag and the terms that moved most, as one line."""
+    verb = "given" if tag.given_b else "taken away"
+    rightly = "rightly" if tag.given_b == tag.present else "wrongly"
+    terms = ", ".join(map(_term, tag.terms[:TERMS_SHOWN]))
+    # With the same terms behind it, only bias or cut can have changed the tag.
+    why = terms or f"no term changed; cut {tag.cut.a:+.2f} → {tag.cut.b:+.2f}"
+    return f"{tag.label} {rightly} {verb}, {tag.score.a:.2f} → {tag.score.b:.2f}: {why}"
+
+
+def _term(change: TermChange) -> str:
+    return f"{change.term} {change.a:+.2f} → {change.b:+.2f}"
+
+
+def number_text(value: float) -> str:
+    """Return three decimals, a dash for what nothing speaks for."""
+    return f"{value:.3f}" if math.isfinite(value) else "–"
+
+
+def share_text(share: Share) -> str:
+    """Return a share in percent, a dash for one of nothing."""
+    return f"{100 * share.value:.1f} %" if share.of else "–"
+
+
+def interval_text(change: Interval) -> str:
+    """Return a change with its sign and the bounds of its interval."""
+    if not math.isfinite(change.estimate):
+        return "–"
+    return f"{_signed(change.estimate)} ({_signed(change.low)} to {_signed(change.high)})"
+
+
+def _signed(value: float) -> str:
+    # A change that rounds to nothing has no sign.
+    return f"{value:+.3f}".replace("+0.000", "0.000").replace("-0.000", "0.000")
+
+
+def comparison_markdown(comparison: Comparison) -> str:
+    """Return the whole comparison as Markdown; names from outside cannot add markup."""
+    return "\n\n".join(_blocks(comparison)) + "\n"
+
+
+def _blocks(comparison: Comparison) -> Iterator[str]:
+    a, b = comparison.a, comparison.b
+    yield f"# {plain(a.model)} against {plain(b.model)}"
+    yield (
+        f"{comparison.n_judged:,} of {comparison.n_articles:,} articles judged, "
+        f"{comparison.n_separate:,} when near-duplicates count as one. "
+        "Changes are those of B over A, with 95 % paired bootstrap intervals."
+    )
+    yield from _left_out(comparison)
+    yield _figure_table(comparison)
+    yield "## Labels"
+    yield _label_table(comparison)
+    yield "## Articles"
+    yield _turned_table(comparison)
+    for name, changes in (("fixed", comparison.fixed), ("broken", comparison.broken)):
+        if changes:
+            yield f"### Strongest {name}"
+            yield "\n".join(line for change in changes for line in _article_item(change))
+
+
+def _left_out(comparison: Comparison) -> Iterator[str]:
+    for what, labels in left_out(comparison):
+        yield f"Left out, as {what} them: {', '.join(map(plain, labels))}."
+
+
+def _figure_table(comparison: Comparison) -> str:
+    a, b = comparison.a, comparison.b
+    return markdown_table(
+        ["", "A", "B", "change"],
+        [
+            ["micro-F1", *_numbers(a.micro_f1, b.micro_f1), interval_text(comparison.micro)],
+            ["macro-F1", *_numbers(a.macro_f1, b.macro_f1), interval_text(comparison.macro)],
+            ["articles without a label given one", *map(share_text, _false_tags(comparison)), ""],
+            ["calibration error", *_numbers(a.calibration_error, b.calibration_error), ""],
+            ["labels", f"{a.n_labels}", f"{b.n_labels}", ""],
+            ["terms", f"{a.n_terms:,}", f"{b.n_terms:,}", ""],
+            ["size", f"{a.n_bytes / 1e6:.1f} MB", f"{b.n_bytes / 1e6:.1f} MB", ""],
+            [
+                "articles a second",
+                f"{a.articles_per_second:,.0f}",
+                f"{b.articles_per_second:,.0f}",
+                "",
+            ],
+        ],
+    )
+
+
+def _label_table(comparison: Comparison) -> str:
+    return markdown_table(
+        ["label", "articles", "F1 A", "F1 B", "change", "fixed", "broken", "ECE A", "ECE B"],
+        (
+            [
+                plain(row.label),
+                f"{row.support:,}",
+                *_numbers(row.f1_a, row.f1_b),
+                interval_text(row.change),
+                f"{row.fixed:,}",
+                f"{row.broken:,}",
+                *_numbers(row.calibration_error_a, row.calibration_error_b),
+            ]
+            for row in comparison.labels
+        ),
+    )
+
+
+def _turned_table(comparison: Comparison) -> str:
+    turned = comparison.turned
+    counts = [turned.both_right, turned.fixed, turned.broken, turned.both_wrong]
+    table = markdown_table(
+        ["right in both", "fixed by B", "broken by B", "wrong in both"],
+        [[f"{n:,}" for n in counts]],
+    )
+    return (
+        f"{table}\n\nAn article is right when all its known labels are. Exact McNemar test: "
+        f"p = {turned.p_value:.3g}."
+    )
+
+
+def _article_item(change: ArticleChange) -> Iterator[str]:
+    name = plain(change.id or f"article {change.place}")
+    yield f"- **{name}** {plain(change.title)}".rstrip()
+    for letter, note in (("A", change.note_a), ("B", change.note_b)):
+        if note:
+            yield f"  - {letter}: {plain(note)}"
+    for tag in change.tags:
+        yield f"  - {plain(changed_tag_line(tag))}"
+
+
+def _false_tags(comparison: Comparison) -> list[Share]:
+    return [comparison.a.false_tags, comparison.b.false_tags]
+
+
+def _numbers(*values: float) -> list[str]:
+    return [number_text(value) for value in values]
 
 
 def compare(

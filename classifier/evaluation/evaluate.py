@@ -2,27 +2,532 @@
 
 from __future__ import annotations
 
+import math
+import platform
 import re
+import shlex
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from classifier.article import Article
+from classifier.article import Article, Progress, no_progress
 from classifier.errors import SettingsError
-from classifier.evaluation.breakdown import breakdowns
-from classifier.evaluation.counts import f1_counts
-from classifier.evaluation.headline import headline
-from classifier.evaluation.intervals import Resampling, resampled_sums
-from classifier.evaluation.judged import Judged, judge
-from classifier.evaluation.label_report import label_reports
-from classifier.evaluation.pairs import commonest, confusions, cooccurrence
-from classifier.evaluation.ranking import ranking
-from classifier.evaluation.report import CorpusFacts, ModelFacts, NoteCount, Report
+from classifier.evaluation.bootstrap import Interval, Resampling, ShareInterval, resampled_sums
+from classifier.evaluation.judge import Judged, judge
+from classifier.evaluation.metrics import commonest, confusions, cooccurrence, f1_counts
+from classifier.evaluation.report import (
+    Breakdowns,
+    Confusions,
+    Cooccurrence,
+    CorpusFacts,
+    LabelReport,
+    ModelFacts,
+    NoteCount,
+    Report,
+    Slice,
+    WorstError,
+    breakdowns,
+    headline,
+    label_reports,
+    ranking,
+)
 from classifier.model.model import Model
-from classifier.progress import Progress, no_progress
+from classifier.pages.document import markdown_table
+from classifier.pages.page import percent, render_page, rounded
+from classifier.pages.plots import (
+    bars_with_intervals,
+    heat_map,
+    histogram_with_cut,
+    precision_recall,
+    reliability,
+)
 
-__all__ = ["evaluate"]
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+__all__ = [
+    "LABEL_COLUMNS",
+    "SLICE_COLUMNS",
+    "Confused",
+    "LabelPlots",
+    "commonest_confusions",
+    "evaluate",
+    "headline_rows",
+    "label_plots",
+    "label_rows",
+    "number",
+    "report_markdown",
+    "report_page",
+    "seen_warning",
+    "slice_rows",
+    "subject",
+    "warnings",
+]
+
+
+LABEL_COLUMNS = (
+    "label", "articles", "given", "precision", "recall", "F1", "AP", "ECE", "cut",
+)  # fmt: skip
+SLICE_COLUMNS = ("", "articles", "micro-F1", "macro-F1", "false tags")
+NOTHING = "–"
+
+
+@dataclass(frozen=True, slots=True)
+class Confused:
+    """`said` was said so often where `right` was right."""
+
+    said: str
+    right: str
+    count: int
+
+
+def subject(report: Report) -> str:
+    """Return which model was judged on what, in one line."""
+    corpus = report.corpus
+    seen = " (SEEN IN TRAINING)" if corpus.seen_in_training else ""
+    days = f", {corpus.first_date} to {corpus.last_date}" if corpus.first_date else ""
+    return (
+        f"{report.model.signature} on {corpus.name or 'a corpus without a name'}{seen}: "
+        f"{corpus.n_articles:,} labelled articles{days}; {corpus.n_untagged:,} without any of "
+        f"the labels, {corpus.n_unlabelled:,} unlabelled left out"
+    )
+
+
+def warnings(report: Report) -> list[str]:
+    """Return what must be known before a figure is believed."""
+    corpus = report.corpus
+    said = [seen_warning(report)] if corpus.seen_in_training else []
+    if corpus.unknown_labels:
+        said.append(
+            f"labels that the model does not know are left out: {', '.join(corpus.unknown_labels)}"
+        )
+    if corpus.unmentioned_labels:
+        said.append(
+            "labels that the corpus never mentions are not judged: "
+            + ", ".join(corpus.unmentioned_labels)
+        )
+    return said
+
+
+def seen_warning(report: Report) -> str:
+    """Return what it means that the model was trained on the corpus."""
+    what = (
+        "these very articles"
+        if report.corpus.seen_because == "content"
+        else f"a corpus called '{report.corpus.name}'"
+    )
+    return (
+        f"THE MODEL WAS TRAINED ON {what}: the figures tell how well it remembers them, not how "
+        "well it tags others. Judge it on articles that it has not seen."
+    )
+
+
+def headline_rows(report: Report) -> list[tuple[str, str]]:
+    """Return the name and the value of each figure of the whole."""
+    h, r = report.headline, report.ranking
+    ranked = (
+        ", ".join(f"{number(value)} at {k}" for k, value in at.items())
+        for at in (r.precision_at, r.recall_at)
+    )
+    return [
+        ("micro-F1", _interval(h.micro_f1)),
+        ("macro-F1", _interval(h.macro_f1)),
+        ("weighted F1", _interval(h.weighted_f1)),
+        ("mean average precision", _interval(h.mean_average_precision)),
+        ("all labels right", _share(h.exact_match)),
+        ("false tags where none is due", _share(h.false_tag_rate)),
+        ("mean Brier score", _interval(h.mean_brier)),
+        ("largest calibration error", _interval(h.max_calibration_error)),
+        *zip(("precision", "recall"), ranked, strict=True),
+    ]
+
+
+def label_rows(report: Report) -> list[tuple[str, ...]]:
+    """Return the cells under `LABEL_COLUMNS` of each label."""
+    return [
+        (
+            each.label,
+            f"{each.support:,}",
+            f"{each.predicted:,}",
+            number(each.precision),
+            number(each.recall),
+            _interval(each.f1),
+            number(each.average_precision),
+            number(each.calibration_error),
+            NOTHING if math.isnan(each.cut) else f"{each.cut:.2f}",
+        )
+        for each in report.labels
+    ]
+
+
+def slice_rows(report: Report, kind: str) -> list[tuple[str, ...]]:
+    """Return the cells under `SLICE_COLUMNS`, by "outlet", "month" or "length"."""
+    return [
+        (
+            each.name,
+            f"{each.n_articles:,}",
+            _interval(each.micro_f1),
+            number(each.macro_f1),
+            _count(each.false_tag_rate),
+        )
+        for each in getattr(report.breakdowns, kind)
+    ]
+
+
+def commonest_confusions(report: Report, most: int = 20) -> list[Confused]:
+    """Return the commonest mistakes, the commonest first."""
+    labels, counts = report.confusions.labels, report.confusions.counts
+    found = [
+        Confused(labels[i], labels[j], count)
+        for i, row in enumerate(counts)
+        for j, count in enumerate(row)
+        if i != j and count
+    ]
+    return sorted(found, key=lambda each: -each.count)[:most]
+
+
+def number(value: float) -> str:
+    """Return three decimals, a dash for NaN."""
+    return NOTHING if math.isnan(value) else f"{value:.3f}"
+
+
+def _interval(value: Interval | ShareInterval) -> str:
+    if math.isnan(value.low):
+        return number(value.estimate)
+    return f"{value.estimate:.3f} ({value.low:.3f}–{value.high:.3f})"
+
+
+def _share(value: ShareInterval) -> str:
+    return f"{_interval(value)}, {_count(value)}"
+
+
+def _count(value: ShareInterval) -> str:
+    return f"{value.count:,} of {value.of:,}"
+
+
+MOST_ERRORS = 20
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
+
+
+def report_markdown(report: Report) -> str:
+    """Return the report as Markdown, with the 20 worst errors and no curves."""
+    return "\n\n".join(_blocks(report)) + "\n"
+
+
+def _blocks(report: Report) -> Iterator[str]:
+    yield f"# {_plain(report.model.name)} on {_plain(report.corpus.name or 'a corpus')}"
+    yield from (f"> **Mind:** {_plain(warning)}" for warning in warnings(report))
+    yield f"{_plain(subject(report))}."
+    yield _intervals(report)
+    yield _table(("figure", "value"), headline_rows(report))
+    yield "## Labels"
+    yield _table(LABEL_COLUMNS, label_rows(report))
+    for kind in ("outlet", "month", "length"):
+        if rows := slice_rows(report, kind):
+            yield f"## By {kind}"
+            yield _table((kind, *SLICE_COLUMNS[1:]), rows)
+    if pairs := commonest_confusions(report):
+        yield "## Said where another was right"
+        rows = [(each.said, each.right, f"{each.count:,}") for each in pairs]
+        yield _table(("said", "right", "articles"), rows)
+    if report.notes:
+        yield "## Not judged"
+        yield _table(("note", "articles"), [(n.note, f"{n.n_articles:,}") for n in report.notes])
+    if report.worst_errors:
+        yield "## Worst errors"
+        yield from map(_error, report.worst_errors[:MOST_ERRORS])
+
+
+def _intervals(report: Report) -> str:
+    how = report.resampling
+    if not how.repeats:
+        return "No intervals: nothing was resampled."
+    return (
+        f"In brackets: {100 * how.level:.0f} % bootstrap intervals ({how.repeats:,} resamples, "
+        f"seed {how.seed}), near-duplicates drawn together."
+    )
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return markdown_table(columns, ([_plain(cell) for cell in row] for row in rows))
+
+
+def _error(error: WorstError) -> str:
+    cut = f", cut {number(error.cut)}" if error.cut == error.cut else ""
+    words = ", ".join(f"{t.term} {t.contribution:+.2f}" for t in error.terms)
+    where = ", ".join(filter(None, (error.id, error.outlet, error.date)))
+    verb = "missed" if error.kind == "missed" else "wrongly given"
+    lines = [
+        f"**{_plain(error.title or error.id or '(no title)')}** ({_plain(where or 'no id')})",
+        f"{_plain(error.label)} {verb}: probability {number(error.probability)}{cut}"
+        + (f" ({_plain(error.note)})" if error.note else ""),
+        f"words: {_plain(words or 'none known')}",
+        f"> {_plain(error.excerpt)}",
+    ]
+    return "\n\n".join(lines)
+
+
+def _plain(text: str) -> str:
+    """Return text from outside on one line, with nothing in it that Markdown reads."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+@dataclass(frozen=True, slots=True)
+class LabelPlots:
+    """The plots of one label as inline SVG."""
+
+    precision_recall: Markup
+    reliability: Markup
+    histogram: Markup
+
+
+def label_plots(label: LabelReport) -> LabelPlots:
+    """Return the precision-recall curve, the reliability curve and the score histogram."""
+    return LabelPlots(_precision_recall(label), _reliability(label), _histogram(label))
+
+
+def _precision_recall(label: LabelReport) -> Markup:
+    curve = label.precision_recall
+    return precision_recall(
+        curve.precision,
+        curve.recall,
+        title=f"Precision over recall of {label.label}",
+        desc=f"At the cut precision is {rounded(label.precision)} and recall "
+        f"{rounded(label.recall)}; average precision {rounded(label.average_precision)}.",
+        point=(label.recall, label.precision),
+        share=label.support / label.known if label.known else None,
+    )
+
+
+def _reliability(label: LabelReport) -> Markup:
+    bins = label.reliability
+    said = "; ".join(
+        f"{percent(each.mean_probability)} said, {percent(each.share_present)} had it"
+        for each in bins
+    )
+    return reliability(
+        [each.mean_probability for each in bins],
+        [each.share_present for each in bins],
+        [each.n for each in bins],
+        title=f"Reliability of the probabilities of {label.label}",
+        desc=f"From the least probable articles to the most: {said}.",
+    )
+
+
+def _histogram(label: LabelReport) -> Markup:
+    counts = label.histogram
+    return histogram_with_cut(
+        counts.edges,
+        counts.present,
+        counts.absent,
+        cut=label.cut,
+        title=f"Probabilities of articles with and without {label.label}",
+        desc=f"{sum(counts.present):,} articles have the label, {sum(counts.absent):,} do not; "
+        f"it is given from {percent(label.cut)} on.",
+    )
+
+
+# More labels than this are folded, more cells than this would not be legible on a phone.
+_MOST_LABELS, _MOST_BARS, _MOST_PAIRS = 12, 40, 15
+_MOST_ROWS, _MOST_ERRORS = 15, 20
+# Below this, an interval of F1 is rarely narrower than 0.3.
+_FEW_ARTICLES = 30
+
+
+@dataclass(frozen=True, slots=True)
+class _Tags:
+    """Tags of all labels: `right` of those `given`, of those `due`."""
+
+    right: int
+    given: int
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Breakdown:
+    """The slices of one kind, and their bars when there are few enough."""
+
+    name: str
+    slices: tuple[Slice, ...]
+    bars: Markup | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A part of an excerpt; `strength` is from -1, against the label, to 1, for it."""
+
+    text: str
+    strength: float = 0.0
+    contribution: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Error:
+    """A worst error with its excerpt cut at the marks."""
+
+    error: WorstError
+    pieces: tuple[_Piece, ...]
+
+
+def report_page(report: Report) -> str:
+    """Return the HTML page of an evaluation: one file, no script, nothing fetched.
+
+    Raises
+    ------
+    ClassifierError
+        When the extra ``report`` (Jinja, matplotlib) is not installed.
+    """
+    f1 = [label for label in report.labels if math.isfinite(label.f1.estimate)]
+    ranked = sorted(f1, key=lambda label: -label.f1.estimate)
+    return render_page(
+        "evaluation.html",
+        title=f"How well “{report.model.name}” tags “{report.corpus.name or 'articles'}”",
+        report=report,
+        tags=_tags(report.labels),
+        best=ranked[0] if len(ranked) > 1 else None,
+        worst=ranked[-1] if len(ranked) > 1 else None,
+        few=[label.label for label in report.labels if label.support < _FEW_ARTICLES],
+        few_articles=_FEW_ARTICLES,
+        bars=_label_bars(report.labels),
+        folded=len(report.labels) > _MOST_LABELS,
+        plots=_plots(report.labels),
+        matrices=_cooccurrence_maps(report.cooccurrence, report.labels),
+        confusion_map=_confusion_map(report.confusions, report.labels),
+        most_labels=_MOST_LABELS,
+        pairs=commonest_confusions(report, _MOST_PAIRS),
+        most_rows=_MOST_ROWS,
+        breakdowns=_breakdowns(report.breakdowns),
+        errors=[_Error(each, tuple(_pieces(each))) for each in report.worst_errors],
+        most_errors=_MOST_ERRORS,
+        command=_command(report),
+        versions=_versions(),
+    )
+
+
+def _tags(labels: Sequence[LabelReport]) -> _Tags:
+    right = sum(round(each.recall * each.support) for each in labels if each.support)
+    return _Tags(right, sum(each.predicted for each in labels), sum(e.support for e in labels))
+
+
+def _plots(labels: Sequence[LabelReport]) -> list[tuple[LabelReport, LabelPlots]]:
+    return [(label, label_plots(label)) for label in labels]
+
+
+def _label_bars(labels: Sequence[LabelReport]) -> Markup:
+    return _interval_bars([each.label for each in labels], [e.f1 for e in labels], "F1 per label")
+
+
+def _interval_bars(
+    names: Sequence[str], intervals: Sequence[Interval | ShareInterval], title: str
+) -> Markup:
+    estimates, lows, highs = (
+        [getattr(each, end) for each in intervals] for end in ("estimate", "low", "high")
+    )
+    desc = "Bars with intervals; the same figures stand in the table."
+    return bars_with_intervals(names, estimates, lows, highs, title=title, desc=desc, x_label="F1")
+
+
+def _cooccurrence_maps(table: Cooccurrence, labels: Sequence[LabelReport]) -> list[Markup]:
+    """Return the maps of truth and of prediction, none where no two labels can meet."""
+    if len(table.labels) < 2:
+        return []
+    chosen = _frequent(table.labels, labels)
+    return [
+        _map(counts, table.labels, chosen, title=f"Articles that have both labels, {name}")
+        for name, counts in (("in truth", table.truth), ("as predicted", table.predicted))
+    ]
+
+
+def _confusion_map(table: Confusions, labels: Sequence[LabelReport]) -> Markup:
+    known = table.labels[:-1]
+    chosen = [*_frequent(known, labels), len(known)]
+    return _map(
+        table.counts,
+        table.labels,
+        chosen,
+        title="What was said where what was right",
+        row_label="said",
+        column_label="right",
+    )
+
+
+def _frequent(names: Sequence[str], labels: Sequence[LabelReport]) -> list[int]:
+    """Return the places of the labels with the most articles, in the order of `names`."""
+    support = {each.label: each.support for each in labels}
+    by_support = sorted(range(len(names)), key=lambda place: -support.get(names[place], 0))
+    return sorted(by_support[:_MOST_LABELS])
+
+
+def _map(
+    counts: Sequence[Sequence[int]],
+    names: Sequence[str],
+    chosen: Sequence[int],
+    *,
+    title: str,
+    row_label: str = "",
+    column_label: str = "",
+) -> Markup:
+    shown = [names[place] for place in chosen]
+    cells = [[counts[row][column] for column in chosen] for row in chosen]
+    return heat_map(
+        cells,
+        shown,
+        shown,
+        title=title,
+        desc="A square of counts, the stronger the colour the more.",
+        row_label=row_label,
+        column_label=column_label,
+        plain_diagonal=True,
+    )
+
+
+def _breakdowns(breakdowns: Breakdowns) -> list[_Breakdown]:
+    kinds = (
+        ("outlet", breakdowns.outlet),
+        ("month", breakdowns.month),
+        ("length", breakdowns.length),
+    )
+    return [_Breakdown(name, slices, _slice_bars(name, slices)) for name, slices in kinds]
+
+
+def _slice_bars(name: str, slices: Sequence[Slice]) -> Markup | None:
+    if not 2 <= len(slices) <= _MOST_BARS:
+        return None
+    intervals = [each.micro_f1 for each in slices]
+    return _interval_bars([each.name for each in slices], intervals, f"Micro-F1 by {name}")
+
+
+def _pieces(error: WorstError) -> Iterator[_Piece]:
+    """Yield the excerpt in parts; of marks that overlap, the first one counts."""
+    strongest = max((abs(value) for *_, value in error.marks), default=0) or 1
+    done = 0
+    for start, end, value in sorted(error.marks):
+        if done <= start < end:
+            yield _Piece(error.excerpt[done:start])
+            yield _Piece(error.excerpt[start:end], value / strongest, value)
+            done = end
+    yield _Piece(error.excerpt[done:])
+
+
+def _command(report: Report) -> str:
+    """Return the command that makes this page, with the names as they were given or nearly so."""
+    how = report.resampling
+    thresholds = (
+        f"--threshold={name}={value:g}" for name, value in report.model.thresholds.items()
+    )
+    words = ["classifier", "evaluate", report.model.name, report.corpus.name or "CORPUS"]
+    options = [f"--repeats={how.repeats}", f"--seed={how.seed}", "--out=report"]
+    return shlex.join([*words, *thresholds, *options])
+
+
+def _versions() -> dict[str, str]:
+    packages = {name: version(name) for name in ("classifier", "numpy", "matplotlib")}
+    return packages | {"Python": platform.python_version()}
+
 
 # Stages after the reading, for the progress.
 STAGES = 4

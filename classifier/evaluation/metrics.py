@@ -1,51 +1,59 @@
-"""How good tags are: counts and F1, ranking and calibration.
+"""Which labels come together, and which is said where another would be right.
 
-Throughout, `truth` is float64 of shape (n_articles, n_labels), 1 present, 0 absent, NaN unknown;
-unknown cells are left out of every figure. `predicted` is bool, `scores` and `probabilities` are
-float, all of the shape of `truth`; `BadInputError` is raised for any other shape. A figure that
-nothing speaks for, a 0/0, is NaN and never a 0 or a 1.
+`truth` and `predicted` are as `classifier.evaluation.metrics` describes them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from classifier.evaluation.counts import (
-    Counts,
-    check_shapes,
-    confusion,
-    confusion_cells,
-    f1_counts,
-    f1_of,
-    known_mean,
-    macro_of,
-    micro_of,
-    ratio,
-)
+from classifier.errors import BadInputError
 
 __all__ = [
+    "NONE",
+    "Confusions",
+    "Cooccurrence",
     "Counts",
+    "Histogram",
     "LabelFigures",
+    "PrecisionRecall",
+    "ReliabilityBin",
     "Share",
     "average_precision",
     "brier",
+    "check_shapes",
+    "commonest",
     "confusion",
+    "confusion_cells",
+    "confusions",
+    "cooccurrence",
     "equal_mass_bins",
     "exact_match",
     "expected_calibration_error",
+    "f1_counts",
+    "f1_of",
     "false_tag_rate",
+    "histogram",
+    "known_mean",
     "macro_f1",
+    "macro_of",
     "micro_f1",
+    "micro_of",
     "per_label",
     "precision_at_k",
+    "precision_recall",
+    "ratio",
     "recall_at_k",
+    "reliability",
     "roc_auc",
     "weighted_f1",
 ]
+
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -238,3 +246,202 @@ def _top_hits(truth: FloatArray, scores: FloatArray, k: int) -> tuple[IntArray, 
     ranked = np.argsort(np.where(known, -scores[labelled], np.inf), axis=1, kind="stable")
     hits = np.take_along_axis(present, ranked[:, :k], axis=1).sum(axis=1)
     return hits, present.sum(axis=1), known.sum(axis=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Known cells per label by truth and prediction, each an int64 array of shape (n_labels,)."""
+
+    tp: IntArray
+    fp: IntArray
+    fn: IntArray
+    tn: IntArray
+
+
+def confusion(truth: FloatArray, predicted: BoolArray) -> Counts:
+    """Return the true and false positives and negatives per label."""
+    tp, fp, fn, tn = (cells.sum(axis=0) for cells in confusion_cells(truth, predicted))
+    return Counts(tp, fp, fn, tn)
+
+
+def confusion_cells(truth: FloatArray, predicted: BoolArray) -> tuple[BoolArray, ...]:
+    """Return where the true and false positives and negatives are, each the shape of `truth`."""
+    check_shapes(truth, predicted)
+    present, absent, chosen = truth == 1, truth == 0, np.asarray(predicted, dtype=bool)
+    return present & chosen, absent & chosen, present & ~chosen, absent & ~chosen
+
+
+def f1_counts(truth: FloatArray, predicted: BoolArray) -> IntArray:
+    """Return tp, fp and fn of every cell as 0 or 1, of shape (n_articles, 3, n_labels)."""
+    return np.stack(confusion_cells(truth, predicted)[:3], axis=1).astype(np.int64)
+
+
+def micro_of(counts: npt.NDArray[Any]) -> Any:
+    """Return the micro-F1 of counts of shape (…, 3, n_labels), of shape (…)."""
+    tp, fp, fn = np.moveaxis(counts.sum(axis=-1), -1, 0)
+    return f1_of(tp, fp, fn)
+
+
+def macro_of(counts: npt.NDArray[Any]) -> Any:
+    """Return the macro-F1 of counts of shape (…, 3, n_labels), of shape (…)."""
+    tp, fp, fn = np.moveaxis(counts, -2, 0)
+    return known_mean(f1_of(tp, fp, fn))
+
+
+def f1_of(tp: npt.NDArray[Any], fp: npt.NDArray[Any], fn: npt.NDArray[Any]) -> FloatArray:
+    """Return 2 tp / (2 tp + fp + fn), NaN where nothing is present or predicted."""
+    return ratio(2 * tp, 2 * tp + fp + fn)
+
+
+def known_mean(values: FloatArray) -> FloatArray:
+    """Return the mean over the last axis of the values that are not NaN."""
+    return ratio(np.nansum(values, axis=-1), (~np.isnan(values)).sum(axis=-1))
+
+
+def ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> FloatArray:
+    """Return the quotient, NaN where the denominator is 0."""
+    below = np.asarray(denominator, dtype=np.float64)
+    return np.asarray(numerator) / np.where(below == 0, np.nan, below)
+
+
+def check_shapes(truth: FloatArray, other: npt.NDArray[Any]) -> None:
+    """Raise unless both arrays have a cell for the same articles and labels."""
+    if np.ndim(truth) != 2 or np.shape(truth) != np.shape(other):
+        raise BadInputError(
+            f"truth has the shape {np.shape(truth)}, what is measured against it "
+            f"{np.shape(other)}. Pass both as (n_articles, n_labels), rows in the same order."
+        )
+
+
+MOST_POINTS = 200
+BARS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class PrecisionRecall:
+    """Points of the precision-recall curve, recall rising; `threshold` is a probability."""
+
+    precision: tuple[float, ...]
+    recall: tuple[float, ...]
+    threshold: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """`n` articles of like probability, and the share of them that has the label."""
+
+    mean_probability: float
+    share_present: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Articles with and without the label by probability; one more edge than counts."""
+
+    edges: tuple[float, ...]
+    present: tuple[int, ...]
+    absent: tuple[int, ...]
+
+
+def precision_recall(y: FloatArray, p: FloatArray) -> PrecisionRecall:
+    """Return precision and recall from every probability on, thinned; empty without a positive."""
+    if not (y == 1).any():
+        return PrecisionRecall((), (), ())
+    order = np.argsort(-p, kind="stable")
+    last_of_tie = np.append(np.flatnonzero(np.diff(p[order])), len(p) - 1)
+    hits = np.cumsum(y[order])[last_of_tie]
+    recall = hits / hits[-1]
+    kept = _thinned(recall)
+    return PrecisionRecall(
+        precision=tuple((hits / (last_of_tie + 1))[kept].tolist()),
+        recall=tuple(recall[kept].tolist()),
+        threshold=tuple(p[order][last_of_tie][kept].tolist()),
+    )
+
+
+def _thinned(recall: FloatArray) -> IntArray:
+    """Return the places to keep: half of them evenly along the recall, half along the articles."""
+    if len(recall) <= MOST_POINTS:
+        return np.arange(len(recall))
+    steps = np.searchsorted(recall, np.linspace(recall[0], 1, MOST_POINTS // 2))
+    places = np.linspace(0, len(recall) - 1, MOST_POINTS // 2).astype(np.int64)
+    return np.union1d(steps, places)
+
+
+def reliability(y: FloatArray, p: FloatArray) -> tuple[ReliabilityBin, ...]:
+    """Return the bins that `expected_calibration_error` is made of, without the empty ones."""
+    if not len(p):
+        return ()
+    bin_of = equal_mass_bins(p)
+    return tuple(
+        ReliabilityBin(float(p[inside].mean()), float(y[inside].mean()), int(inside.sum()))
+        for inside in (bin_of == b for b in np.unique(bin_of))
+    )
+
+
+def histogram(y: FloatArray, p: FloatArray) -> Histogram:
+    """Return the articles with and without the label in 20 equal steps of probability."""
+    edges = np.linspace(0, 1, BARS + 1)
+    present, absent = (np.histogram(p[y == side], edges)[0].tolist() for side in (1, 0))
+    return Histogram(tuple(edges.round(2).tolist()), tuple(present), tuple(absent))
+
+
+PairCounts = tuple[tuple[int, ...], ...]
+# What stands for "no label" among the labels of `Confusions`.
+NONE = "none"
+# As many labels as a square of numbers can show.
+MOST_LABELS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Cooccurrence:
+    """Articles that have both labels, in truth and as predicted; symmetric."""
+
+    labels: tuple[str, ...]
+    truth: PairCounts
+    predicted: PairCounts
+
+
+@dataclass(frozen=True, slots=True)
+class Confusions:
+    """`counts[x][y]`: so often x was said where y was right; the last label is "none"."""
+
+    labels: tuple[str, ...]
+    counts: PairCounts
+
+
+def commonest(truth: FloatArray) -> IntArray:
+    """Return the columns of the 50 labels that most articles have, in their order."""
+    by_support = np.argsort(-(truth == 1).sum(axis=0), kind="stable")
+    return np.sort(by_support[:MOST_LABELS])
+
+
+def cooccurrence(truth: FloatArray, predicted: BoolArray, labels: Sequence[str]) -> Cooccurrence:
+    """Return how many articles have each pair of labels, of those that know both."""
+    present, chosen = truth == 1, predicted & ~np.isnan(truth)
+    return Cooccurrence(tuple(labels), _together(present, present), _together(chosen, chosen))
+
+
+def confusions(truth: FloatArray, predicted: BoolArray, labels: Sequence[str]) -> Confusions:
+    """Return how often each label was said where another was right.
+
+    A false label counts once for every label that the article was owed, or as said where none
+    was right; an owed label in an article without a false one counts as none said. The diagonal
+    holds the right labels, and at its end the articles with none, rightly.
+    """
+    hit, false, missed, _ = confusion_cells(truth, predicted)
+    nothing = (truth == 0).all(axis=1) & ~predicted.any(axis=1)
+    said = np.column_stack([false, missed.any(axis=1) & ~false.any(axis=1)])
+    right = np.column_stack([missed, false.any(axis=1) & ~missed.any(axis=1)])
+    counts = said.T.astype(np.int64) @ right.astype(np.int64)
+    counts[np.diag_indices(len(counts))] += np.append(hit.sum(axis=0), nothing.sum())
+    return Confusions((*labels, NONE), _rows(counts))
+
+
+def _together(a: BoolArray, b: BoolArray) -> PairCounts:
+    return _rows(a.T.astype(np.int64) @ b.astype(np.int64))
+
+
+def _rows(counts: IntArray) -> PairCounts:
+    return tuple(map(tuple, counts.tolist()))

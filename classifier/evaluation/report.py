@@ -6,18 +6,56 @@ figure that nothing speaks for is NaN here and null there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+import math
+import reprlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import NoneType, UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+import numpy as np
+import numpy.typing as npt
 
 from classifier.errors import BadInputError
-from classifier.evaluation.breakdown import Breakdowns, Slice
-from classifier.evaluation.curves import Histogram, PrecisionRecall, ReliabilityBin
-from classifier.evaluation.headline import Headline
-from classifier.evaluation.intervals import Interval, Resampling, ShareInterval
-from classifier.evaluation.json_values import from_json_value, json_value
-from classifier.evaluation.label_report import LabelReport
-from classifier.evaluation.pairs import NONE, Confusions, Cooccurrence
-from classifier.evaluation.ranking import Ranking
+from classifier.evaluation.bootstrap import (
+    Interval,
+    Resampling,
+    ShareInterval,
+    percentile_interval,
+    resampled_sums,
+    resampled_weights,
+    share_interval,
+)
+from classifier.evaluation.judge import Judged
+from classifier.evaluation.metrics import (
+    NONE,
+    BoolArray,
+    Confusions,
+    Cooccurrence,
+    Histogram,
+    PrecisionRecall,
+    ReliabilityBin,
+    average_precision,
+    brier,
+    confusion_cells,
+    equal_mass_bins,
+    expected_calibration_error,
+    f1_counts,
+    f1_of,
+    histogram,
+    known_mean,
+    macro_f1,
+    macro_of,
+    micro_of,
+    per_label,
+    precision_at_k,
+    precision_recall,
+    ratio,
+    recall_at_k,
+    reliability,
+)
 from classifier.evaluation.worst import TermWeight, WorstError
 
 __all__ = [
@@ -42,7 +80,466 @@ __all__ = [
     "Slice",
     "TermWeight",
     "WorstError",
+    "bootstrap_mean_average_precision",
+    "breakdowns",
+    "from_json_value",
+    "headline",
+    "json_value",
+    "label_reports",
+    "ranking",
+    "untagged_cells",
 ]
+
+
+DECIMALS = 6
+Value = TypeVar("Value")
+
+
+def json_value(value: object) -> object:
+    """Return dataclasses, tuples and mappings as JSON types, numbers with six decimals."""
+    if dataclasses.is_dataclass(value):
+        return {f.name: json_value(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {key: json_value(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [json_value(item) for item in value]
+    if isinstance(value, float):
+        return round(value, DECIMALS) if math.isfinite(value) else None
+    return value
+
+
+def from_json_value(kind: type[Value], value: object, *, where: str) -> Value:
+    """Return what `json_value` made into `value`, an instance of `kind`.
+
+    Parameters
+    ----------
+    kind : type
+        A dataclass of str, int, float, bool, None, tuples, mappings and other such dataclasses.
+    where : str
+        What `value` is called in errors.
+
+    Raises
+    ------
+    BadInputError
+        When `value` is of another form.
+    """
+    decoded: Value = _decoded(kind, value, where)
+    return decoded
+
+
+def _decoded(kind: Any, value: object, where: str) -> Any:
+    origin = get_origin(kind)
+    if dataclasses.is_dataclass(kind):
+        return _dataclass(kind, _checked(value, dict, where), where)
+    if origin is tuple:
+        return _tuple(get_args(kind), _checked(value, list, where), where)
+    if origin is Mapping:
+        items = _checked(value, dict, where).items()
+        return {key: _decoded(get_args(kind)[1], each, f"{where}.{key}") for key, each in items}
+    if origin is UnionType:
+        return _checked(value, get_args(kind), where)
+    if kind is float:
+        return math.nan if value is None else float(_checked(value, (int, float), where))
+    return _checked(value, kind, where)
+
+
+def _dataclass(kind: Any, values: dict[str, object], where: str) -> Any:
+    types = get_type_hints(kind)
+    if set(values) != set(types):
+        odd = sorted(set(values) ^ set(types))[0]
+        raise BadInputError(
+            f"{where}: field '{odd}' is {'not expected' if odd in values else 'missing'}. "
+            "Evaluate the model again."
+        )
+    return kind(**{k: _decoded(types[k], v, f"{where}.{k}") for k, v in values.items()})
+
+
+def _tuple(kinds: tuple[Any, ...], values: list[object], where: str) -> tuple[Any, ...]:
+    each = [kinds[0]] * len(values) if kinds[-1] is Ellipsis else list(kinds)
+    if len(each) != len(values):
+        raise _refusal(values, f"{len(each)} values", where)
+    pairs = zip(each, values, strict=True)
+    return tuple(_decoded(k, v, f"{where}[{i}]") for i, (k, v) in enumerate(pairs))
+
+
+def _checked(value: object, kinds: Any, where: str) -> Any:
+    allowed = kinds if isinstance(kinds, tuple) else (kinds,)
+    if type(value) not in allowed:
+        names = " or ".join("null" if kind is NoneType else kind.__name__ for kind in allowed)
+        raise _refusal(value, names, where)
+    return value
+
+
+def _refusal(value: object, wanted: str, where: str) -> BadInputError:
+    return BadInputError(
+        f"{where}: must be {wanted}, but is {reprlib.repr(value)}. Evaluate the model again."
+    )
+
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelReport:
+    """How one label did.
+
+    Parameters
+    ----------
+    label : str
+    support, predicted, known : int
+        Articles that have it, were given it, and of which it is known; the first two among the
+        last.
+    cut : float
+        Probability from which it is given; NaN when it never is, or in mode "one".
+    cut_margin : float
+        The same as a margin; NaN also where a threshold stands in its place.
+    precision, recall, average_precision, roc_auc, brier, calibration_error : float
+    f1 : Interval
+    precision_recall : PrecisionRecall
+        At most 200 points.
+    reliability : tuple of ReliabilityBin
+        At most ten, of about equal `n`, the probability rising.
+    histogram : Histogram
+    """
+
+    label: str
+    support: int
+    predicted: int
+    known: int
+    cut: float
+    cut_margin: float
+    precision: float
+    recall: float
+    f1: Interval
+    average_precision: float
+    roc_auc: float
+    brier: float
+    calibration_error: float
+    precision_recall: PrecisionRecall
+    reliability: tuple[ReliabilityBin, ...]
+    histogram: Histogram
+
+
+def label_reports(
+    judged: Judged, resampled: FloatArray, *, level: float
+) -> tuple[LabelReport, ...]:
+    """Return what was found of each label that the corpus knows, in the model's order.
+
+    Parameters
+    ----------
+    resampled : ndarray of shape (repeats, 3, n_labels)
+        True positives, false positives and false negatives of every resample.
+    """
+    f1 = f1_of(*np.moveaxis(resampled, 1, 0))
+    return tuple(_label_reports(judged, f1, level))
+
+
+def _label_reports(judged: Judged, f1: FloatArray, level: float) -> Iterator[LabelReport]:
+    truth, p = judged.truth, judged.probabilities
+    rows = per_label(truth, judged.predicted, p, judged.labels)
+    errors, squares = expected_calibration_error(truth, p), brier(truth, p)
+    for k, row in enumerate(rows):
+        known = ~np.isnan(truth[:, k])
+        cells = truth[known, k], p[known, k]
+        yield LabelReport(
+            label=row.label,
+            support=row.support,
+            predicted=row.predicted_count,
+            known=int(known.sum()),
+            cut=float(judged.cuts[k]),
+            cut_margin=float(judged.cut_margins[k]),
+            precision=row.precision,
+            recall=row.recall,
+            f1=percentile_interval(row.f1, f1[:, k], level),
+            average_precision=row.average_precision,
+            roc_auc=row.roc_auc,
+            brier=float(squares[k]),
+            calibration_error=float(errors[k]),
+            precision_recall=precision_recall(*cells),
+            reliability=reliability(*cells),
+            histogram=histogram(*cells),
+        )
+
+
+IntArray = npt.NDArray[np.int64]
+# The names with most articles have a row of their own, the rest shares one.
+MOST_ROWS = 30
+UNKNOWN, OTHERS = "unknown", " others"
+# Words from which the next band of lengths begins.
+BANDS = (50, 150, 300, 600, 1200)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The figures of some of the articles, such as those of one outlet."""
+
+    name: str
+    n_articles: int
+    micro_f1: Interval
+    macro_f1: float
+    false_tag_rate: ShareInterval
+
+
+@dataclass(frozen=True, slots=True)
+class Breakdowns:
+    """The articles by outlet (most articles first), month and number of words."""
+
+    outlet: tuple[Slice, ...]
+    month: tuple[Slice, ...]
+    length: tuple[Slice, ...]
+
+
+def breakdowns(judged: Judged, how: Resampling) -> Breakdowns:
+    """Return the figures by outlet, month and length; none where nothing is known of it."""
+    months = [date[:7] for date in judged.dates]
+    bands = np.searchsorted(BANDS, judged.n_words, side="right").tolist()
+    by_month = sorted(_named(months), key=lambda row: (OTHERS in row[0], row[0]))
+    by_length = [
+        (_band(b), np.flatnonzero(np.equal(bands, b)).tolist()) for b in sorted(set(bands))
+    ]
+    return Breakdowns(
+        *(
+            tuple(_slice(name, np.array(rows), judged, how) for name, rows in parts)
+            for parts in (_named(judged.sources), by_month, by_length)
+        )
+    )
+
+
+def _named(names: Sequence[str]) -> list[tuple[str, list[int]]]:
+    """Return each name with its rows, the commonest first, the rarest together at the end."""
+    if not any(names):
+        return []
+    ranked = sorted(Counter(names).items(), key=lambda item: (-item[1], not item[0], item[0]))
+    own: dict[str, list[int]] = {name: [] for name, _ in ranked[:MOST_ROWS]}
+    rest: list[int] = []
+    for row, name in enumerate(names):
+        own.get(name, rest).append(row)
+    parts = [(name or UNKNOWN, rows) for name, rows in own.items()]
+    return [*parts, (f"{len(ranked) - MOST_ROWS}{OTHERS}", rest)] if rest else parts
+
+
+def _band(number: int) -> str:
+    """Return what a band of lengths is called."""
+    if number == 0:
+        return f"under {BANDS[0]} words"
+    if number == len(BANDS):
+        return f"{BANDS[-1]} words or more"
+    return f"{BANDS[number - 1]}–{BANDS[number] - 1} words"
+
+
+def _slice(name: str, rows: IntArray, judged: Judged, how: Resampling) -> Slice:
+    truth, predicted = judged.truth[rows], judged.predicted[rows]
+    counts = f1_counts(truth, predicted).sum(axis=2)
+    cells = np.column_stack([counts, untagged_cells(truth, predicted)])
+    sums = resampled_sums(cells, judged.groups[rows], how.repeats, how.seed)
+    count, of = cells[:, 3:].sum(axis=0).tolist()
+    estimate, spread = (micro_of(each[..., :3, None]) for each in (cells.sum(axis=0), sums))
+    return Slice(
+        name=name,
+        n_articles=len(rows),
+        micro_f1=percentile_interval(float(estimate), spread, how.level),
+        macro_f1=macro_f1(truth, predicted),
+        false_tag_rate=share_interval(count, of, sums[:, 3:], how.level),
+    )
+
+
+BINS = 10
+# Labels whose calibration is resampled at once; ten numbers an article and label.
+LABELS_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The figures of the whole, each with its interval."""
+
+    micro_f1: Interval
+    macro_f1: Interval
+    weighted_f1: Interval
+    mean_average_precision: Interval
+    exact_match: ShareInterval
+    false_tag_rate: ShareInterval
+    mean_brier: Interval
+    max_calibration_error: Interval
+
+
+def headline(judged: Judged, cells: FloatArray, resampled: FloatArray, how: Resampling) -> Headline:
+    """Return the figures of all articles.
+
+    Parameters
+    ----------
+    cells : ndarray of shape (3, n_labels)
+        True positives, false positives and false negatives.
+    resampled : ndarray of shape (repeats, 3, n_labels)
+        The same of every resample.
+    """
+    truth, predicted = judged.truth, judged.predicted
+    micro, macro, weighted = (
+        percentile_interval(float(figure(cells)), figure(resampled), how.level)
+        for figure in (micro_of, macro_of, _weighted_of)
+    )
+    mean_brier, calibration = _probability_figures(judged, how)
+    return Headline(
+        micro_f1=micro,
+        macro_f1=macro,
+        weighted_f1=weighted,
+        mean_average_precision=bootstrap_mean_average_precision(
+            truth, judged.probabilities, groups=judged.groups,
+            repeats=how.repeats, seed=how.seed, level=how.level,
+        ),
+        exact_match=_share(_exact_cells(truth, predicted), judged, how),
+        false_tag_rate=_share(untagged_cells(truth, predicted), judged, how),
+        mean_brier=mean_brier,
+        max_calibration_error=calibration,
+    )  # fmt: skip
+
+
+def _weighted_of(counts: FloatArray) -> FloatArray:
+    """Return the weighted F1 of counts of shape (…, 3, n_labels), of shape (…)."""
+    tp, fp, fn = np.moveaxis(counts, -2, 0)
+    return ratio(np.nansum((tp + fn) * f1_of(tp, fp, fn), axis=-1), (tp + fn).sum(axis=-1))
+
+
+def _exact_cells(truth: FloatArray, predicted: BoolArray) -> BoolArray:
+    """Return which articles are right in all known cells, and which have any; (n_articles, 2)."""
+    _, false, missed, _ = confusion_cells(truth, predicted)
+    judged = ~np.isnan(truth).all(axis=1)
+    return np.column_stack([judged & ~(false | missed).any(axis=1), judged])
+
+
+def untagged_cells(truth: FloatArray, predicted: BoolArray) -> BoolArray:
+    """Return which articles have no label and were given one, and which have none.
+
+    The shape is (n_articles, 2); `false_tag_rate` is the first out of the second.
+    """
+    untagged = (truth == 0).all(axis=1)
+    return np.column_stack([untagged & predicted.any(axis=1), untagged])
+
+
+def _share(cells: BoolArray, judged: Judged, how: Resampling) -> ShareInterval:
+    sums = resampled_sums(cells, judged.groups, how.repeats, how.seed)
+    count, of = cells.sum(axis=0).tolist()
+    return share_interval(count, of, sums, how.level)
+
+
+def _probability_figures(judged: Judged, how: Resampling) -> tuple[Interval, Interval]:
+    """Return the mean Brier score and the largest calibration error of the labels."""
+    truth, p = judged.truth, judged.probabilities
+    known = ~np.isnan(truth)
+    errors = np.stack([np.where(known, (p - truth) ** 2, 0.0), known], axis=1)
+    sums = resampled_sums(errors, judged.groups, how.repeats, how.seed)
+    n_known = sums[:, 1]
+    gaps = ratio(_resampled_gaps(truth, p, judged, how), n_known)
+    largest = np.where(np.isnan(gaps), -1.0, gaps).max(axis=1)
+    return (
+        percentile_interval(
+            float(known_mean(brier(truth, p))), known_mean(ratio(sums[:, 0], n_known)), how.level
+        ),
+        percentile_interval(
+            float(np.nanmax(expected_calibration_error(truth, p))), largest, how.level
+        ),
+    )
+
+
+def _resampled_gaps(
+    truth: FloatArray, p: FloatArray, judged: Judged, how: Resampling
+) -> FloatArray:
+    """Return, per resample and label, the gaps of its bins added up; the bins stay as they are."""
+    parts = []
+    for start in range(0, truth.shape[1], LABELS_AT_ONCE):
+        block = range(start, min(start + LABELS_AT_ONCE, truth.shape[1]))
+        gaps = np.zeros((len(truth), len(block), BINS))
+        for i, k in enumerate(block):
+            rows = np.flatnonzero(~np.isnan(truth[:, k]))
+            bins = equal_mass_bins(p[rows, k], BINS)
+            gaps[rows, i, bins] = p[rows, k] - truth[rows, k]
+        sums = resampled_sums(gaps, judged.groups, how.repeats, how.seed)
+        parts.append(np.abs(sums).sum(axis=2))
+    return np.concatenate(parts, axis=1)
+
+
+AT = (1, 3, 5)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Precision and recall among an article's best labels; the keys are "1", "3" and "5"."""
+
+    precision_at: Mapping[str, float]
+    recall_at: Mapping[str, float]
+
+
+def ranking(truth: FloatArray, scores: FloatArray) -> Ranking:
+    """Return precision and recall at 1, 3 and 5."""
+    return Ranking(
+        {str(k): precision_at_k(truth, scores, k) for k in AT},
+        {str(k): recall_at_k(truth, scores, k) for k in AT},
+    )
+
+
+def bootstrap_mean_average_precision(
+    truth: FloatArray,
+    scores: FloatArray,
+    *,
+    groups: IntArray | None = None,
+    repeats: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """Return what `bootstrap_interval` does for the mean average precision, but fast.
+
+    A label that is never present is left out of the mean. The parameters are those of
+    `bootstrap_interval`.
+    """
+    rankings = [_Ranked.of(y, s) for y, s in zip(truth.T, scores.T, strict=True)]
+    values = []
+    for drawn in resampled_weights(groups, len(truth), repeats=repeats, seed=seed):
+        weights = drawn.astype(np.float64)
+        values.append(known_mean(np.array([ranked.precision(weights) for ranked in rankings])))
+    estimate = float(known_mean(average_precision(truth, scores)))
+    return percentile_interval(estimate, np.array(values), level)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    """One label's known articles, the highest score first, cut up where precision is taken.
+
+    Parameters
+    ----------
+    rows, starts : ndarray of int64
+        Articles down to the last present one, and where in them each step begins; a step ends
+        with equal scores of which one at least is present.
+    present, present_starts : ndarray of int64
+        The same of the present articles alone.
+    """
+
+    rows: IntArray
+    starts: IntArray
+    present: IntArray
+    present_starts: IntArray
+
+    @classmethod
+    def of(cls, y: FloatArray, s: FloatArray) -> _Ranked:
+        known = np.flatnonzero(~np.isnan(y))
+        rows = known[np.argsort(-s[known], kind="stable")]
+        present = np.flatnonzero(y[rows] == 1)
+        ends = np.unique(np.searchsorted(-s[rows], -s[rows[present]], side="right"))
+        steps = np.searchsorted(present, ends)
+        return cls(
+            rows[: ends[-1]] if ends.size else rows[:0],
+            np.append(0, ends)[:-1],
+            rows[present],
+            np.append(0, steps)[:-1],
+        )
+
+    def precision(self, weights: FloatArray) -> float:
+        """Return the average precision with each article counted `weights` times."""
+        if not self.present.size:
+            return float("nan")
+        gained = np.add.reduceat(weights[self.present], self.present_starts)
+        seen = np.cumsum(np.add.reduceat(weights[self.rows], self.starts))
+        hits = np.cumsum(gained)
+        return float(ratio(np.sum(gained * hits / np.maximum(seen, 1)), hits[-1]))
+
 
 SCHEMA_VERSION = 1
 

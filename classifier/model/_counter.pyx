@@ -2,7 +2,7 @@
 # cython: initializedcheck=False, cdivision=True
 """text → tokens → counts of terms that are numbered as they first occur.
 
-The tokens are those of `classifier.model.tokenize.Analyzer`, without pairs.
+The tokens are those of `classifier.model.vocabulary.Analyzer`, without pairs.
 """
 
 from libc.stdint cimport int32_t, int64_t

@@ -688,7 +688,7 @@ cdef object _as_array(const Numbers* numbers):
 
 
 cdef class Decider:
-    """`classifier.model.decision.Decision` compiled: margins → tags and scores.
+    """`classifier.model.reading.Decision` compiled: margins → tags and scores.
 
     Parameters
     ----------
@@ -783,7 +783,7 @@ cdef class Scorer:
     starts : int64 of shape (n_terms + 1,)
         Where each line begins, and where the last ends.
     slots : uint32 of shape (n_slots, 2)
-        The table of `classifier.model.table`.
+        The table of `classifier.model.vocabulary`.
     idf : float32 of shape (n_terms,)
     weights : float32 of shape (n_terms, n_labels)
         Below 2^19 in size.

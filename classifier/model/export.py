@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.errors import ModelError
+from classifier.files import replacing
 from classifier.model.calibration import PiecewiseLinear, Softmax, calibration_from_json
-from classifier.model.golden import golden_texts
+from classifier.model.folder import golden_texts
 from classifier.model.model import Model
 from classifier.model.reading import on_grid
-from classifier.model.tokenize import PLURALS, TOKEN_PATTERN, Analyzer, fold_table
-from classifier.resources import replacing
+from classifier.model.vocabulary import PLURALS, TOKEN_PATTERN, Analyzer, fold_table
 from classifier.text import TEXT_RULES_VERSION
 
 if TYPE_CHECKING:

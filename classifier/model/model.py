@@ -12,11 +12,21 @@ from numpy.typing import NDArray
 
 from classifier.article import Article, as_articles
 from classifier.model.calibration import Calibration
-from classifier.model.decision import Decision, Judged, checked_floors, judged
-from classifier.model.kernel import Kernel, kernel_of
 from classifier.model.prediction import Contribution, Explanation, Prediction
-from classifier.model.reading import Reading, WordIds, counted, on_grid, tfidf_values
-from classifier.model.tokenize import Analyzer
+from classifier.model.reading import (
+    Decision,
+    Judged,
+    Kernel,
+    Reading,
+    WordIds,
+    checked_floors,
+    counted,
+    judged,
+    kernel_of,
+    on_grid,
+    tfidf_values,
+)
+from classifier.model.vocabulary import Analyzer
 from classifier.text import article_text
 
 __all__ = ["Model"]

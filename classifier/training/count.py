@@ -2,18 +2,397 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
 
-from classifier.article import Article
-from classifier.corpus.corpus import Corpus
-from classifier.model.tokenize import Analyzer
-from classifier.progress import Progress, no_progress
-from classifier.training.features import CountedCorpus, count_corpora
+from classifier.article import Article, Labels, Progress, no_progress
+from classifier.compiled import COUNTER, compiled
+from classifier.corpus.corpus import Corpus, digest_row
+from classifier.corpus.duplicates import near_duplicate_groups
+from classifier.errors import CorpusError
+from classifier.model.reading import sublinear
+from classifier.model.vocabulary import Analyzer
+from classifier.text import article_text
 from classifier.training.settings import Settings
 
-__all__ = ["as_corpora", "count_articles"]
+if TYPE_CHECKING:
+    from classifier.model import _counter
+
+__all__ = [
+    "ArticleNotes",
+    "CountedCorpus",
+    "LabelledArticles",
+    "TermCounter",
+    "as_corpora",
+    "check_counted",
+    "count_articles",
+    "count_corpora",
+    "damped_counts",
+    "document_frequencies",
+    "idf_of",
+    "inverse_document_frequencies",
+    "tfidf",
+    "weighted",
+]
+
+
+@dataclass(frozen=True)
+class LabelledArticles:
+    """Labelled articles without their texts.
+
+    Parameters
+    ----------
+    vocabulary : list of str
+        Terms in code point order.
+    n_words : ndarray of int64 of shape (n_articles,)
+    groups : ndarray of int64 of shape (n_articles,)
+        Near-duplicates share a number.
+    labels, known : list, length n_articles
+        What is known of each article, and the labels that its corpus knows.
+    corpus : ndarray of int64 of shape (n_articles,)
+        Which of `corpora` each article is from.
+    corpora : list of str
+        Names of the corpora.
+    natural, borderline : ndarray of bool of shape (n_articles,)
+    sources, dates, ids : list of str
+    n_unlabelled : int
+        Articles that were read and left out because nothing is known of their labels.
+    sha256 : str
+        Over the ids, prepared texts and labels, in order.
+    """
+
+    vocabulary: list[str]
+    n_words: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    labels: list[Labels]
+    known: list[frozenset[str]]
+    corpus: NDArray[np.int64]
+    corpora: list[str]
+    natural: NDArray[np.bool_]
+    borderline: NDArray[np.bool_]
+    sources: list[str]
+    dates: list[str]
+    ids: list[str]
+    n_unlabelled: int
+    sha256: str
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def select(self, rows: NDArray[np.int64]) -> Self:
+        """Return the corpus with only these articles."""
+        lists = ("labels", "known", "sources", "dates", "ids")
+        arrays = ("n_words", "groups", "corpus", "natural", "borderline")
+        picked: dict[str, Any] = {name: [getattr(self, name)[i] for i in rows] for name in lists}
+        picked |= {name: getattr(self, name)[rows] for name in arrays}
+        return replace(self, **picked)
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Every label that some corpus knows, sorted."""
+        return tuple(sorted(frozenset().union(*set(self.known))))
+
+    @cached_property
+    def is_pair(self) -> NDArray[np.bool_]:
+        """Which terms are pairs of tokens; shape (n_terms,)."""
+        return np.array([" " in term for term in self.vocabulary], dtype=bool)
+
+
+@dataclass
+class ArticleNotes:
+    """What is noted of each article while its text streams by; equal values are kept once."""
+
+    labels: list[Labels] = field(default_factory=list)
+    corpus: list[int] = field(default_factory=list)
+    corpora: list[str] = field(default_factory=list)
+    natural: list[bool] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
+    dates: list[str] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    known: dict[int, frozenset[str]] = field(default_factory=dict)
+    n_unlabelled: int = 0
+    digest: Any = field(default_factory=hashlib.sha256)
+    seen: dict[Any, Any] = field(default_factory=dict)
+
+    def texts(self, corpora: Iterable[Corpus], progress: Progress) -> Iterator[str]:
+        """Yield the prepared text of every labelled article."""
+        for number, corpus in enumerate(corpora):
+            known: set[str] = set()
+            self.corpora.append(corpus.name)
+            for article in corpus.articles:
+                if article.labels is None:
+                    self.n_unlabelled += 1
+                    continue
+                self._note(article, article.labels, number, natural=corpus.natural)
+                known |= article.labels.present | (article.labels.absent or frozenset())
+                text = article_text(article)
+                self.digest.update(digest_row(article.id, text, article.labels))
+                progress("reading articles", len(self.ids), 0)
+                yield text
+            self.known[number] = frozenset(known)
+
+    def _note(self, article: Article, labels: Labels, number: int, *, natural: bool) -> None:
+        self.labels.append(self._once(labels))
+        self.corpus.append(number)
+        self.natural.append(natural)
+        self.sources.append(self._once(article.source))
+        self.dates.append(self._once(article.date))
+        self.ids.append(article.id)
+
+    def _once(self, value: Any) -> Any:
+        return self.seen.setdefault(value, value)
+
+    def fields(
+        self, vocabulary: list[str], n_words: NDArray[np.int64], groups: NDArray[np.int64]
+    ) -> dict[str, Any]:
+        """Return the fields of `LabelledArticles`."""
+        return {
+            "vocabulary": vocabulary,
+            "n_words": n_words,
+            "groups": groups,
+            "labels": self.labels,
+            "known": [self.known[number] for number in self.corpus],
+            "corpus": np.array(self.corpus, dtype=np.int64),
+            "corpora": self.corpora,
+            "natural": np.array(self.natural, dtype=bool),
+            "borderline": np.array([labels.borderline for labels in self.labels], dtype=bool),
+            "sources": self.sources,
+            "dates": self.dates,
+            "ids": self.ids,
+            "n_unlabelled": self.n_unlabelled,
+            "sha256": self.digest.hexdigest(),
+        }
+
+
+Matrix = NDArray[np.float64]
+
+
+def check_counted(
+    counted: LabelledArticles, Y: Matrix, labels: tuple[str, ...], settings: Settings
+) -> None:
+    """Raise `CorpusError` where counted articles are nothing to train on."""
+    if not len(counted):
+        raise CorpusError(
+            f"nothing to train on: {counted.n_unlabelled} articles were read and none is labelled. "
+            "Labels are read from the field 'labels', or the one named by --labels-field"
+        )
+    if not counted.natural.any():
+        raise CorpusError("only auxiliary corpora are given: cuts and figures need a natural one")
+    if not labels:
+        raise CorpusError("nothing to train on: every article is labelled as none of any label")
+    if len(np.unique(counted.groups[counted.natural])) < settings.n_folds:
+        raise CorpusError(
+            f"{counted.natural.sum()} labelled articles, near-duplicates counted once, are too "
+            f"few for {settings.n_folds} folds"
+        )
+    if not counted.vocabulary:
+        raise CorpusError(
+            f"no term occurs in {settings.min_df} articles (min_df): nothing to learn"
+        )
+    if settings.labels == "one":
+        _check_exactly_one(counted, Y)
+
+
+def _check_exactly_one(counted: LabelledArticles, Y: Matrix) -> None:
+    wrong = np.flatnonzero((np.nansum(Y, axis=1) != 1) | np.isnan(Y).any(axis=1))
+    if len(wrong):
+        i = wrong[0]
+        found = ", ".join(sorted(counted.labels[i].present)) or "none"
+        if np.isnan(Y[i]).any():
+            found += ", and others are unknown to its corpus"
+        raise CorpusError(
+            f"article '{counted.ids[i]}' has the labels: {found}; with labels = \"one\" each "
+            f"article needs exactly one ({len(wrong)} articles differ)"
+        )
+
+
+def document_frequencies(counts: sp.csr_matrix) -> NDArray[np.int64]:
+    """Return in how many articles each term occurs; shape (n_terms,)."""
+    return np.bincount(counts.indices, minlength=counts.shape[1])
+
+
+@dataclass
+class TermCounter:
+    """Counts terms of texts that come one by one; keeps rows of term ids, never the texts."""
+
+    analyzer: Analyzer
+    ids: dict[str, int] = field(default_factory=dict)
+    rows: list[tuple[NDArray[np.int32], NDArray[np.int32]]] = field(default_factory=list)
+    lead_rows: list[tuple[NDArray[np.int32], NDArray[np.int32]]] = field(default_factory=list)
+    n_words: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._counter = _compiled_counter(self.analyzer)
+
+    def add(self, text: str) -> None:
+        """Count the terms of one prepared text, in all of it and in its lead."""
+        if self._counter is not None:
+            n_words, ids, counts, lead_ids, lead_counts = self._counter.add(text)
+            self.n_words.append(n_words)
+            self.rows.append((ids, counts))
+            self.lead_rows.append((lead_ids, lead_counts))
+            return
+        tokens = self.analyzer.tokens(text)
+        lead = tokens[: self.analyzer.lead_length(len(tokens))]
+        self.n_words.append(len(tokens))
+        self.rows.append(self._row(tokens, tokens))
+        # A repeated lead is followed by the first token again, which makes one more pair.
+        self.lead_rows.append(self._row(lead, lead + tokens[:1]))
+
+    def _row(
+        self, tokens: list[str], paired: list[str]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        terms = tokens + Analyzer(bigrams=self.analyzer.bigrams).pairs(paired)
+        ids = self.ids
+        flat = np.array([ids.setdefault(term, len(ids)) for term in terms], dtype=np.int32)
+        found, counts = np.unique(flat, return_counts=True)
+        return found, counts.astype(np.int32)
+
+    @property
+    def n_terms(self) -> int:
+        """How many distinct terms there were."""
+        return len(self.ids if self._counter is None else self._counter)
+
+    def terms(self) -> list[str]:
+        """Return the terms in the order of their numbers."""
+        return list(self.ids) if self._counter is None else self._counter.terms()
+
+    def matrices(self, min_df: int) -> tuple[sp.csr_matrix, sp.csr_matrix, list[str]]:
+        """Return counts in the whole texts and in their leads, and the terms kept.
+
+        Terms in fewer than `min_df` articles go; the rest stand in code point order.
+        """
+        names = self.terms()
+        body, lead = (_stack(rows, len(names)) for rows in (self.rows, self.lead_rows))
+        frequent = document_frequencies(body) >= min_df
+        terms = [term for term, keep in zip(names, frequent, strict=True) if keep]
+        order = sorted(range(len(terms)), key=terms.__getitem__)
+        columns = np.flatnonzero(frequent)[order]
+        return body[:, columns], lead[:, columns], [terms[i] for i in order]
+
+
+def _compiled_counter(analyzer: Analyzer) -> _counter.Counter | None:
+    """Return the compiled counter, nothing where there is none or pairs are terms too."""
+    module = compiled(COUNTER)
+    if module is None or analyzer.bigrams:
+        return None
+    counter: _counter.Counter = module.Counter(
+        lead_words=analyzer.lead_words,
+        lead_divisor=analyzer.lead_divisor,
+        fold_plurals=analyzer.fold_plurals,
+    )
+    return counter
+
+
+def _stack(rows: list[tuple[NDArray[np.int32], NDArray[np.int32]]], width: int) -> sp.csr_matrix:
+    starts = np.concatenate([[0], np.cumsum([len(ids) for ids, _ in rows])])
+    empty = [np.zeros(0, dtype=np.int32)]
+    indices = np.concatenate(empty + [ids for ids, _ in rows])
+    counts = np.concatenate(empty + [counts for _, counts in rows])
+    return sp.csr_matrix((counts.astype(np.float64), indices, starts), shape=(len(rows), width))
+
+
+@dataclass(frozen=True)
+class CountedCorpus(LabelledArticles):
+    """All that training keeps of its articles; the texts are gone.
+
+    Parameters
+    ----------
+    body, lead : csr_matrix of float64 of shape (n_articles, n_terms)
+        How often each term occurs in the whole text, and within its lead.
+    """
+
+    body: sp.csr_matrix
+    lead: sp.csr_matrix
+
+    def select(self, rows: NDArray[np.int64]) -> CountedCorpus:
+        """Return the corpus with only these articles."""
+        return replace(super().select(rows), body=self.body[rows], lead=self.lead[rows])
+
+    def counts(self, lead_repeats: int) -> sp.csr_matrix:
+        """Return counts with the lead counted `lead_repeats` more times."""
+        if lead_repeats == 0:
+            return self.body
+        return (self.body + lead_repeats * self.lead).tocsr()
+
+    def coverage(self, rows: NDArray[np.int64], kept: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return the share of each row's words that are among the `kept` terms."""
+        words = kept & ~self.is_pair
+        return np.asarray(self.body[rows] @ words.astype(float)) / np.maximum(self.n_words[rows], 1)
+
+
+def count_corpora(
+    corpora: Iterable[Corpus],
+    analyzer: Analyzer,
+    *,
+    min_df: int,
+    progress: Progress,
+) -> CountedCorpus:
+    """Read every labelled article once and return the counts of its terms.
+
+    Texts are read as a stream: each is dropped as soon as it is counted and compared.
+    """
+    counter = TermCounter(analyzer)
+    notes = ArticleNotes()
+
+    def texts() -> Iterator[str]:
+        for text in notes.texts(corpora, progress):
+            counter.add(text)
+            yield text
+
+    groups = near_duplicate_groups(texts())
+    body, lead, vocabulary = counter.matrices(min_df)
+    n_words = np.array(counter.n_words, dtype=np.int64)
+    return CountedCorpus(body=body, lead=lead, **notes.fields(vocabulary, n_words, groups))
+
+
+def inverse_document_frequencies(
+    counts: sp.csr_matrix, min_df: int, *, form: str = "bm25"
+) -> NDArray[np.float64]:
+    """Return the idf of each term, 0 for terms below `min_df` and above 0 for all others.
+
+    Parameters
+    ----------
+    form : {"bm25", "smooth"}
+        ``ln((n + 1) / (df + 1/2))``, as in BM25 (Robertson and Zaragoza, 2009) but never below
+        0, by which words of every article weigh next to nothing; or
+        ``ln((n + 1) / (df + 1)) + 1``, scikit-learn's ``TfidfTransformer(smooth_idf=True)``.
+    """
+    return idf_of(document_frequencies(counts), counts.shape[0], min_df, form=form)
+
+
+def idf_of(
+    df: NDArray[np.int64], n: int, min_df: int, *, form: str = "bm25"
+) -> NDArray[np.float64]:
+    """Return the idf of terms that are in `df` of `n` articles."""
+    idf = np.log((n + 1) / (df + 0.5)) if form == "bm25" else np.log((n + 1) / (df + 1)) + 1
+    return np.where(df >= min_df, idf, 0.0)
+
+
+def tfidf(counts: sp.csr_matrix, idf: NDArray[np.float64]) -> sp.csr_matrix:
+    """Return sublinear tf-idf rows of unit length; shape and terms of `counts`."""
+    return weighted(damped_counts(counts), idf)
+
+
+def damped_counts(counts: sp.csr_matrix) -> sp.csr_matrix:
+    """Return ``1 + ln count`` for every count."""
+    return sp.csr_matrix((sublinear(counts.data), counts.indices, counts.indptr), counts.shape)
+
+
+def weighted(damped: sp.csr_matrix, idf: NDArray[np.float64]) -> sp.csr_matrix:
+    """Return rows of unit length, each term weighted by its idf."""
+    values = damped.data * idf[damped.indices]
+    rows = np.repeat(np.arange(damped.shape[0]), np.diff(damped.indptr))
+    norms = np.sqrt(np.bincount(rows, weights=values * values, minlength=damped.shape[0]))
+    norms[norms == 0] = 1.0
+    return sp.csr_matrix((values / norms[rows], damped.indices, damped.indptr), damped.shape)
 
 
 def as_corpora(corpus: Iterable[Article] | Corpus | Sequence[Corpus]) -> Sequence[Corpus]:

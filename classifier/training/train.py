@@ -8,26 +8,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.article import Article
+from classifier.article import Article, Progress, no_progress
 from classifier.corpus.corpus import Corpus
 from classifier.corpus.labels import truth_matrix
 from classifier.corpus.split import stratified_folds
 from classifier.model.calibration import Calibration, PiecewiseLinear
 from classifier.model.model import Model
-from classifier.model.tokenize import Analyzer
-from classifier.progress import Progress, no_progress
+from classifier.model.vocabulary import Analyzer
 from classifier.training.calibrate import calibrate
-from classifier.training.check import check_counted
-from classifier.training.count import as_corpora, count_articles
-from classifier.training.features import CountedCorpus, tfidf
-from classifier.training.figures import quality_figures
-from classifier.training.labelled import LabelledArticles
-from classifier.training.linear import Linear, article_weights, fit_linear, fold_idf
-from classifier.training.provenance import provenance
-from classifier.training.reference import with_reference
-from classifier.training.select import Choice, choose_candidate, n_candidates
+from classifier.training.choose import Choice, choose_candidate, n_candidates
+from classifier.training.count import (
+    CountedCorpus,
+    LabelledArticles,
+    as_corpora,
+    check_counted,
+    count_articles,
+    tfidf,
+)
+from classifier.training.cuts import choose_shift, choose_thresholds
+from classifier.training.fit import Linear, article_weights, fit_linear, fold_idf
+from classifier.training.record import provenance, quality_figures, with_reference
 from classifier.training.settings import Settings
-from classifier.training.thresholds import choose_shift, choose_thresholds
 
 __all__ = ["count_articles", "fit_model", "train"]
 

@@ -1,0 +1,1 @@
+"""Tags many files, goes on where it stopped, over any executor."""

@@ -1,0 +1,151 @@
+"""classifier card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from classifier.cli.options import ModelOption, ModelTarget, file_target, refuse_inputs
+from classifier.cli.terminal import echo_lines
+from classifier.errors import BadInputError
+
+if TYPE_CHECKING:
+    from classifier.evaluation.report import Report
+
+
+INFO_EPILOG = """Examples:
+  classifier info
+  classifier info mymodel"""
+EXPORT_EPILOG = """Example:
+  classifier export --model mymodel --joblib mymodel.joblib"""
+IMPORT_EPILOG = """Example:
+  classifier import --joblib mymodel.joblib --out mymodel"""
+
+
+def info(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DIR", help="Folder of the model.", show_default="the shipped model"
+        ),
+    ] = None,
+) -> None:
+    """Check a model and tell what it is: labels, figures, cuts, what it was trained on."""
+    from classifier.cli.predict import chosen_model
+    from classifier.compiled import kernel_status
+    from classifier.model.folder import described, quality_table
+
+    model = chosen_model(folder)
+    echo_lines(f"{described(model)}\nkernel: {kernel_status()}\n\n{quality_table(model)}")
+
+
+def export(
+    joblib: Annotated[
+        Path,
+        typer.Option("--joblib", metavar="FILE", callback=file_target, help="The file to write."),
+    ],
+    model: ModelOption = None,
+) -> None:
+    """Write a model as a plain scikit-learn pipeline with the same scores.
+
+    Joblib files are pickles: loading one runs whatever code it holds. Load
+    only files whose origin you trust; to pass a model on, pass on its folder.
+    """
+    from classifier.cli.predict import chosen_model
+    from classifier.model.export import export_joblib
+
+    export_joblib(chosen_model(model), joblib)
+    typer.echo(f"{joblib}: a scikit-learn pipeline; loading it runs code, so trust its origin")
+
+
+def import_(
+    joblib: Annotated[Path, typer.Option("--joblib", metavar="FILE", help="The file to read.")],
+    out: ModelTarget,
+) -> None:
+    """Turn a pipeline that `classifier export` wrote back into a model folder.
+
+    This RUNS CODE from the file: joblib files are pickles. Import only
+    files you trust.
+    """
+    from classifier.errors import ModelError
+    from classifier.evaluation.card import model_card
+    from classifier.model.export import import_joblib
+    from classifier.model.folder import save_model
+
+    if not joblib.is_file():
+        raise ModelError(f"{joblib}: no such file. Check the spelling.")
+    model = import_joblib(joblib)
+    model = save_model(model, out, card=model_card(model))
+    typer.echo(f"Saved as {out} ({model.signature}).")
+
+
+CARD_EPILOG = """Examples:
+  classifier card mymodel
+  classifier evaluate mymodel test.jsonl --out report
+  classifier card mymodel --report report/report.json --out mymodel/README.md"""
+
+
+def _card_target(path: Path | None) -> Path | None:
+    return path and file_target(path)
+
+
+def card(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Folder of the model, or 'sectors', the shipped.")
+    ] = "sectors",
+    *,
+    report: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="report.json of an evaluation of this model, to join the card; repeatable.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            callback=_card_target,
+            help="Write the card there.",
+            show_default="standard output",
+        ),
+    ] = None,
+) -> None:
+    """Tell what a model is for, how good it is, and where it fails.
+
+    In Markdown: labels and their rules, corpus, figures, calibration, known
+    failures, how to make it again. Training writes the same card into the
+    model's folder; --report adds figures on articles it has not seen.
+    """
+    from classifier.archive.score import load
+    from classifier.evaluation.card import model_card
+    from classifier.files import replacing
+
+    if out is not None:
+        refuse_inputs(out, report or [])
+    text = model_card(load(model), reports=[_read_report(path) for path in report or []])
+    if out is None:
+        echo_lines(text.rstrip("\n"))
+        return
+    with replacing(out.resolve()) as file:
+        file.write(text.encode())
+
+
+def _read_report(path: Path) -> Report:
+    from classifier.evaluation.report import Report
+
+    try:
+        values = json.loads(path.read_bytes())
+    except OSError as error:
+        raise BadInputError(f"{path} cannot be read ({error.strerror}).") from None
+    except (ValueError, RecursionError) as error:
+        raise BadInputError(f"{path} is not JSON: {error}. Name a report.json.") from None
+    if not isinstance(values, dict):
+        raise BadInputError(f"{path} holds no report. Name the report.json of an evaluation.")
+    try:
+        return Report.from_json(values)
+    except BadInputError as error:
+        raise BadInputError(f"{path}: {error}") from None

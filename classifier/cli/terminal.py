@@ -1,0 +1,147 @@
+"""How errors leave the program: one line on standard error and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from classifier.corpus.corpus import ReadTally
+from classifier.corpus.write import disarmed
+from classifier.errors import ClassifierError
+
+__all__ = [
+    "EXPECTED",
+    "counted_on_terminal",
+    "echo_lines",
+    "flush",
+    "on_terminal",
+    "remark",
+    "remark_on",
+    "told",
+    "training_progress",
+]
+
+
+Item = TypeVar("Item")
+# Quick runs show nothing: a bar that flashes by only disturbs.
+PATIENCE = 2.0
+PAUSE = 0.2
+
+
+def on_terminal(stream: Any) -> bool:
+    """Return whether a person sees what is written to `stream`, which may be closed."""
+    return stream is not None and bool(stream.isatty())
+
+
+def echo_lines(text: str) -> None:
+    """Print lines that may hold names from outside, harmless for a terminal."""
+    import typer
+
+    for line in text.split("\n"):
+        typer.echo(disarmed(line))
+
+
+def counted_on_terminal(items: Iterable[Item], noun: str, *, quiet: bool) -> Iterator[Item]:
+    """Yield `items`, and after two seconds keep a count and a rate on the terminal."""
+    if quiet or not on_terminal(sys.stderr):
+        yield from items
+        return
+    start = shown = time.monotonic()
+    count = 0
+    try:
+        for count, item in enumerate(items, 1):
+            yield item
+            now = time.monotonic()
+            if now - start > PATIENCE and now - shown > PAUSE:
+                sys.stderr.write(f"\r{count:,} {noun}, {count / (now - start):,.0f} a second ")
+                sys.stderr.flush()
+                shown = now
+    finally:
+        if shown > start:
+            sys.stderr.write(f"\r{count:,} {noun} in {time.monotonic() - start:.1f} s          \n")
+
+
+def remark_on(tally: ReadTally, *, quiet: bool) -> None:
+    """Say which rows were skipped, and when there was nothing to read."""
+    if quiet:
+        return
+    if tally.skipped:
+        reasons = ", ".join(f"{n} {kind}" for kind, n in tally.reasons.most_common())
+        rows = "row was" if tally.skipped == 1 else "rows were"
+        remark(f"{tally.skipped} bad {rows} skipped ({reasons})")
+    elif not tally.read:
+        remark("there were no articles to read")
+
+
+@contextmanager
+def training_progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """Yield what `train` reports to: a bar with the time left on a terminal, else nothing."""
+    if quiet or not on_terminal(sys.stderr):
+        yield lambda step, done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns: list[Any] = [
+        TextColumn("{task.description:<18}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    ]
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, Any] = {}
+
+        def report(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                for earlier in bars.tasks:
+                    bars.update(earlier.id, total=earlier.completed)
+                tasks[step] = bars.add_task(step, total=total or None)
+            bars.update(tasks[step], completed=done)
+
+        yield report
+
+
+# What users meet and can mend; anything else is a fault of the program and shows as one.
+EXPECTED = (ClassifierError, OSError, KeyboardInterrupt)
+
+
+def told(error: BaseException) -> int:
+    """Say one of the `EXPECTED` errors on standard error and return the exit code for it."""
+    if isinstance(error, BrokenPipeError):
+        # The reader (head, less) has gone: point stdout elsewhere so that the flush at exit
+        # does not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    if isinstance(error, KeyboardInterrupt):
+        message, code = "interrupted", 130
+    elif isinstance(error, OSError) and error.filename:
+        message, code = f"{error.filename}: {error.strerror}", 1
+    else:
+        message, code = str(error), 1
+    remark(message)
+    return code
+
+
+def remark(text: str) -> None:
+    """Say something on standard error, if there is one, as one line a terminal obeys nothing of."""
+    if sys.stderr is not None:
+        sys.stderr.write(f"classifier: {disarmed(text)}\n")
+
+
+def flush() -> None:
+    """Write out what waits in standard output, so that a reader that has gone is met here.
+
+    At exit Python would report it as a failure.
+    """
+    if sys.stdout is not None:
+        sys.stdout.flush()

@@ -1,0 +1,1 @@
+"""Whether articles are still like those of the training."""

@@ -1,0 +1,277 @@
+"""How much better one tagger is than another on the same articles: micro, macro, per label."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from classifier.errors import BadInputError
+from classifier.evaluation.metrics import check_shapes, f1_counts, f1_of, macro_of, micro_of, ratio
+
+__all__ = [
+    "F1Changes",
+    "Interval",
+    "Resampling",
+    "ShareInterval",
+    "bootstrap_f1",
+    "bootstrap_interval",
+    "paired_bootstrap",
+    "paired_f1_changes",
+    "percentile_interval",
+    "resampled_sums",
+    "resampled_weights",
+    "share_interval",
+]
+
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+Statistic = Callable[[FloatArray, npt.NDArray[Any]], float]
+# Products with whole matrices are many times faster than with one resample after the other.
+DRAWS_AT_ONCE = 32
+# Of many articles fewer resamples are held together: 4 MB.
+NUMBERS_AT_ONCE = 2**19
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure on all articles and the percentiles of it over resampled ones."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class ShareInterval:
+    """`count` articles of `of`, as a share from 0 to 1 with its interval."""
+
+    estimate: float
+    low: float
+    high: float
+    count: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resampling:
+    """How intervals are made: so many resamples, their seed, the share of them inside."""
+
+    repeats: int = 1000
+    seed: int = 0
+    level: float = 0.95
+
+
+def bootstrap_interval(
+    statistic: Statistic,
+    truth: FloatArray,
+    predicted: npt.NDArray[Any],
+    *,
+    groups: IntArray | None = None,
+    repeats: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """Return the percentile bootstrap interval (Efron 1979) of any figure.
+
+    Parameters
+    ----------
+    statistic : callable
+        Called with rows of `truth` and the same rows of `predicted`, returns a float.
+    predicted : ndarray of shape (n_articles, n_labels)
+        Tags, scores or probabilities: what `statistic` takes.
+    groups : ndarray of shape (n_articles,), int, or None
+        Articles that share a number are drawn together, as near-duplicates tell nothing twice.
+    repeats : int
+        Number of resamples; with none the interval is NaN.
+    level : float
+        Share of the resampled figures inside the interval; those that are NaN are left out.
+    """
+    check_shapes(truth, predicted)
+    rows = np.arange(len(truth))
+    values = []
+    for weights in resampled_weights(groups, len(truth), repeats=repeats, seed=seed):
+        drawn = np.repeat(rows, weights)
+        values.append(statistic(truth[drawn], predicted[drawn]))
+    return percentile_interval(statistic(truth, predicted), np.array(values), level)
+
+
+def bootstrap_f1(
+    truth: FloatArray,
+    predicted: BoolArray,
+    *,
+    groups: IntArray | None = None,
+    repeats: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> dict[str, Interval]:
+    """Return what `bootstrap_interval` does for `micro_f1` and `macro_f1`, but fast.
+
+    The keys are "micro" and "macro"; the parameters are those of `bootstrap_interval`.
+    """
+    cells = f1_counts(truth, predicted)
+    counts = resampled_sums(cells, groups, repeats, seed)
+    return {
+        name: percentile_interval(figure(cells.sum(axis=0)), figure(counts), level)
+        for name, figure in (("micro", micro_of), ("macro", macro_of))
+    }
+
+
+def paired_bootstrap(
+    truth: FloatArray,
+    predicted_a: BoolArray,
+    predicted_b: BoolArray,
+    *,
+    groups: IntArray | None = None,
+    repeats: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """Return the interval of how much higher the micro-F1 of b is than that of a.
+
+    Both are scored on the same resampled articles; the parameters are those of
+    `bootstrap_interval`.
+    """
+    cells = [f1_counts(truth, predicted) for predicted in (predicted_a, predicted_b)]
+    a, b = (micro_of(resampled_sums(each, groups, repeats, seed)) for each in cells)
+    estimate_a, estimate_b = (micro_of(each.sum(axis=0)) for each in cells)
+    return percentile_interval(estimate_b - estimate_a, b - a, level)
+
+
+def resampled_sums(
+    cells: npt.NDArray[Any], groups: IntArray | None, repeats: int, seed: int
+) -> FloatArray:
+    """Return the sum of `cells` over each resample's articles.
+
+    Parameters
+    ----------
+    cells : ndarray of shape (n_articles, …)
+        Counts, errors: what figures are made of by adding up.
+    groups, repeats, seed
+        As in `bootstrap_interval`; with the same ones the same articles are drawn.
+
+    Returns
+    -------
+    ndarray of shape (repeats, …), float64
+    """
+    n_articles, *shape = cells.shape
+    from scipy.sparse import csr_matrix
+
+    cluster_of = _clusters(groups, n_articles)
+    # Weighted sums of counts: no article is copied, and the float sums of integers are exact.
+    # Few cells of many labels are other than 0.
+    flat = cells.reshape(n_articles, -1)
+    articles, columns = np.nonzero(flat)
+    values = flat[articles, columns].astype(np.float64)
+    size = (int(cluster_of.max()) + 1, flat.shape[1])
+    summed = csr_matrix((values, (cluster_of[articles], columns)), size)
+    draws = _resamples(size[0], repeats, seed)
+    sums = [np.empty((0, size[1]))]
+    at_once = min(max(NUMBERS_AT_ONCE // size[0], 1), DRAWS_AT_ONCE)
+    while chunk := list(islice(draws, at_once)):
+        sums.append(np.array(chunk, dtype=np.float64) @ summed)
+    return np.concatenate(sums).reshape(repeats, *shape)
+
+
+def resampled_weights(
+    groups: IntArray | None, n_articles: int, *, repeats: int, seed: int
+) -> Iterator[IntArray]:
+    """Yield, per resample, how often each article was drawn, of shape (n_articles,)."""
+    cluster_of = _clusters(groups, n_articles)
+    for drawn in _resamples(int(cluster_of.max()) + 1, repeats, seed):
+        yield drawn[cluster_of]
+
+
+def _resamples(n_clusters: int, repeats: int, seed: int) -> Iterator[IntArray]:
+    """Yield, per resample, how often each cluster was drawn with replacement."""
+    rng = np.random.default_rng(seed)
+    for _ in range(repeats):
+        yield np.bincount(rng.integers(n_clusters, size=n_clusters), minlength=n_clusters)
+
+
+def _clusters(groups: IntArray | None, n_articles: int) -> IntArray:
+    """Return the cluster of every article, numbered from 0 without gaps."""
+    own = np.arange(n_articles) if groups is None else np.asarray(groups)
+    if len(own) != n_articles or not n_articles:
+        raise BadInputError(
+            f"groups has {len(own)} numbers for {n_articles} articles. Pass one per article, "
+            "and at least one article."
+        )
+    return np.unique(own, return_inverse=True)[1]
+
+
+def percentile_interval(estimate: float, values: FloatArray, level: float) -> Interval:
+    """Return the middle `level` of `values` around `estimate`."""
+    known = values[~np.isnan(values)]
+    low, high = (
+        np.quantile(known, [(1 - level) / 2, (1 + level) / 2]) if known.size else (np.nan,) * 2
+    )
+    return Interval(float(estimate), float(low), float(high))
+
+
+def share_interval(count: int, of: int, sums: FloatArray, level: float = 0.95) -> ShareInterval:
+    """Return the share `count` / `of` with its interval.
+
+    Parameters
+    ----------
+    sums : ndarray of shape (repeats, 2)
+        `count` and `of` in every resample.
+    """
+    share = percentile_interval(float(ratio(count, of)), ratio(sums[:, 0], sums[:, 1]), level)
+    return ShareInterval(share.estimate, share.low, share.high, int(count), int(of))
+
+
+@dataclass(frozen=True, slots=True)
+class F1Changes:
+    """How much higher each F1 of the second tagger is; `labels` in the order of the columns."""
+
+    micro: Interval
+    macro: Interval
+    labels: tuple[Interval, ...]
+
+
+def paired_f1_changes(
+    truth: FloatArray,
+    predicted_a: BoolArray,
+    predicted_b: BoolArray,
+    *,
+    groups: IntArray | None = None,
+    repeats: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> F1Changes:
+    """Return what `paired_bootstrap` does for micro-F1, for macro-F1 and the F1 of each label.
+
+    Both taggers are scored on the same resampled articles. A label whose F1 is a 0/0 for one of
+    them has no change there: NaN. The macro-F1 of each is that of `metrics.macro_f1`.
+
+    Parameters
+    ----------
+    truth : ndarray of shape (n_articles, n_labels), float64
+        1 present, 0 absent, NaN unknown.
+    predicted_a, predicted_b : ndarray of shape (n_articles, n_labels), bool
+    groups, repeats, seed, level
+        As in `classifier.evaluation.bootstrap.bootstrap_interval`.
+    """
+    cells = np.stack([f1_counts(truth, given) for given in (predicted_a, predicted_b)], axis=1)
+    total, drawn = cells.sum(axis=0), resampled_sums(cells, groups, repeats, seed)
+
+    def change(figure: Callable[[npt.NDArray[Any]], Any]) -> Interval:
+        (a, b), values = figure(total), figure(drawn)
+        return percentile_interval(b - a, values[:, 1] - values[:, 0], level)
+
+    labels = tuple(change(partial(_f1_of_label, label)) for label in range(truth.shape[1]))
+    return F1Changes(change(micro_of), change(macro_of), labels)
+
+
+def _f1_of_label(label: int, counts: npt.NDArray[Any]) -> FloatArray:
+    """Return the F1 of one label from counts of shape (…, 3, n_labels), of shape (…)."""
+    tp, fp, fn = np.moveaxis(counts[..., label], -1, 0)
+    return f1_of(tp, fp, fn)

@@ -1,0 +1,841 @@
+"""A model folder: saved in one step that cannot be cut in half, loaded only when all of it fits."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+import mmap as memory
+import os
+import re
+import reprlib
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from classifier.errors import ModelError
+from classifier.model.calibration import Calibration, PiecewiseLinear, calibration_from_json
+from classifier.model.model import Model
+from classifier.model.vocabulary import Analyzer, Buffer, Table, Vocabulary, fault_of, n_slots
+from classifier.text import TEXT_RULES_VERSION, article_text
+
+__all__ = [
+    "FORMAT_VERSION",
+    "SUFFIXES",
+    "Buffer",
+    "Fields",
+    "GoldenArticle",
+    "Manifest",
+    "StoredFile",
+    "check_golden",
+    "cut_texts",
+    "decoded",
+    "described",
+    "encode_manifest",
+    "encoded",
+    "golden_articles",
+    "golden_texts",
+    "load_model",
+    "manifest_json",
+    "parse_manifest",
+    "quality_table",
+    "recorded",
+    "save_model",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The fields of one object of a JSON file.
+
+    Parameters
+    ----------
+    values : mapping of str to object
+        As `json.loads` gives them.
+    where : str
+        File and object, for the errors.
+    """
+
+    values: Mapping[str, object]
+    where: str
+
+    def refusal(self, key: str, wanted: str) -> ModelError:
+        """Return an error that says what the field must be and what it is."""
+        found = reprlib.repr(self.values[key]) if key in self.values else "missing"
+        return ModelError(f"{self.where}: '{key}' must be {wanted}, but is {found}")
+
+    def text(self, key: str) -> str:
+        """Return a field that is a text."""
+        value = self.values.get(key)
+        if isinstance(value, str):
+            return value
+        raise self.refusal(key, "a text")
+
+    def flag(self, key: str) -> bool:
+        """Return a field that is true or false."""
+        value = self.values.get(key)
+        if isinstance(value, bool):
+            return value
+        raise self.refusal(key, "true or false")
+
+    def whole(self, key: str, *, most: int = 2**53) -> int:
+        """Return a field that is a whole number from 0 to `most`."""
+        value = self.values.get(key)
+        if type(value) is int and 0 <= value <= most:
+            return value
+        raise self.refusal(key, f"a whole number from 0 to {most}")
+
+    def number(self, key: str, *, low: float, high: float) -> float:
+        """Return a field that is a finite number from `low` to `high`."""
+        value = _finite(self.values.get(key), low, high)
+        if value is not None:
+            return value
+        raise self.refusal(key, f"a number from {low:g} to {high:g}")
+
+    def numbers(
+        self,
+        key: str,
+        length: int,
+        *,
+        low: float = -1e6,
+        high: float = 1e6,
+        null: float | None = None,
+    ) -> tuple[float, ...]:
+        """Return a field that is a list of `length` finite numbers; `null` stands for JSON null."""
+        given = self.values.get(key)
+        items = given if isinstance(given, list) else []
+        numbers = [null if item is None else _finite(item, low, high) for item in items]
+        kept = tuple(number for number in numbers if number is not None)
+        if len(items) == len(kept) == length:
+            return kept
+        raise self.refusal(key, f"a list of {length} numbers from {low:g} to {high:g}")
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Return a field that is a list of texts."""
+        value = self.values.get(key)
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            return tuple(value)
+        raise self.refusal(key, "a list of texts")
+
+    def inner(self, key: str) -> Fields:
+        """Return a field that is an object itself."""
+        value = self.values.get(key)
+        if isinstance(value, dict):
+            return Fields(value, f"{self.where}, {key}")
+        raise self.refusal(key, "an object")
+
+    def rows(self, key: str) -> list[Fields]:
+        """Return a field that is a list of objects."""
+        value = self.values.get(key)
+        if isinstance(value, list) and all(isinstance(item, dict) for item in value):
+            return [Fields(row, f"{self.where}, {key} {i}") for i, row in enumerate(value, 1)]
+        raise self.refusal(key, "a list of objects")
+
+
+def _finite(value: object, low: float, high: float) -> float | None:
+    if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
+        return float(value)
+    return None
+
+
+FORMAT_VERSION = 2
+# Version 1 knew no `lead_divisor` and no table.
+READABLE_VERSIONS = (1, 2)
+MAX_LEAD_WORDS, MAX_LEAD_REPEATS, MAX_LEAD_DIVISOR = 1_000_000, 100, 1000
+# The model's hash is that of its manifest without this line, files and all being in there by hash.
+_HASH_LINE = re.compile(rb'^ "hash": "[0-9a-f]{64}",\n', re.MULTILINE)
+SUFFIXES = {"vocabulary": ".txt", "table": ".npy", "idf": ".npy", "weights": ".npy"}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file of the folder; its name carries the start of its SHA-256."""
+
+    name: str
+    sha256: str
+    n_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenArticle:
+    """A text with what the model said of it when it was saved, in the order of the labels."""
+
+    text: str
+    margins: tuple[float, ...]
+    scores: tuple[float, ...]
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A manifest that passed its checks; `outline` is the model without vocabulary and arrays."""
+
+    outline: Model
+    n_terms: int
+    files: Mapping[str, StoredFile]
+    golden: tuple[GoldenArticle, ...]
+
+
+def manifest_json(
+    model: Model, files: Mapping[str, StoredFile], golden: Sequence[GoldenArticle]
+) -> dict[str, object]:
+    """Return what `manifest.json` holds, but the model's hash."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "text_rules_version": TEXT_RULES_VERSION,
+        "name": model.name,
+        "labels": list(model.labels),
+        "mode": model.mode,
+        "analyzer": asdict(model.analyzer),
+        "bias": model.bias.tolist(),
+        # JSON has no infinity, which as a cut means that the label is never given
+        "cuts": [None if cut == math.inf else cut for cut in model.cuts.tolist()],
+        "base_rates": model.base_rates.tolist(),
+        "calibration": model.calibration.to_json(),
+        "min_words": model.min_words,
+        "min_coverage": model.min_coverage,
+        "shapes": {"n_terms": len(model.vocabulary), "n_labels": len(model.labels)},
+        "files": {
+            role: {"name": file.name, "sha256": file.sha256, "bytes": file.n_bytes}
+            for role, file in files.items()
+        },
+        "golden": [
+            {
+                "text": article.text,
+                "margins": list(article.margins),
+                "scores": list(article.scores),
+                "tags": list(article.tags),
+            }
+            for article in golden
+        ],
+        "info": {key: value for key, value in model.info.items() if key != "hash"},
+    }
+
+
+def encode_manifest(described: dict[str, object]) -> bytes:
+    """Return the bytes of `manifest.json` with the model's hash; same content, same bytes.
+
+    Raises
+    ------
+    ModelError
+        When the model holds something that JSON cannot.
+    """
+    try:
+        return _encode(described | {"hash": hashlib.sha256(_encode(described)).hexdigest()})
+    except (TypeError, ValueError) as error:
+        raise ModelError(
+            f"model '{described['name']}' holds something that JSON cannot: {error}"
+        ) from error
+
+
+def _encode(described: Mapping[str, object]) -> bytes:
+    shown = json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return f"{shown}\n".encode()
+
+
+def parse_manifest(raw: bytes, path: Path) -> Manifest:
+    """Return the manifest that the bytes of `path` hold.
+
+    Raises
+    ------
+    ModelError
+        When it is no manifest, of another version, incomplete, absurd, or changed by hand.
+    """
+    top = Fields(_json_object(raw, path), str(path))
+    _check_versions(top)
+    labels = top.texts("labels")
+    if not labels or len(set(labels)) < len(labels):
+        raise top.refusal("labels", "a list of different labels, at least one")
+    shapes = top.inner("shapes")
+    if shapes.whole("n_labels") != len(labels):
+        raise shapes.refusal("n_labels", f"{len(labels)}, the number of labels")
+    manifest = Manifest(
+        outline=_outline(top, labels),
+        n_terms=shapes.whole("n_terms"),
+        files=_stored_files(top.inner("files"), top.whole("format_version")),
+        golden=tuple(_golden_article(row, labels) for row in top.rows("golden")),
+    )
+    if top.text("hash") != hashlib.sha256(_HASH_LINE.sub(b"", raw, count=1)).hexdigest():
+        raise ModelError(
+            f"{path} was changed after the model was saved (its hash does not fit its content). "
+            "Fetch or train the model again."
+        )
+    return manifest
+
+
+def _json_object(raw: bytes, path: Path) -> dict[str, object]:
+    try:
+        value = json.loads(raw.decode(), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is not readable as JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ModelError(f"{path} must hold a JSON object, not {type(value).__name__}")
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number that JSON knows")
+
+
+def _check_versions(top: Fields) -> None:
+    for key, known in (
+        ("format_version", READABLE_VERSIONS),
+        ("text_rules_version", (TEXT_RULES_VERSION,)),
+    ):
+        found = top.whole(key)
+        if found in known:
+            continue
+        advice = (
+            "Upgrade classifier."
+            if found > max(known)
+            else "Train the model again, or install the classifier that made it."
+        )
+        listed = " and ".join(map(str, known))
+        raise ModelError(f"{top.where}: {key} is {found}, this classifier knows {listed}. {advice}")
+
+
+def _outline(top: Fields, labels: tuple[str, ...]) -> Model:
+    n_labels = len(labels)
+    if top.text("mode") not in ("several", "one"):
+        raise top.refusal("mode", "'several' or 'one'")
+    return Model(
+        labels=labels,
+        vocabulary=(),
+        idf=np.empty(0, np.float32),
+        weights=np.empty((0, n_labels), np.float32),
+        bias=np.array(top.numbers("bias", n_labels)),
+        cuts=np.array(top.numbers("cuts", n_labels, null=math.inf)),
+        base_rates=np.array(top.numbers("base_rates", n_labels, low=0, high=1)),
+        calibration=_calibration(top, n_labels),
+        analyzer=_analyzer(top.inner("analyzer"), top.whole("format_version")),
+        mode=top.text("mode"),
+        min_words=top.whole("min_words"),
+        min_coverage=top.number("min_coverage", low=0, high=1),
+        name=top.text("name"),
+        info={**top.inner("info").values, "hash": top.text("hash")},
+    )
+
+
+def _analyzer(given: Fields, version: int) -> Analyzer:
+    divisor = given.whole("lead_divisor", most=MAX_LEAD_DIVISOR) if version > 1 else 1
+    if divisor < 1:
+        raise given.refusal("lead_divisor", f"a whole number from 1 to {MAX_LEAD_DIVISOR}")
+    return Analyzer(
+        lead_words=given.whole("lead_words", most=MAX_LEAD_WORDS),
+        lead_repeats=given.whole("lead_repeats", most=MAX_LEAD_REPEATS),
+        bigrams=given.flag("bigrams"),
+        fold_plurals=given.flag("fold_plurals"),
+        lead_divisor=divisor,
+    )
+
+
+def _calibration(top: Fields, n_labels: int) -> Calibration:
+    try:
+        calibration = calibration_from_json(top.inner("calibration").values)
+    except (ModelError, ArithmeticError) as error:
+        raise ModelError(f"{top.where}: {error}") from error
+    if isinstance(calibration, PiecewiseLinear) and len(calibration.margins) != n_labels:
+        raise top.refusal("calibration", f"a line for each of the {n_labels} labels")
+    return calibration
+
+
+def _stored_files(files: Fields, version: int) -> dict[str, StoredFile]:
+    roles = SUFFIXES if version > 1 else SUFFIXES.keys() - {"table"}
+    return {role: _stored_file(files, role) for role in roles}
+
+
+def _stored_file(files: Fields, role: str) -> StoredFile:
+    entry = files.inner(role)
+    stored = StoredFile(entry.text("name"), entry.text("sha256"), entry.whole("bytes"))
+    # the one name a file can have; no path leads out of the folder by way of a manifest
+    expected = f"{role}-{stored.sha256[:8]}{SUFFIXES[role]}"
+    if stored.name != expected or len(stored.sha256) != 64 or not stored.sha256.isalnum():
+        raise entry.refusal("name", f"{role}-<start of its sha256>{SUFFIXES[role]}")
+    return stored
+
+
+def _golden_article(row: Fields, labels: tuple[str, ...]) -> GoldenArticle:
+    if not set(row.texts("tags")) <= set(labels):
+        raise row.refusal("tags", "some of the labels")
+    return GoldenArticle(
+        text=row.text("text"),
+        margins=row.numbers("margins", len(labels)),
+        scores=row.numbers("scores", len(labels), low=0, high=1),
+        tags=row.texts("tags"),
+    )
+
+
+FLOAT = np.dtype("<f4")
+SLOT = np.dtype("<u4")
+MAX_HEADER_BYTES = 10_240
+LARGEST_VALUE = 1e4
+MEND = "Fetch or train the model again."
+
+
+def encoded(model: Model) -> dict[str, bytes]:
+    """Return the bytes of vocabulary, table, idf and weights; the same model, the same bytes.
+
+    Raises
+    ------
+    ModelError
+        When a term is no text that UTF-8 can hold.
+    """
+    try:
+        vocabulary = Vocabulary.of(model.vocabulary)
+    except UnicodeEncodeError as error:
+        raise ModelError(f"model '{model.name}': a term is no valid text: {error}") from error
+    return {
+        "vocabulary": vocabulary.lines[:],
+        "table": _npy_bytes(vocabulary.table, SLOT),
+        "idf": _npy_bytes(model.idf, FLOAT),
+        "weights": _npy_bytes(model.weights, FLOAT),
+    }
+
+
+def _npy_bytes(values: NDArray[Any], dtype: np.dtype[Any]) -> bytes:
+    stream = io.BytesIO()
+    little = np.ascontiguousarray(values, dtype=dtype)
+    npy.write_array(stream, little, version=(1, 0), allow_pickle=False)
+    return stream.getvalue()
+
+
+def decoded(
+    outline: Model, n_terms: int, buffers: Mapping[str, Buffer], paths: Mapping[str, Path]
+) -> Model:
+    """Return `outline` with what `buffers` hold, not copied.
+
+    Parameters
+    ----------
+    outline : Model
+    n_terms : int
+        What the manifest says.
+    buffers : mapping of str to bytes or mmap
+        By role.
+    paths : mapping of str to Path
+        By role, for the errors.
+
+    Raises
+    ------
+    ModelError
+        When something does not have the form, size or range that it must have.
+    """
+    n_labels = len(outline.labels)
+    idf = _floats(buffers["idf"], (n_terms,), paths["idf"])
+    if not idf.min(initial=1) > 0:
+        raise ModelError(f"{paths['idf']} holds values that are not above zero. {MEND}")
+    return replace(
+        outline,
+        vocabulary=_vocabulary(buffers, n_terms, paths),
+        idf=idf,
+        weights=_floats(buffers["weights"], (n_terms, n_labels), paths["weights"]),
+    )
+
+
+def _vocabulary(
+    buffers: Mapping[str, Buffer], n_terms: int, paths: Mapping[str, Path]
+) -> Vocabulary:
+    path = paths["vocabulary"]
+    # models of format 1 have no table; it is made when it is needed
+    table = _table(buffers["table"], n_terms, paths["table"]) if "table" in buffers else None
+    vocabulary = Vocabulary(buffers["vocabulary"], table)
+    try:
+        str(vocabulary.lines, "utf-8")
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{path} is not UTF-8: {error}. {MEND}") from error
+    if not vocabulary.whole or len(vocabulary) != n_terms:
+        raise ModelError(
+            f"{path} holds {len(vocabulary)} whole lines where the model has {n_terms} terms. "
+            f"{MEND}"
+        )
+    if not vocabulary.in_order:
+        raise ModelError(f"{path} must hold different terms in code point order. {MEND}")
+    fault = "" if table is None else fault_of(table, vocabulary.lines, vocabulary.starts)
+    if fault:
+        raise ModelError(f"{paths['table']} {fault}. {MEND}")
+    return vocabulary
+
+
+def _table(buffer: Buffer, n_terms: int, path: Path) -> Table:
+    return _array(buffer, (n_slots(n_terms), 2), path, dtype=SLOT)
+
+
+def _floats(buffer: Buffer, shape: tuple[int, ...], path: Path) -> NDArray[np.float32]:
+    values = _array(buffer, shape, path, dtype=FLOAT)
+    if not -LARGEST_VALUE <= values.min(initial=0) <= values.max(initial=0) <= LARGEST_VALUE:
+        raise ModelError(f"{path} holds values that are no numbers or above {LARGEST_VALUE:g}.")
+    return values
+
+
+def _array(
+    buffer: Buffer, shape: tuple[int, ...], path: Path, *, dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    start = _header_length(buffer, shape, path, dtype)
+    # compared in Python's integers before anything of that size is asked for
+    wanted = start + math.prod(shape) * dtype.itemsize
+    if len(buffer) != wanted:
+        raise ModelError(f"{path} has {len(buffer)} bytes, shape {shape} needs {wanted}. {MEND}")
+    return np.frombuffer(buffer, dtype, offset=start).reshape(shape)
+
+
+def _header_length(buffer: Buffer, shape: tuple[int, ...], path: Path, dtype: np.dtype[Any]) -> int:
+    stream = io.BytesIO(buffer[:MAX_HEADER_BYTES])
+    try:
+        version = npy.read_magic(stream)
+        found, fortran_order, kind = npy.read_array_header_1_0(stream)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is no readable .npy file: {error}. {MEND}") from error
+    if (version, found, fortran_order, kind) != ((1, 0), shape, False, dtype):
+        order = "Fortran" if fortran_order else "C"
+        raise ModelError(
+            f"{path} holds shape {found} of {kind} in {order} order (.npy version {version[0]}), "
+            f"the model needs {shape} of {dtype} in C order (version 1). {MEND}"
+        )
+    return stream.tell()
+
+
+MAX_LABELS = 8
+N_RAISING, N_LOWERING = 12, 4
+CAPITAL_EVERY = 3
+# Another processor may round a logarithm differently; a changed rule moves far more than this.
+MARGIN_TOLERANCE = 1e-6
+# A steep calibration line turns a tolerable margin into a larger step of the score.
+SCORE_TOLERANCE = 1e-4
+# Written for this file, so that dateline, credit and promotion pass through the text rules.
+WIRE_STORY = (
+    "BAKU, Azerbaijan, March 14. The energy ministers of four Caspian countries have agreed to "
+    "link their power grids by the end of the decade, the ministry told Reuters on Thursday.\n"
+    "Parliament must still ratify the treaty. Engineers expect the first undersea cable, 195 km "
+    "long, to carry wind power west within five years, and museums along the shore hope for "
+    "visitors.\n"
+    "Subscribe to our newsletter and follow us on Telegram!"
+)
+
+
+def golden_texts(model: Model) -> list[str]:
+    """Return texts for a model to be checked with; the same model gives the same texts.
+
+    One for each of its first labels, made of the words that speak most for and against it,
+    then one wire story and the empty text. No article of anyone's is among them.
+    """
+    words = np.array([i for i, term in enumerate(model.vocabulary) if " " not in term], dtype=int)
+    rows = range(min(len(model.labels), MAX_LABELS))
+    return [*(_label_text(model, words, k) for k in rows), WIRE_STORY, ""]
+
+
+def _label_text(model: Model, words: np.ndarray[tuple[int], np.dtype[np.int64]], k: int) -> str:
+    order = words[np.argsort(-model.weights[words, k], kind="stable")]
+    chosen = [*order[:N_RAISING], *order[N_RAISING:][-N_LOWERING:]]
+    return " ".join(_shown(i, model.vocabulary[word]) for i, word in enumerate(chosen))
+
+
+def _shown(position: int, term: str) -> str:
+    # beyond ASCII, capitals depend on the version of Unicode that Python was built with
+    return term.capitalize() if position % CAPITAL_EVERY == 0 and term.isascii() else term
+
+
+def golden_articles(model: Model) -> tuple[GoldenArticle, ...]:
+    """Return the golden texts of `model` with what it says of them."""
+    return _scored(model, golden_texts(model))
+
+
+def _scored(model: Model, texts: Sequence[str]) -> tuple[GoldenArticle, ...]:
+    margins = model.margins([article_text(text) for text in texts])
+    return tuple(
+        GoldenArticle(text, tuple(row.tolist()), tuple(said.scores.values()), said.tags)
+        for text, row, said in zip(texts, margins, model.predict(texts), strict=True)
+    )
+
+
+def check_golden(model: Model, golden: Sequence[GoldenArticle], where: str) -> None:
+    """Score the golden articles again.
+
+    Raises
+    ------
+    ModelError
+        When a margin, a score or a tag differs from what was said when the model was saved.
+    """
+    again = _scored(model, [article.text for article in golden])
+    for number, (now, then) in enumerate(zip(again, golden, strict=True), 1):
+        difference = _difference(model.labels, now, then)
+        if difference:
+            raise ModelError(
+                f"{where}: golden article {number} {difference}. This installation does not "
+                "compute what the model was made with; install the classifier that made it, or "
+                "train the model again."
+            )
+
+
+def _difference(labels: Sequence[str], now: GoldenArticle, then: GoldenArticle) -> str:
+    kinds = [
+        ("has a margin of", now.margins, then.margins, MARGIN_TOLERANCE),
+        ("scores", now.scores, then.scores, SCORE_TOLERANCE),
+    ]
+    for verb, found, saved, tolerance in kinds:
+        for label, a, b in zip(labels, found, saved, strict=True):
+            if abs(a - b) > tolerance:
+                return f"{verb} {a:.6g} for '{label}' where the manifest says {b:.6g}"
+    if set(now.tags) != set(then.tags):
+        tags = [", ".join(article.tags) or "nothing" for article in (now, then)]
+        return f"is tagged {tags[0]} where the manifest says {tags[1]}"
+    return ""
+
+
+def described(model: Model) -> str:
+    """Return what a model is, in a few lines; what its training did not record is left out."""
+    kind = "any number of" if model.mode == "several" else "exactly one of"
+    labels = ", ".join(model.labels)
+    lines = [f"{model.signature}: {kind} {labels}; {len(model.vocabulary):,} terms"]
+    corpus = recorded(model, "corpus")
+    if {"articles", "natural", "none", "sha256"} <= set(corpus):
+        lines.append(
+            f"trained on {corpus['articles']:,} articles ({corpus['natural']:,} of them a natural "
+            f"sample, {corpus['none']:,} without a label), corpus {corpus['sha256']:.12}"
+        )
+    versions = recorded(model, "versions")
+    if versions:
+        lines.append("made with " + ", ".join(f"{k} {v}" for k, v in sorted(versions.items())))
+    return "\n".join(lines)
+
+
+def quality_table(model: Model) -> str:
+    """Return cross-validated figures of a training as a table for the terminal.
+
+    ``cut`` is the probability from which a label is given.
+    """
+    figures = recorded(model, "figures")
+    if not figures:
+        return "no figures are recorded"
+    width = max(len(label) for label in model.labels) + 2
+    columns = f"{'articles':>9}{'precision':>11}{'recall':>8}{'F1':>7}{'AP':>7}{'cut':>7}"
+    rows = [" " * width + columns, *_rows(model, figures["labels"], width)]
+    for name in ("micro", "macro"):
+        estimate, low, high = figures[f"{name}_f1"]
+        rows.append(f"{name}-F1 {_number(estimate)} (95 % interval {_number(low)}–{_number(high)})")
+    rows.append(f"articles without a label that were given one: {_percent(figures)}")
+    rare = [label for label, f in figures["labels"].items() if f["rare"]]
+    if rare:
+        rows.append(f"too few articles for a cut of its own, so a safe one: {', '.join(rare)}")
+    return "\n".join(rows)
+
+
+def _rows(model: Model, figures: Mapping[str, Mapping[str, Any]], width: int) -> Iterator[str]:
+    for label, cut in zip(model.labels, cut_texts(model), strict=True):
+        f = figures[label]
+        yield (
+            f"{label:<{width}}{f['support']:>9,}{_number(f['precision']):>11}"
+            f"{_number(f['recall']):>8}{_number(f['f1']):>7}{_number(f['average_precision']):>7}"
+            f"{cut:>7}"
+        )
+
+
+def cut_texts(model: Model) -> list[str]:
+    """Return the probability from which each label is given, a dash where there is none."""
+    return ["–" if np.isnan(cut) else f"{cut:.2f}" for cut in model.cut_probabilities]
+
+
+def recorded(model: Model, name: str) -> dict[str, Any]:
+    """Return a part of what the training recorded, empty when it did not."""
+    part = model.info.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _percent(figures: Mapping[str, Any]) -> str:
+    share = figures["false_tag_rate"]
+    return "–" if share is None else f"{100 * share:.1f} %"
+
+
+MANIFEST = "manifest.json"
+CARD = "README.md"
+MAX_MANIFEST_BYTES = 64 * 2**20
+_ARRAY_FILE = re.compile(rf"(?:{'|'.join(SUFFIXES)})-[0-9a-f]{{8}}\.(?:txt|npy)")
+_PART_FILE = re.compile(
+    rf"\.(?:{_ARRAY_FILE.pattern}|manifest\.json|README\.md)\.[0-9a-f]{{8}}\.part"
+)
+
+
+class _MissingFileError(ModelError):
+    """A file that the manifest names is not there: incomplete, or replaced this very moment."""
+
+
+def save_model(model: Model, folder: Path, *, card: str = "") -> Model:
+    """Write `model` into `folder`, replacing the model that is there; one process at a time.
+
+    Killed at any moment, it leaves the old model or the new one. Files of other people stay.
+
+    Parameters
+    ----------
+    model : Model
+    folder : Path
+        Made when missing.
+    card : str
+        Markdown for people, kept as ``README.md``; a short one is written when empty.
+
+    Returns
+    -------
+    Model
+        What `load_model` would return, its hash under ``info["hash"]``.
+
+    Raises
+    ------
+    ModelError
+        When the model could not be loaded again, or the folder cannot be written to.
+    """
+    contents = encoded(model)
+    files = {role: _file_of(role, content) for role, content in contents.items()}
+    stored = decoded(model, len(model.vocabulary), contents, _paths(folder, files))
+    manifest = encode_manifest(manifest_json(stored, files, golden_articles(stored)))
+    if len(manifest) > MAX_MANIFEST_BYTES:
+        raise ModelError(
+            f"model '{model.name}': its manifest would exceed 64 MB. Shorten its info."
+        )
+    stored = replace(stored, info=parse_manifest(manifest, folder / MANIFEST).outline.info)
+    written = {file.name: contents[role] for role, file in files.items()}
+    try:
+        _write_folder(folder, written, manifest, card or _short_card(stored))
+    except OSError as error:
+        raise ModelError(
+            f"{folder}: no model can be written there ({error.strerror}). Choose another folder."
+        ) from error
+    return stored
+
+
+def _file_of(role: str, content: bytes) -> StoredFile:
+    sha256 = hashlib.sha256(content).hexdigest()
+    return StoredFile(f"{role}-{sha256[:8]}{SUFFIXES[role]}", sha256, len(content))
+
+
+def _short_card(model: Model) -> str:
+    labels = "".join(f"- {label}\n" for label in model.labels)
+    return f"# {model.signature}\n\nA text model of `classifier` with these labels:\n\n{labels}"
+
+
+def _write_folder(folder: Path, arrays: Mapping[str, bytes], manifest: bytes, card: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in arrays.items():
+        _write(folder / name, content)
+    _flush_folder(folder)
+    # From here on the folder is the new model. Arrays are named after their content, so those
+    # of the old model were all in place until now.
+    _write(folder / MANIFEST, manifest)
+    _flush_folder(folder)
+    _write(folder / CARD, card.encode())
+    for path in sorted(folder.iterdir()):
+        left_over = _ARRAY_FILE.fullmatch(path.name) and path.name not in arrays
+        if left_over or _PART_FILE.fullmatch(path.name):
+            # Windows keeps files that another process has mapped; the next save removes them
+            with suppress(PermissionError):
+                path.unlink()
+
+
+def _write(path: Path, content: bytes) -> None:
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    with part.open("xb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.replace(path)
+
+
+def _flush_folder(folder: Path) -> None:
+    # Windows cannot open folders, and needs no such flush
+    with suppress(PermissionError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def load_model(folder: Path, *, mmap: bool = True) -> Model:
+    """Return the model in `folder`, after checking every file of it but the card.
+
+    Parameters
+    ----------
+    folder : Path
+    mmap : bool
+        Leave the weights on disk and map them, so that processes share one copy. Without it
+        they are read into memory, which is safer where files may be cut short under a reader.
+
+    Raises
+    ------
+    ModelError
+        When a file is missing, cut short, changed, absurd or of another version, or when the
+        golden articles are not scored as they were.
+    """
+    try:
+        return _load(folder, mmap)
+    except _MissingFileError:
+        # a save may have replaced the model between the manifest and its files
+        return _load(folder, mmap)
+
+
+def _load(folder: Path, mmap: bool) -> Model:
+    path = folder / MANIFEST
+    manifest = parse_manifest(bytes(_read(path, folder)), path)
+    # README.md has no hash: a card is for people, and people edit it
+    buffers = {role: _checked(folder, file, mmap) for role, file in manifest.files.items()}
+    paths = _paths(folder, manifest.files)
+    model = decoded(manifest.outline, manifest.n_terms, buffers, paths)
+    check_golden(model, manifest.golden, str(folder))
+    return model
+
+
+def _paths(folder: Path, files: Mapping[str, StoredFile]) -> dict[str, Path]:
+    return {role: folder / file.name for role, file in files.items()}
+
+
+def _checked(folder: Path, file: StoredFile, mmap: bool) -> Buffer:
+    path = folder / file.name
+    buffer = _read(path, folder, n_bytes=file.n_bytes, mmap=mmap)
+    if hashlib.sha256(buffer).hexdigest() != file.sha256:
+        raise ModelError(f"{path} does not have the hash that the manifest says. {MEND}")
+    return buffer
+
+
+def _read(path: Path, folder: Path, *, n_bytes: int | None = None, mmap: bool = False) -> Buffer:
+    try:
+        if not path.is_file():
+            raise _not_a_file(path, folder)
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise ModelError(f"{path} leads out of its folder. Copy the file itself there.")
+        with path.open("rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            _check_size(path, size, n_bytes)
+            if mmap and size:
+                return memory.mmap(stream.fileno(), 0, access=memory.ACCESS_READ)
+            return stream.read()
+    except FileNotFoundError as error:
+        raise _not_a_file(path, folder) from error
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror}).") from error
+
+
+def _not_a_file(path: Path, folder: Path) -> ModelError:
+    if not folder.is_dir():
+        return ModelError(
+            f"{folder} is not there, or is no folder. "
+            "Pass the folder of a model, or sectors for the shipped one."
+        )
+    if os.path.lexists(path):
+        return ModelError(f"{path} is no regular file. {MEND}")
+    return _MissingFileError(f"{path} is missing. {MEND}")
+
+
+def _check_size(path: Path, size: int, n_bytes: int | None) -> None:
+    if n_bytes is None:
+        if size > MAX_MANIFEST_BYTES:
+            raise ModelError(f"{path} has {size} bytes; no manifest is larger than 64 MB.")
+    elif size != n_bytes:
+        raise ModelError(f"{path} has {size} bytes where the manifest says {n_bytes}. {MEND}")

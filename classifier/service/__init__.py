@@ -1,0 +1,1 @@
+"""The model over HTTP, and the page."""

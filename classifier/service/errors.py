@@ -1,0 +1,133 @@
+"""Errors as RFC 9457 problem documents that name the field and the limit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, Response
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+__all__ = ["MEDIA_TYPE", "ProblemError", "add_problem_handlers", "field_name", "invalid"]
+
+
+MEDIA_TYPE = "application/problem+json"
+MAX_ERRORS = 10
+_MESSAGES = {
+    "missing": "is missing",
+    "extra_forbidden": "is no field that is known here",
+    "string_pattern_mismatch": "is empty; write the text there",
+}
+# Codes that Python 3.11 and 3.13 name differently.
+_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+
+
+class ProblemError(Exception):
+    """A request that cannot be answered; the document says what, where, and what to do.
+
+    Parameters
+    ----------
+    status : int
+    detail : str
+        The sentence for people. It holds nothing of an article's text.
+    headers : mapping of str to str
+    members : object
+        More members of the document, such as ``field`` and ``limit``.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        **members: object,
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.detail = status, detail
+        self.headers, self.members = dict(headers or {}), members
+
+    def document(self) -> dict[str, object]:
+        """Return the problem as a JSON object."""
+        title = _TITLES.get(self.status) or HTTPStatus(self.status).phrase
+        head = {"type": "about:blank", "title": title, "status": self.status}
+        return {**head, "detail": self.detail, **self.members}
+
+    def response(self) -> Response:
+        """Return the problem as an answer."""
+        return JSONResponse(self.document(), self.status, self.headers, MEDIA_TYPE)
+
+
+def field_name(path: tuple[str | int, ...]) -> str:
+    """Return a place in a JSON document as people write it.
+
+    >>> field_name(("articles", 3, "text"))
+    'articles[3].text'
+    """
+    name = ""
+    for part in path:
+        name += f"[{part}]" if isinstance(part, int) else f".{part:.60}" if name else f"{part:.60}"
+    return name
+
+
+def invalid(error: ValidationError, *, skip: int = 0) -> ProblemError:
+    """Return what is wrong with a body that does not fit its schema.
+
+    Parameters
+    ----------
+    error : pydantic.ValidationError
+    skip : int
+        Leading parts of each place that are not the document's own.
+    """
+    errors = error.errors(include_url=False, include_context=False, include_input=False)
+    found = [
+        {"field": field_name(each["loc"][skip:]), "message": _message(each)} for each in errors
+    ]
+    place, message = found[0]["field"], found[0]["message"]
+    if errors[0]["type"] == "json_invalid":
+        return ProblemError(400, f"the body is not valid JSON ({message}).")
+    detail = f"{place or 'the body'}: {message}."
+    return ProblemError(422, detail, field=place, errors=found[:MAX_ERRORS])
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    return _MESSAGES.get(error["type"]) or str(error["msg"]).removeprefix("Invalid JSON: ")
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Let every error leave the application as a problem document."""
+    app.add_exception_handler(ProblemError, _on_problem)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(ClientDisconnect, _on_disconnect)
+    app.add_exception_handler(Exception, _on_fault)
+
+
+def _on_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)
+    return error.response()
+
+
+def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    allowed = (error.headers or {}).get("Allow", "")
+    sentences = {
+        404: "there is nothing at this address. GET /docs lists what there is.",
+        405: f"{request.method:.20} is not possible here. Use {allowed}.",
+    }
+    detail = sentences.get(error.status_code, str(error.detail))
+    return ProblemError(error.status_code, detail, headers=error.headers).response()
+
+
+def _on_disconnect(request: Request, error: Exception) -> Response:
+    return ProblemError(400, "the client left before its request was whole.").response()
+
+
+def _on_fault(request: Request, error: Exception) -> Response:
+    return ProblemError(500, "a fault of the service; its log says more.").response()

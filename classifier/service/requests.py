@@ -1,0 +1,336 @@
+"""Bodies of requests, read no further and waited for no longer than the limits allow."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from classifier.corpus.write import disarmed
+from classifier.service.errors import ProblemError, invalid
+from classifier.service.limits import Limits
+from classifier.service.schemas import ArticleLine, FeedbackRequest
+from classifier.service.service import Service
+
+__all__ = [
+    "JSON",
+    "NDJSON",
+    "PROBABILITY",
+    "SECURITY_HEADERS",
+    "Gate",
+    "Watch",
+    "checked_article",
+    "checked_articles",
+    "checked_labels",
+    "media_type",
+    "parsed",
+    "read_body",
+    "thresholds_from",
+]
+
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+        "object-src 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+RETRY_SECONDS = 1
+GUARDED = ("/v1/", "/metrics")
+log = logging.getLogger("classifier.service")
+
+
+class Watch:
+    """Outermost: headers for every answer, one line of log and one count for every request.
+
+    Parameters
+    ----------
+    app : ASGI application
+    service : Service
+    paths : collection of str
+        The addresses there are; all others are counted as one.
+    """
+
+    def __init__(self, app: ASGIApp, service: Service, paths: Collection[str]) -> None:
+        self._app, self._service, self._paths = app, service, frozenset(paths)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, and watch it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status, start = 0, time.perf_counter()
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                _secure(MutableHeaders(scope=message))
+            await send(message)
+
+        try:
+            with self._service.metrics.under_way.track_inprogress():
+                await self._app(scope, receive, watched)
+        finally:
+            self._note(scope, status, time.perf_counter() - start)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        path = scope["path"]
+        known = path if path in self._paths else "other"
+        self._service.metrics.answered(scope["method"], known, status, seconds)
+        log.info(
+            "%s %s %s %.1f ms",
+            disarmed(scope["method"]),
+            disarmed(path[:200]),
+            status,
+            seconds * 1000,
+        )
+
+
+def _secure(headers: MutableHeaders) -> None:
+    for name, value in SECURITY_HEADERS.items():
+        headers[name] = value
+    headers.setdefault("Cache-Control", "no-store")
+
+
+class Gate:
+    """Lets in who asks under a known name and bears the token, and no more than fit.
+
+    Parameters
+    ----------
+    app : ASGI application
+    service : Service
+    """
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self._app, self._service = app, service
+        self._token = service.settings.token.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer with a problem."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            await refusal(scope, receive, send)
+        elif _is_work(scope):
+            await self._counted(lambda: self._app(scope, receive, send))
+        else:
+            await self._app(scope, receive, send)
+
+    async def _counted(self, answer: Callable[[], Awaitable[None]]) -> None:
+        self._service.under_way += 1
+        try:
+            await answer()
+        finally:
+            self._service.under_way -= 1
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        for problem in (self._host(headers), self._bearer(scope, headers), self._room(scope)):
+            if problem is not None:
+                return problem.response()
+        return None
+
+    def _host(self, headers: Headers) -> ProblemError | None:
+        host, hosts = headers.get("host", "").lower(), self._service.settings.hosts
+        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
+        if not hosts or name in hosts:
+            return None
+        return ProblemError(
+            421,
+            f"this service is not called '{name:.80}'. Start it with --allow-host to allow that.",
+            field="Host",
+        )
+
+    def _bearer(self, scope: Scope, headers: Headers) -> ProblemError | None:
+        if not self._token or not scope["path"].startswith(GUARDED):
+            return None
+        scheme, _, said = headers.get("authorization", "").partition(" ")
+        # in constant time, so that its length of time tells nothing of the token
+        same = hmac.compare_digest(said.strip().encode("latin-1"), self._token)
+        if same and scheme.lower() == "bearer":
+            return None
+        return ProblemError(
+            401,
+            "this service asks for a token. Send it as 'Authorization: Bearer …'.",
+            headers={"WWW-Authenticate": 'Bearer realm="classifier"'},
+            field="Authorization",
+        )
+
+    def _room(self, scope: Scope) -> ProblemError | None:
+        most = self._service.limits.requests
+        if not _is_work(scope) or self._service.under_way < most:
+            return None
+        return ProblemError(
+            503,
+            f"{most} requests are under way, which is as many as are taken. Try again.",
+            headers={"Retry-After": str(RETRY_SECONDS)},
+            limit=most,
+        )
+
+
+def _is_work(scope: Scope) -> bool:
+    return bool(scope["path"].startswith("/v1/") and scope["method"] == "POST")
+
+
+JSON, NDJSON = "application/json", "application/x-ndjson"
+PROBABILITY = r"(?:0?\.[0-9]{1,17}|[01](?:\.0{1,17})?)"
+_THRESHOLD = re.compile(f"(.+)=({PROBABILITY})", re.DOTALL)
+Body = TypeVar("Body")
+
+
+def media_type(request: Request, *accepted: str) -> str:
+    """Return what the body is said to be.
+
+    Raises
+    ------
+    ProblemError
+        415 when it is nothing of `accepted`, or packed.
+    """
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise ProblemError(
+            415,
+            "the body is packed (Content-Encoding). Send it as it is.",
+            headers={"Accept-Encoding": "identity"},
+            field="Content-Encoding",
+        )
+    said = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if said not in accepted:
+        raise ProblemError(
+            415,
+            f"Content-Type is '{said:.80}'. Send {' or '.join(accepted)}.",
+            headers={"Accept": ", ".join(accepted)},
+            field="Content-Type",
+        )
+    return said
+
+
+async def read_body(request: Request, limits: Limits) -> bytes:
+    """Return the whole body.
+
+    Raises
+    ------
+    ProblemError
+        413 as soon as it is too long, 408 when it does not come in time.
+    """
+    said = request.headers.get("content-length", "")
+    if said.isdecimal() and int(said) > limits.body_bytes:
+        raise _too_long(limits.body_bytes)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(limits.read_seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limits.body_bytes:
+                    raise _too_long(limits.body_bytes)
+    except TimeoutError:
+        raise ProblemError(
+            408,
+            f"the body was not there after {limits.read_seconds:g} seconds.",
+            headers={"Connection": "close"},
+            limit=limits.read_seconds,
+        ) from None
+    return bytes(body)
+
+
+def _too_long(most: int) -> ProblemError:
+    # what still comes is thrown away by the server, for as long as a request may take to arrive
+    return ProblemError(
+        413,
+        f"the body is longer than {most} bytes. Send fewer articles at once, or one a line as "
+        f"{NDJSON}.",
+        field="",
+        limit=most,
+    )
+
+
+def parsed(adapter: TypeAdapter[Body], body: bytes, *, skip: int = 0) -> Body:
+    """Return a JSON body as what `adapter` checks for.
+
+    Raises
+    ------
+    ProblemError
+        400 when it is no JSON, 422 when a field is missing or wrong.
+    """
+    try:
+        return adapter.validate_json(body)
+    except ValidationError as error:
+        raise invalid(error, skip=skip) from None
+
+
+def checked_article(article: ArticleLine, limits: Limits, *, place: str = "") -> None:
+    """Raise a 413 when an article is too long; `place` stands before the names of its fields."""
+    lengths = {name: len(getattr(article, name)) for name in ("text", "title", "id")}
+    if sum(lengths.values()) > limits.text_chars:
+        longest = max(lengths, key=lengths.__getitem__)
+        raise ProblemError(
+            413,
+            f"{place}{longest} has {lengths[longest]} characters, at most {limits.text_chars} are "
+            "taken for text, title and id together. Send less of it.",
+            field=f"{place}{longest}",
+            limit=limits.text_chars,
+        )
+
+
+def checked_articles(articles: Sequence[ArticleLine], limits: Limits) -> None:
+    """Raise a 413 when there are too many articles, or one is too long."""
+    if len(articles) > limits.batch_articles:
+        raise ProblemError(
+            413,
+            f"articles has {len(articles)} articles, at most {limits.batch_articles} are taken. "
+            f"Send fewer at once, or one a line as {NDJSON}.",
+            field="articles",
+            limit=limits.batch_articles,
+        )
+    for i, article in enumerate(articles):
+        checked_article(article, limits, place=f"articles[{i}].")
+
+
+def checked_labels(body: FeedbackRequest, known: Sequence[str]) -> None:
+    """Raise a 422 when a correction names a label that is not `known`, or says nothing."""
+    negative = body.negative or []
+    for field, names in (("labels", body.labels), ("negative", negative)):
+        strangers = [name for name in names if name not in known]
+        if strangers:
+            raise ProblemError(
+                422,
+                f"{field}: '{strangers[0]:.60}' is no label of the model. Its labels are "
+                f"{', '.join(known)}.",
+                field=field,
+            )
+    both = sorted(set(body.labels) & set(negative))
+    if both:
+        raise ProblemError(422, f"negative: '{both[0]}' also stands in labels.", field="negative")
+    if body.negative is not None and not (body.labels or negative):
+        raise ProblemError(422, "labels: both lists are empty, which says nothing.", field="labels")
+
+
+def thresholds_from(pairs: Sequence[str]) -> dict[str, float]:
+    """Return ``["energy=0.7"]`` as ``{"energy": 0.7}``, or raise a 422."""
+    thresholds = {}
+    for pair in pairs:
+        found = _THRESHOLD.fullmatch(pair)
+        if not found:
+            raise ProblemError(
+                422,
+                f"threshold: '{pair:.60}' is not of the form label=0.7.",
+                field="threshold",
+            )
+        thresholds[found[1]] = float(found[2])
+    return thresholds

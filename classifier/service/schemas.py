@@ -1,0 +1,364 @@
+"""Why a prediction came out as it did, as one JSON object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    WithJsonSchema,
+)
+
+from classifier.article import Article
+from classifier.corpus.write import prediction_row
+from classifier.model.model import Model
+from classifier.model.prediction import Explanation, Prediction
+from classifier.text import article_text
+
+__all__ = [
+    "EXPLAIN",
+    "FEEDBACK",
+    "LINE",
+    "PREDICT",
+    "ArticleRequest",
+    "BatchAnswer",
+    "BatchRequest",
+    "ExplainAnswer",
+    "FeedbackAnswer",
+    "FeedbackRequest",
+    "HealthAnswer",
+    "ModelAnswer",
+    "ModelsAnswer",
+    "PredictionAnswer",
+    "ProblemAnswer",
+    "cut_probabilities",
+    "explained",
+]
+
+
+TEXT = (
+    "The energy ministers of four Caspian countries agreed on Thursday to link their power grids. "
+    "Parliament must still ratify the treaty, and engineers expect the first cable within five "
+    "years."
+)
+ARTICLE: dict[str, Any] = {"id": "a-17", "title": "Four countries link their grids", "text": TEXT}
+# Something to see: neither blanks nor controls alone.
+_VISIBLE = r"[^\s\x00-\x1f\x7f-\x9f\ufeff]"
+_WORD_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "null"}], "default": ""}
+
+
+def _word(value: object) -> object:
+    """Return a headline or id as the command line reads it: numbers as text, null as none."""
+    if value is None or value != value:
+        return ""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if number else value
+
+
+Text = Annotated[str, Field(pattern=_VISIBLE, description="The body of the article.")]
+Word = Annotated[str, BeforeValidator(_word), WithJsonSchema(_WORD_SCHEMA)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+Thresholds = Annotated[
+    dict[str, Probability],
+    Field(description="Give a label from this probability on instead of the model's cut."),
+]
+ModelName = Annotated[
+    str, Field(description="Name of a model; the first one when left out or null.")
+]
+_STRICT = ConfigDict(strict=True)
+_CLOSED = ConfigDict(strict=True, extra="forbid")
+
+
+class ArticleLine(BaseModel):
+    """One article; other fields of its row are passed over."""
+
+    model_config = _STRICT
+
+    text: Text
+    title: Word = ""
+    id: Word = ""
+
+    def article(self) -> Article:
+        """Return the article."""
+        return Article(self.text, title=self.title, id=self.id)
+
+
+class ArticleRequest(ArticleLine):
+    """One article to tag."""
+
+    model_config = ConfigDict(
+        strict=True, json_schema_extra={"example": ARTICLE, "not": {"required": ["articles"]}}
+    )
+
+    thresholds: Thresholds = Field(default_factory=dict)
+    model: ModelName | None = None
+
+
+class BatchRequest(BaseModel):
+    """Several articles to tag."""
+
+    model_config = _CLOSED | ConfigDict(
+        json_schema_extra={"example": {"articles": [ARTICLE], "thresholds": {"energy": 0.7}}}
+    )
+
+    articles: Annotated[list[ArticleLine], Field(min_length=1)]
+    thresholds: Thresholds = Field(default_factory=dict)
+    model: ModelName | None = None
+
+
+class FeedbackRequest(ArticleLine):
+    """An article with its labels as they should be."""
+
+    model_config = _CLOSED | ConfigDict(
+        json_schema_extra={"example": {**ARTICLE, "labels": ["energy"], "negative": ["culture"]}}
+    )
+
+    labels: list[str] = Field(description="Labels that the article has.")
+    negative: list[str] | None = Field(
+        default=None,
+        description="Labels that it has not. Left out, it has none but `labels`; labels in "
+        "neither list are unknown.",
+    )
+    model: ModelName | None = None
+
+
+def _form(value: Any) -> str:
+    keys = value if isinstance(value, dict) else getattr(value, "model_fields_set", ())
+    return "batch" if "articles" in keys else "one"
+
+
+PREDICT: TypeAdapter[ArticleRequest | BatchRequest] = TypeAdapter(
+    Annotated[
+        Annotated[ArticleRequest, Tag("one")] | Annotated[BatchRequest, Tag("batch")],
+        Discriminator(_form),
+    ]
+)
+EXPLAIN = TypeAdapter(ArticleRequest)
+FEEDBACK = TypeAdapter(FeedbackRequest)
+LINE = TypeAdapter(ArticleLine)
+Share = Annotated[float, Field(ge=0, le=1)]
+Cut = Annotated[
+    float | None, Field(description="Probability from which a label is given; null for never.")
+]
+
+
+class PredictionAnswer(BaseModel):
+    """What the model says of one article, as a line of `classifier predict`."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "id": "a-17",
+                "tags": ["energy", "diplomacy"],
+                "scores": {"culture": 0.004, "diplomacy": 0.71, "energy": 0.93},
+                "coverage": 0.97,
+                "model": "sectors@ee10fbae",
+            }
+        },
+    )
+
+    id: str
+    tags: list[str] = Field(description="The labels given, the most probable first; often none.")
+    scores: dict[str, Share] = Field(description="Calibrated probability of every label.")
+    coverage: Share = Field(description="Share of the words that the model knows.")
+    model: str = Field(description="Name and short hash of the model.")
+    note: str = Field(default="", description="Why the model would not judge; often missing.")
+
+
+class BatchAnswer(BaseModel):
+    """One prediction an article, in order."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    predictions: list[PredictionAnswer]
+
+
+class TermAnswer(BaseModel):
+    """What one term adds to a margin."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    term: str
+    count: int
+    contribution: float
+
+
+class LabelAnswer(BaseModel):
+    """Why a label was given or not: contributions and bias add up to the margin."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    probability: Share
+    cut: Cut
+    margin: float
+    bias: float
+    terms: list[TermAnswer] = Field(description="Every known term, the weightiest first.")
+
+
+class ExplainAnswer(BaseModel):
+    """A prediction with its reasons."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    prediction: PredictionAnswer
+    text: str = Field(description="The text that the model read.")
+    labels: dict[str, LabelAnswer]
+    spans: list[tuple[int, int, str]] = Field(
+        description="Start, end and term of every known word in `text`, counted in Unicode "
+        "characters from 0. A term of two words has a span of its own over both."
+    )
+
+
+class ModelAnswer(BaseModel):
+    """A model that is served."""
+
+    name: str
+    signature: str
+    hash: str
+    mode: Literal["several", "one"]
+    labels: list[str]
+    cuts: dict[str, Cut]
+    terms: int = Field(description="Size of the vocabulary.")
+    min_words: int
+    min_coverage: Share
+    versions: dict[str, str] = Field(description="What the model was made with.")
+    card: str = Field(description="Markdown for people.")
+    models: list[str] = Field(description="Names of all models; the first is the default.")
+    feedback: bool = Field(description="Whether corrections are taken.")
+    limits: dict[str, float]
+
+
+class ModelSummary(BaseModel):
+    """A model in a line."""
+
+    name: str
+    signature: str
+    labels: list[str]
+    default: bool
+
+
+class ModelsAnswer(BaseModel):
+    """All models that are served."""
+
+    models: list[ModelSummary]
+
+
+class FeedbackAnswer(BaseModel):
+    """What became of a correction."""
+
+    saved: Literal[True]
+    replaced: bool = Field(description="Whether an earlier correction of the article gave way.")
+
+
+class HealthAnswer(BaseModel):
+    """How the service is."""
+
+    status: Literal["ok"]
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field."""
+
+    field: str
+    message: str
+
+
+class ProblemAnswer(BaseModel):
+    """An error, by RFC 9457."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "type": "about:blank",
+                "title": "Content Too Large",
+                "status": 413,
+                "detail": "articles has 1001 articles, at most 1000 are taken. Send fewer at once.",
+                "field": "articles",
+                "limit": 1000,
+            }
+        }
+    )
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    field: str | None = Field(default=None, description="Where in the body.")
+    limit: float | None = Field(default=None, description="The limit that was passed.")
+    errors: list[FieldError] | None = None
+
+
+Span = tuple[int, int, str]
+
+
+def cut_probabilities(
+    model: Model, thresholds: Mapping[str, float] | None = None
+) -> dict[str, float | None]:
+    """Return, per label, the probability from which it is given.
+
+    ``None`` stands for a label that is never given, and for all labels of a model that gives
+    exactly one.
+    """
+    cuts = {
+        label: None if np.isnan(cut) else round(cut, 6)
+        for label, cut in zip(model.labels, model.cut_probabilities.tolist(), strict=True)
+    }
+    return cuts | dict(thresholds or {})
+
+
+def explained(
+    model: Model, article: Article, *, thresholds: Mapping[str, float] | None = None
+) -> dict[str, object]:
+    """Return the prediction, the text that was read, reasons per label, and words to mark.
+
+    Raises
+    ------
+    ModelError
+        When a threshold names no label of the model.
+    """
+    prediction = model.predict([article], thresholds=thresholds)[0]
+    why, cuts = prediction.explain(), cut_probabilities(model, thresholds)
+    text = article_text(article)
+    terms = {c.term for c in next(iter(why.values())).contributions}
+    return {
+        "prediction": prediction_row(prediction),
+        "text": text,
+        "labels": {
+            label: _reasons(prediction, each, cuts[label], label) for label, each in why.items()
+        },
+        "spans": list(_spans(model, text, terms)),
+    }
+
+
+def _reasons(
+    prediction: Prediction, why: Explanation, cut: float | None, label: str
+) -> dict[str, object]:
+    return {
+        "probability": round(float(prediction.scores[label]), 6),
+        "cut": cut,
+        "margin": why.margin,
+        "bias": why.bias,
+        "terms": [
+            {"term": c.term, "count": c.count, "contribution": c.value} for c in why.contributions
+        ],
+    }
+
+
+def _spans(model: Model, text: str, terms: set[str]) -> Iterator[Span]:
+    """Yield start, end and term of every known word of `text`, then of every known pair."""
+    words = list(model.analyzer.spans(text))
+    yield from (word for word in words if word[2] in terms)
+    if model.analyzer.bigrams:
+        for (start, _, first), (_, end, second) in pairwise(words):
+            if f"{first} {second}" in terms:
+                yield start, end, f"{first} {second}"

@@ -1,1 +1,0 @@
-"""The models as an HTTP service; needs the extra ``serve``."""

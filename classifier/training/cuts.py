@@ -1,0 +1,234 @@
+"""One cut per label, chosen on held-out scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.errors import SettingsError
+from classifier.model.calibration import PiecewiseLinear
+from classifier.training.calibrate import fit_calibration
+
+__all__ = ["choose_shift", "choose_thresholds", "held_out_tags"]
+
+
+RULES = ("expected-f1", "smoothed-f1", "micro-macro")
+SHIFTS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1)
+# With fewer articles without a label, their share of false tags is too rough to act on.
+FEWEST_UNTAGGED = 50
+# The largest share of false tags where nobody chose one, and the share of articles without a label
+# from which it holds: it serves streams of all news. Where nearly every article has a label, it
+# would raise all cuts for the sake of a few.
+USUAL_FALSE_TAGS = 0.075
+MOSTLY_UNTAGGED = 0.25
+Matrix = NDArray[np.float64]
+Vector = NDArray[np.float64]
+
+
+def choose_thresholds(
+    scores: Matrix,
+    truth: Matrix,
+    *,
+    rule: str = "expected-f1",
+    rare_positives: int = 2,
+    max_false_tags: float | None = 1.0,
+    calibration: str = "auto",
+    isotonic_positives: int = 50,
+    fitted: PiecewiseLinear | None = None,
+) -> Vector:
+    """Return, per label, the cut from which it is given.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_articles, n_labels)
+        Out-of-fold scores, never training scores; any scale that all labels share.
+    truth : ndarray of shape (n_articles, n_labels)
+        1 present, 0 absent, NaN unknown; unknown cells are left out.
+    rule : {"expected-f1", "smoothed-f1", "micro-macro"}
+        Half of the best expected F1, the cut in calibrated probability that is best for F1
+        (Lipton et al., ECML 2014), for labels with `isotonic_positives` positives, whose
+        probabilities can be relied on, and smoothed F1 for the others; the best
+        ``(2tp + 1) / (2tp + fp + fn + 2)`` per label, which never collapses to "everything" on
+        a label without positives; or the best sum of micro- and macro-F1 over all labels, by
+        cyclic descent (Lin et al., CIKM 2023).
+    rare_positives : int
+        A label with fewer positives gets no cut below the one that is best for all labels
+        pooled: a handful of articles cannot justify a lower one.
+    max_false_tags : float or None
+        Largest share of the articles known to have no label that may be given one. Where the
+        cuts exceed it, all are raised by the same amount. ``None`` stands for 0.075 where at
+        least a quarter of the articles have no label, else for no limit.
+    calibration, isotonic_positives
+        Of the calibration behind expected F1, as in `fit_calibration`.
+    fitted : PiecewiseLinear, optional
+        That calibration, where these scores were calibrated before.
+
+    Returns
+    -------
+    ndarray of shape (n_labels,)
+        A label of which nothing is known gets the pooled cut too.
+
+    Raises
+    ------
+    SettingsError
+        For any other rule.
+    """
+    if rule not in RULES:
+        raise SettingsError(f"rule is '{rule}'. Choose one of {', '.join(RULES)}.")
+    curves = [_Curve(scores[:, k], truth[:, k]) for k in range(scores.shape[1])]
+    cuts = _micro_macro(curves) if rule == "micro-macro" else _smoothed(curves)
+    if rule == "expected-f1":
+        common = np.array([curve.n_positive >= isotonic_positives for curve in curves])
+        fitted = fitted or fit_calibration(
+            scores, truth, method=calibration, isotonic_positives=isotonic_positives
+        )
+        probable = _expected(scores, fitted)
+        cuts = np.where(common, probable, cuts)
+    rare = np.array([curve.n_positive < rare_positives for curve in curves])
+    unseen = np.array([len(curve.cuts) == 1 for curve in curves])
+    pooled = pooled_cut(scores, truth) if (rare | unseen).any() else np.inf
+    cuts[rare] = np.maximum(cuts[rare], pooled)
+    cuts[unseen] = pooled
+    return cuts + _raise(scores - cuts, truth, max_false_tags)
+
+
+def _raise(excess: Matrix, truth: Matrix, max_false_tags: float | None) -> float:
+    """Return by how much all cuts must rise to keep to the largest share of false tags."""
+    untagged = (truth == 0).all(axis=1)
+    if max_false_tags is None:
+        max_false_tags = USUAL_FALSE_TAGS if untagged.mean() >= MOSTLY_UNTAGGED else 1.0
+    if max_false_tags >= 1 or untagged.sum() < FEWEST_UNTAGGED:
+        return 0.0
+    strongest = np.sort(excess[untagged].max(axis=1))[::-1]
+    n_allowed = int(max_false_tags * len(strongest))
+    first_refused = strongest[n_allowed]
+    last_allowed = strongest[n_allowed - 1] if n_allowed else first_refused + 1.0
+    return max(float(first_refused + last_allowed) / 2, 0.0)
+
+
+def pooled_cut(scores: Matrix, truth: Matrix) -> float:
+    """Return the one cut with the best smoothed F1 over all labels taken together."""
+    curve = _Curve(scores.ravel(), truth.ravel())
+    return float(curve.cuts[curve.smoothed_f1().argmax()])
+
+
+def choose_shift(margins: Matrix, truth: Matrix) -> Vector:
+    """Return what to add to each label's margin where each article has exactly one label.
+
+    One-vs-rest margins of rare labels come out low. Adding ``-a * ln(share of the label)`` makes
+    up for it; of a few values of `a`, 0 among them, the one with the best accuracy on held-out
+    margins is taken, the smallest of equals.
+
+    Parameters
+    ----------
+    margins, truth : ndarray of shape (n_articles, n_labels)
+        Out-of-fold margins; `truth` has exactly one 1 a row.
+
+    Returns
+    -------
+    ndarray of shape (n_labels,)
+    """
+    rarity = -np.log((truth.sum(axis=0) + 1) / (len(truth) + truth.shape[1]))
+    right = truth.argmax(axis=1)
+    accuracy = [((margins + a * rarity).argmax(axis=1) == right).mean() for a in SHIFTS]
+    return np.asarray(SHIFTS[int(np.argmax(accuracy))] * rarity)
+
+
+def held_out_tags(
+    scores: Matrix,
+    truth: Matrix,
+    folds: NDArray[np.int64],
+    *,
+    fitted: Sequence[PiecewiseLinear | None] = (),
+    **rules: Any,
+) -> NDArray[np.bool_]:
+    """Return tags by cuts that were chosen on the other folds; shape of `scores`.
+
+    Rows outside every fold (fold -1) are given nothing. `rules` go to `choose_thresholds`, and
+    so does what is `fitted` to the others of each fold, where it is.
+    """
+    given = np.zeros(scores.shape, dtype=bool)
+    fitted = fitted or [None] * (folds.max() + 1)
+    for fold, calibration in enumerate(fitted):
+        rest, test = (folds >= 0) & (folds != fold), folds == fold
+        cuts = choose_thresholds(scores[rest], truth[rest], fitted=calibration, **rules)
+        given[test] = scores[test] >= cuts
+    return given
+
+
+class _Curve:
+    """True and false positives of one label at every cut between neighbouring scores."""
+
+    def __init__(self, scores: Vector, truth: Vector) -> None:
+        known = ~np.isnan(truth) & ~np.isnan(scores)
+        order = np.argsort(-scores[known])
+        ranked, hits = scores[known][order], truth[known][order] > 0
+        # Only where the score changes can a cut stand, so equals may be in any order; the last
+        # place is "give to all".
+        last = np.append(ranked[1:] != ranked[:-1], True) if len(ranked) else np.zeros(0, bool)
+        self.n_positive = int(hits.sum())
+        self.tp = np.concatenate([[0], np.cumsum(hits)[last]])
+        self.fp = np.concatenate([[0], np.cumsum(~hits)[last]])
+        self.cuts = _between(ranked[last])
+
+    @property
+    def fn(self) -> NDArray[np.int64]:
+        return self.n_positive - self.tp
+
+    def cells(self, place: int) -> NDArray[np.int64]:
+        return np.array([self.tp[place], self.fp[place], self.fn[place]])
+
+    def smoothed_f1(self) -> Vector:
+        return np.asarray((2 * self.tp + 1) / (2 * self.tp + self.fp + self.fn + 2))
+
+    def f1(self) -> Vector:
+        return np.asarray(2 * self.tp / np.maximum(2 * self.tp + self.fp + self.fn, 1))
+
+
+def _between(ranked: Vector) -> Vector:
+    """Return cuts above the highest score, between neighbours, and below the lowest."""
+    if not len(ranked):
+        return np.array([np.inf])
+    upper, lower = ranked[:-1], ranked[1:]
+    middle = (upper + lower) / 2
+    # Between neighbouring floats the mean is one of them; it must not be the lower.
+    middle = np.where(middle > lower, middle, upper)
+    return np.concatenate([[ranked[0] + 1.0], middle, [ranked[-1] - 1.0]])
+
+
+def _expected(scores: Matrix, fitted: PiecewiseLinear) -> Vector:
+    probabilities = fitted(scores)
+    lines = zip(fitted.margins, fitted.probabilities, strict=True)
+    return np.array(
+        [np.interp(_half_expected_f1(probabilities[:, k]), y, x) for k, (x, y) in enumerate(lines)]
+    )
+
+
+def _half_expected_f1(probabilities: Vector) -> float:
+    """Return half of the best smoothed F1 that these probabilities promise at any cut."""
+    ranked = np.sort(probabilities[~np.isnan(probabilities)])[::-1]
+    tp, given = np.append(0.0, np.cumsum(ranked)), np.arange(len(ranked) + 1)
+    return float(((2 * tp + 1) / (given + tp[-1] + 2)).max()) / 2
+
+
+def _smoothed(curves: list[_Curve]) -> Vector:
+    return np.array([curve.cuts[curve.smoothed_f1().argmax()] for curve in curves])
+
+
+def _micro_macro(curves: list[_Curve], *, rounds: int = 10) -> Vector:
+    chosen = np.array([curve.smoothed_f1().argmax() for curve in curves])
+    total = sum(curve.cells(i) for curve, i in zip(curves, chosen, strict=True))
+    for _ in range(rounds):
+        before = chosen.copy()
+        for k, curve in enumerate(curves):
+            total = total - curve.cells(chosen[k])
+            tp, fp, fn = total[0] + curve.tp, total[1] + curve.fp, total[2] + curve.fn
+            micro = 2 * tp / np.maximum(2 * tp + fp + fn, 1)
+            chosen[k] = (micro + curve.f1() / len(curves)).argmax()
+            total = total + curve.cells(chosen[k])
+        if (chosen == before).all():
+            break
+    return np.array([curve.cuts[i] for curve, i in zip(curves, chosen, strict=True)])

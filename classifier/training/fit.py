@@ -1,0 +1,384 @@
+"""One-vs-rest fits, unknown cells masked."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import joblib
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.svm import LinearSVC
+
+from classifier.compiled import SOLVER, compiled
+from classifier.training.count import CountedCorpus, LabelledArticles, inverse_document_frequencies
+
+__all__ = [
+    "MOST_EPOCHS",
+    "TOLERANCE",
+    "Candidate",
+    "Duals",
+    "Linear",
+    "Rows",
+    "article_weights",
+    "fit_by_liblinear",
+    "fit_compiled",
+    "fit_linear",
+    "fold_idf",
+    "margins_compiled",
+    "signs_of",
+    "solver",
+]
+
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A sparse matrix as the solver reads it, the most frequent terms first.
+
+    Frequent terms lie side by side, so that their weights stay in the processor's first cache.
+
+    Parameters
+    ----------
+    starts : ndarray of int64 of shape (n_rows + 1,)
+    terms : ndarray of int32
+    values : ndarray of float32
+        Other than 0 up to the end of the last row, behind which there is padding. Rounding
+        them moves a margin by less than 1e-6, the tolerance by more.
+    squares : ndarray of float32 of shape (n_rows,)
+        Squared length of each row, and 1 for the bias.
+    place : ndarray of int64 of shape (n_terms,)
+        Where each column of the matrix is among the terms.
+    """
+
+    starts: NDArray[np.int64]
+    terms: NDArray[np.int32]
+    values: NDArray[np.float32]
+    squares: NDArray[np.float32]
+    place: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, X: sp.csr_matrix, *, padding: int = 8) -> Rows:
+        """Return the rows of a matrix without its zeros."""
+        kept = X.data != 0
+        columns, values = X.indices[kept], X.data[kept].astype(np.float32)
+        starts = np.concatenate([[0], np.cumsum(kept)])[X.indptr].astype(np.int64)
+        frequency = np.bincount(columns, minlength=X.shape[1])
+        place = np.empty(X.shape[1], dtype=np.int64)
+        place[np.argsort(-frequency, kind="stable")] = np.arange(X.shape[1])
+        row_of = np.repeat(np.arange(X.shape[0]), np.diff(starts))
+        squares = np.bincount(row_of, weights=np.square(values), minlength=X.shape[0]) + 1.0
+        terms = np.append(place.astype(np.int32)[columns], np.zeros(padding, np.int32))
+        values = np.append(values, np.zeros(padding, np.float32))
+        return cls(starts, terms, values, squares.astype(np.float32), place)
+
+    @classmethod
+    def weighed(
+        cls,
+        module: ModuleType,
+        damped: sp.csr_matrix,
+        chosen: NDArray[np.int64],
+        idf: Vector,
+        df: NDArray[np.int64],
+    ) -> Rows:
+        """Return what `of` makes of some rows weighted by idf, without the matrices between.
+
+        Parameters
+        ----------
+        damped : csr_matrix of shape (n_articles, n_terms)
+        chosen : ndarray of int64
+            Rows of it.
+        idf : ndarray of shape (n_terms,)
+            0 for terms to leave out.
+        df : ndarray of int64 of shape (n_terms,)
+            In how many of the rows each term occurs.
+        """
+        place = np.empty(len(idf), dtype=np.int64)
+        place[np.argsort(-np.where(idf > 0, df, 0), kind="stable")] = np.arange(len(idf))
+        starts, terms, values, squares = module.weigh(
+            damped.indptr.astype(np.int64, copy=False),
+            damped.indices.astype(np.int32, copy=False),
+            damped.data,
+            chosen,
+            idf,
+            place.astype(np.int32),
+        )
+        return cls(starts, terms, values, squares, place)
+
+    def arranged(self, X: sp.csr_matrix) -> sp.csr_matrix:
+        """Return another matrix of the same columns in the order of the terms, as float32."""
+        columns = self.place.astype(np.int32)[X.indices]
+        return sp.csr_matrix((X.data.astype(np.float32), columns, X.indptr), X.shape)
+
+
+TOLERANCE = 1e-3
+MOST_EPOCHS = 20_000
+Matrix = NDArray[np.float64]
+Lanes = NDArray[np.float32]
+Duals = NDArray[np.float32]
+Signs = NDArray[np.signedinteger[Any]]
+
+
+def solver() -> ModuleType | None:
+    """Return the compiled solver, nothing where it is missing or switched off."""
+    return compiled(SOLVER)
+
+
+def fit_compiled(
+    module: ModuleType,
+    X: sp.csr_matrix | Rows,
+    signs: Signs,
+    C: Sequence[float],
+    weights: Vector,
+    *,
+    jobs: int = 1,
+    tolerance: float = TOLERANCE,
+    most: int = MOST_EPOCHS,
+) -> Matrix:
+    """Return the weights of every label, the bias in the last row; (n_terms + 1, n_labels).
+
+    The result depends neither on the number of threads nor on which labels are fitted together:
+    rows are visited in an order that is the same for all.
+
+    Parameters
+    ----------
+    signs : ndarray of int of shape (n_rows, n_labels)
+        1 present, -1 absent, 0 to leave out.
+    weights : ndarray of shape (n_rows,)
+        Above 0 where a row is not left out.
+    jobs : int
+        Threads; they share the matrix.
+    tolerance : float
+        Largest violation of the dual's optimality, as LIBLINEAR measures it.
+    most : int
+        Sweeps over the rows at most; a label that needs more is warned of.
+    """
+    rows = X if isinstance(X, Rows) else Rows.of(X)
+    places = np.append(rows.place, len(rows.place))
+    coef = np.empty((len(places), signs.shape[1]))
+
+    def keep(labels: NDArray[np.int64], fitted: Lanes) -> None:
+        coef[:, labels] = fitted[places, : len(labels)]
+
+    _fit(module, rows, signs, C, weights, keep, jobs=jobs, tolerance=tolerance, most=most)
+    return coef
+
+
+def margins_compiled(
+    module: ModuleType,
+    rows: Rows,
+    signs: Signs,
+    C: Sequence[float],
+    weights: Vector,
+    X_test: sp.csr_matrix,
+    *,
+    jobs: int = 1,
+    tolerance: float = TOLERANCE,
+    start: Duals | None = None,
+) -> tuple[Matrix, Duals]:
+    """Return the margins of other rows after a fit, and the dual variables where it ended.
+
+    The parameters are those of `fit_compiled`.
+
+    Parameters
+    ----------
+    X_test : csr_matrix of float32 of shape (n_test, n_terms)
+        As `Rows.arranged` returns it.
+    start : ndarray of float32 of shape (n_rows, n_labels), optional
+        Dual variables to begin with, such as those of a fit with other values or another C.
+
+    Returns
+    -------
+    ndarray of float64 of shape (n_test, n_labels)
+    ndarray of float32 of shape (n_rows, n_labels)
+    """
+    margins = np.empty((X_test.shape[0], signs.shape[1]))
+
+    def keep(labels: NDArray[np.int64], fitted: Lanes) -> None:
+        margins[:, labels] = (X_test @ fitted[:-1] + fitted[-1])[:, : len(labels)]
+
+    duals = _fit(module, rows, signs, C, weights, keep, jobs=jobs, tolerance=tolerance, start=start)
+    return margins, duals
+
+
+def _fit(
+    module: ModuleType,
+    rows: Rows,
+    signs: Signs,
+    C: Sequence[float],
+    weights: Vector,
+    keep: Callable[[NDArray[np.int64], Lanes], None],
+    *,
+    jobs: int,
+    tolerance: float,
+    most: int = MOST_EPOCHS,
+    start: Duals | None = None,
+) -> Duals:
+    """Fit as many labels at once as there are lanes; `keep` takes labels and their weights."""
+    blocks = _blocks(signs, module.WIDTHS)
+    known = np.where(weights > 0, weights, 1.0).astype(np.float32)
+    duals = np.empty(signs.shape, np.float32)
+
+    def fit(block: tuple[NDArray[np.int64], int]) -> None:
+        labels, width = block
+        lanes = np.zeros((len(signs), width), np.float32)
+        lanes[:, : len(labels)] = signs[:, labels]
+        costs = np.ones(width, np.float32)
+        costs[: len(labels)] = np.asarray(C)[labels]
+        alphas = np.zeros_like(lanes)
+        if start is not None:
+            alphas[:, : len(labels)] = start[:, labels]
+        coef, unfinished = module.fit(
+            rows.starts,
+            rows.terms,
+            rows.values,
+            rows.squares,
+            lanes,
+            known,
+            costs,
+            alphas,
+            n_terms=len(rows.place),
+            tolerance=tolerance,
+            most=most,
+        )
+        for label in labels[unfinished[: len(labels)]]:
+            warnings.warn(f"label {label} is not fitted to {tolerance} yet", stacklevel=2)
+        duals[:, labels] = alphas[:, : len(labels)]
+        keep(labels, coef)
+
+    with ThreadPoolExecutor(jobs) as threads:
+        list(threads.map(fit, blocks))
+    return duals
+
+
+def _blocks(signs: Signs, widths: Sequence[int]) -> list[tuple[NDArray[np.int64], int]]:
+    """Return which labels to fit side by side, and in how many lanes; rare ones together.
+
+    They need fewer sweeps than common ones.
+    """
+    order = np.argsort(-(signs > 0).sum(axis=0), kind="stable")
+    blocks = [order[i : i + max(widths)] for i in range(0, len(order), max(widths))]
+    return [(labels, min(w for w in widths if w >= len(labels))) for labels in blocks]
+
+
+# LIBLINEAR draws from one random generator a process; fits in threads would share its draws.
+_ONE_FIT = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One choice of everything that cross-validation decides.
+
+    Parameters
+    ----------
+    C : float
+    lead_repeats : int
+    bigrams : bool
+    idf : {"bm25", "smooth"}
+    borderline_weight : float
+    corpus_weights : tuple of float
+        Weight of the articles of each corpus; none stands for 1 throughout.
+    """
+
+    C: float
+    lead_repeats: int = 0
+    bigrams: bool = False
+    idf: str = "bm25"
+    borderline_weight: float = 1.0
+    corpus_weights: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Fitted linear functions: `coef` of shape (n_terms, n_labels), `bias` of shape (n_labels,)."""
+
+    coef: Matrix
+    bias: Vector
+
+
+def article_weights(counted: LabelledArticles, candidate: Candidate) -> Vector:
+    """Return the weight of each article in the fit; shape (n_articles,)."""
+    borderline = np.where(counted.borderline, candidate.borderline_weight, 1.0)
+    if not candidate.corpus_weights:
+        return borderline
+    weights: Vector = np.array(candidate.corpus_weights)[counted.corpus]
+    return borderline * weights
+
+
+def fit_label(
+    X: sp.csr_matrix, y: Vector, C: float, weights: Vector, tolerance: float = TOLERANCE
+) -> tuple[Vector, float]:
+    """Fit one label by LIBLINEAR; rows with unknown `y` or no weight are left out."""
+    known = ~np.isnan(y) & (weights > 0)
+    if not known.all():  # a copy of all rows is only made where some are left out
+        X, y, weights = X[known], y[known], weights[known]
+    present = y > 0
+    if present.all() or not present.any():
+        return np.zeros(X.shape[1]), 1.0 if present.any() else -1.0
+    svm = LinearSVC(C=C, dual=True, tol=tolerance, max_iter=MOST_EPOCHS, random_state=0)
+    with _ONE_FIT:
+        svm.fit(X, present, sample_weight=weights)
+    return svm.coef_[0], float(svm.intercept_[0])
+
+
+def fit_linear(
+    X: sp.csr_matrix, Y: Matrix, C: Sequence[float], weights: Vector, *, jobs: int = 1
+) -> Linear:
+    """Fit every label by squared hinge with an L2 penalty, each with its own C.
+
+    The method is dual coordinate descent (Hsieh et al., ICML 2008): by the compiled solver in
+    threads, or where there is none by LIBLINEAR in processes. The result does not depend on how
+    many there are.
+
+    Parameters
+    ----------
+    Y : ndarray of shape (n_articles, n_labels)
+        1 present, 0 absent, NaN unknown: left out of the fit of that label.
+    weights : ndarray of shape (n_articles,)
+    """
+    module = solver()
+    if module is None:
+        return fit_by_liblinear(X, Y, C, weights, jobs, TOLERANCE)
+    signs, constant = signs_of(Y, weights)
+    coef = fit_compiled(module, X, signs, C, weights, jobs=jobs)
+    return Linear(coef[:-1], np.where(constant != 0, constant, coef[-1]))
+
+
+def signs_of(Y: Matrix, weights: Vector) -> tuple[NDArray[np.int8], Vector]:
+    """Return 1 present, -1 absent, 0 to leave out, and the margin of labels that never change.
+
+    A label of whose cells all are the same has no signs, but 1 or -1 for a margin; others have 0.
+    """
+    signs = np.where(Y > 0, 1, -1).astype(np.int8)
+    signs[np.isnan(Y) | (weights <= 0)[:, None]] = 0
+    present, absent = (signs > 0).any(axis=0), (signs < 0).any(axis=0)
+    constant = np.where(present & absent, 0.0, np.where(present, 1.0, -1.0))
+    signs[:, constant != 0] = 0
+    return signs, constant
+
+
+def fit_by_liblinear(
+    X: sp.csr_matrix, Y: Matrix, C: Sequence[float], weights: Vector, jobs: int, tolerance: float
+) -> Linear:
+    """Fit in processes, in which each fit starts the random generator afresh."""
+    fits = joblib.Parallel(n_jobs=jobs)(
+        joblib.delayed(fit_label)(X, Y[:, k], C[k], weights, tolerance) for k in range(Y.shape[1])
+    )
+    coef = np.column_stack([coef for coef, _ in fits])
+    return Linear(coef, np.array([bias for _, bias in fits]))
+
+
+def fold_idf(
+    counts: sp.csr_matrix, counted: CountedCorpus, candidate: Candidate, min_df: int
+) -> Vector:
+    """Return idf over the rows of `counts`, 0 for terms that the candidate leaves out."""
+    idf = inverse_document_frequencies(counts, min_df, form=candidate.idf)
+    return idf if candidate.bigrams else np.where(counted.is_pair, 0.0, idf)
