@@ -177,6 +177,7 @@ def provenance(
             "C": dict(zip(labels, choice.C, strict=True)),
             "lead_repeats": choice.candidate.lead_repeats,
             "bigrams": choice.candidate.bigrams,
+            "ratio_power": choice.candidate.ratio_power,
             "borderline_weight": choice.candidate.borderline_weight,
             "corpus_weights": dict(
                 zip(counted.corpora, choice.candidate.corpus_weights, strict=True)

@@ -26,7 +26,7 @@ from classifier.training.count import (
     tfidf,
 )
 from classifier.training.cuts import choose_shift, choose_thresholds
-from classifier.training.fit import Linear, article_weights, fit_linear, fold_idf
+from classifier.training.fit import Linear, article_weights, fit_linear, fold_idf, ratio_scales
 from classifier.training.record import provenance, quality_figures, with_reference
 from classifier.training.settings import Settings
 
@@ -156,7 +156,9 @@ def _final_fit(
     counts = counted.counts(choice.candidate.lead_repeats)
     idf = fold_idf(counts, counted, choice.candidate, settings.min_df)
     weights = article_weights(counted, choice.candidate)
-    return idf, fit_linear(tfidf(counts, idf), Y, choice.C, weights, jobs=jobs)
+    X = tfidf(counts, idf)
+    scales = ratio_scales(X, Y, weights, choice.candidate.ratio_power)
+    return idf, fit_linear(X, Y, choice.C, weights, scales=scales, jobs=jobs)
 
 
 def _kept(counted: LabelledArticles, idf: Vector, linear: Linear) -> dict[str, Any]:
