@@ -55,7 +55,7 @@ class Settings:
         How cuts are chosen on out-of-fold scores.
     max_false_tags : float or None
         Largest share of held-out articles without a label that the cuts may let through.
-        ``None`` sets 0.075 where at least a quarter of the articles have no label, as on a
+        ``None`` sets 0.09 where at least a quarter of the articles have no label, as on a
         stream of all news, and no limit elsewhere.
     calibration : {"auto", "isotonic", "platt"}
         How margins become probabilities; "auto" takes isotonic from `isotonic_positives` on.
