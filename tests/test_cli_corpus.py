@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from classifier.cli.corpus import Name
-from classifier.corpus.fetch import CORPORA
+from classifier.published.sources import CORPORA
 from tests.command_line import EXAMPLES, ROWS, run, write_rows
 
 

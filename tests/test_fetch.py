@@ -11,13 +11,19 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from classifier.corpus.allsides import AllsidesRepository
 
 from classifier.article import Article, Labels
-from classifier.corpus.allsides import AllsidesRepository
 from classifier.corpus.corpus import describe_corpus
-from classifier.corpus.fetch import CORPORA, CorpusSource, build_corpus, fetch_corpus, load_corpus
-from classifier.corpus.news_articles import NewsArticlesWheel
 from classifier.errors import CorpusError
+from classifier.published.sources import (
+    CORPORA,
+    CorpusSource,
+    build_corpus,
+    fetch_corpus,
+    load_corpus,
+)
+from classifier.published.wheel import NewsArticlesWheel
 
 HEADER = "article_id,publish_date,article_source_link,title,subtitle,text\n"
 NEWS_CSV = (

@@ -8,7 +8,6 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from classifier.corpus.fetch import CORPORA
 from classifier.corpus.write import disarmed
 from classifier.errors import ModelError
 from classifier.evaluation.evaluate import (
@@ -25,6 +24,7 @@ from classifier.files import resource
 from classifier.model.folder import cut_texts, recorded
 from classifier.model.model import Model
 from classifier.pages.document import markdown_table, plain
+from classifier.published.sources import CORPORA
 
 __all__ = [
     "MEASURED_BEGIN",
@@ -273,7 +273,7 @@ def _part_rows(model: Model, parts: Sequence[Facts]) -> Iterator[list[str]]:
     for part in parts:
         name, licence = part["name"], ""
         if name in CORPORA:
-            source, licence = CORPORA[name].citation, CORPORA[name].licence_note
+            source, licence = CORPORA[name].about, CORPORA[name].licence
         elif name == _HOUSE[0] and _is_published(model):
             _, source, licence = _HOUSE
         else:
