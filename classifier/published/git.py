@@ -109,9 +109,13 @@ class GitRepository:
                     f"{where}: no article ({type(error).__name__}: {error}). Each line is an "
                     f"object with {', '.join(FIELDS)}."
                 ) from error
-            extra = {"url": words["url"]} if words["url"] else {}
             yield Article(
-                *(words[key] for key in ("text", "title", "id", "source", "date")), extra=extra
+                id=words["id"],
+                title=words["title"],
+                text=words["text"],
+                source=words["source"],
+                date=words["date"],
+                extra={"url": words["url"]} if words["url"] else {},
             )
 
     def mend(self, article: Article) -> Article:
