@@ -117,7 +117,7 @@ def test_skipped_rows_are_told(tmp_path, quick):
     ("args", "message"),
     [
         (["missing.jsonl"], "missing.jsonl: no such file or folder, and no corpus of that name."),
-        (["nonsense"], "the corpora are news_articles, allsides."),
+        (["nonsense"], "the corpora are news_articles, allsides, ww_newswire,"),
         (["news_articles"], "Run `classifier corpus fetch news_articles` first."),
         (["in.jsonl", "--auxiliary", "nonsense"], "nonsense: no such file or folder"),
         (["in.jsonl", "--settings", "missing.toml"], "missing.toml: No such file"),

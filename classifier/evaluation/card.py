@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import compress
 from typing import Any
 
 from classifier.corpus.write import disarmed
@@ -280,9 +281,17 @@ def _part_rows(model: Model, parts: Sequence[Facts]) -> Iterator[list[str]]:
             source, licence = _OWN
         sample, n_articles = "–", "–"
         if "natural" in part:
-            sample = "natural" if part["natural"] else "auxiliary"
+            sample = _sample(part)
             n_articles = f"{part['articles']:,}"
         yield [*map(plain, (name, sample, source, licence)), n_articles]
+
+
+def _sample(part: Facts) -> str:
+    """Return how a corpus was used; older models say of ``natural`` only whether, not how many."""
+    if not part["natural"]:
+        return "auxiliary"
+    partly = part["natural"] is not True and part["natural"] < part["articles"]
+    return f"natural: {part['natural']:,}" if partly else "natural"
 
 
 def remaking_blocks(model: Model) -> Iterator[str]:
@@ -310,10 +319,11 @@ or folder so called."""
 
 
 def _command(model: Model, parts: Sequence[Facts]) -> str:
-    natural = [part["name"] for part in parts if part.get("natural", True)]
-    auxiliary = [part["name"] for part in parts if not part.get("natural", True)]
-    words = ["classifier", "train", *natural]
-    words += [word for name in auxiliary for word in ("--auxiliary", name)]
+    aside = [part.get("auxiliary", not part.get("natural", True)) for part in parts]
+    words = ["classifier", "train"]
+    words += [part["name"] for part, auxiliary in zip(parts, aside, strict=True) if not auxiliary]
+    for part in compress(parts, aside):
+        words += ["--auxiliary", part["name"]]
     words += ["--settings", "settings.toml", "--out", model.name]
     remark = "" if all("natural" in part for part in parts) else "  # auxiliary ones not recorded"
     return disarmed(shlex.join(words)) + remark

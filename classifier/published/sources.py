@@ -72,7 +72,8 @@ class PublishedCorpus:
         return path if path.is_absolute() else resource("data", str(path))
 
 
-UNSTATED = "None is stated; the texts belong to their publishers."
+FETCHED = "The texts belong to their publishers; they are fetched, never shipped."
+UNSTATED = f"None stated for the texts. {FETCHED}"
 
 
 def _github(repository: str, commit: str, reader: Reader, **more: object) -> GitRepository:
@@ -192,7 +193,7 @@ CORPORA: Mapping[str, PublishedCorpus] = {
             name="news_articles",
             about="NewsArticles: 3,788 articles of nine outlets, December 2016 to March 2017 "
             "(Tianru Dai, Harvard Dataverse, doi:10.7910/DVN/GMFCTR)",
-            licence=UNSTATED,
+            licence=FETCHED,
             origin=NewsArticlesWheel(),
             labels_file="news_articles.labels.csv",
         ),
@@ -200,7 +201,7 @@ CORPORA: Mapping[str, PublishedCorpus] = {
             name="allsides",
             about="Article-Bias-Prediction: American outlets, 2012 to 2020 (Baly, Da San Martino, "
             "Glass and Nakov, We Can Detect Your Bias, EMNLP 2020)",
-            licence="Apache-2.0, as the repository states; the texts belong to their publishers.",
+            licence=f"Apache-2.0, as the repository states. {FETCHED}",
             origin=_github(
                 "ramybaly/Article-Bias-Prediction",
                 "ced8111a720948e6a410e52031ace99c4e53f096",
