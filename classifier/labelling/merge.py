@@ -330,7 +330,7 @@ class _Judge:
                 states[label] = present
         stays = self.prefer == "old" and old is not None
         labels = _labels(states, old, None if stays else ruling.borderline)
-        if labels is not None and old is None and ruling.model_chose:
+        if labels and not old and ruling.model_chose and "sample" not in article.extra:
             labels = replace(labels, sample="chosen")
         return article if labels == old else replace(article, labels=labels)
 

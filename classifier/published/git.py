@@ -17,7 +17,7 @@ from classifier.errors import CorpusError
 from classifier.files import write_json_lines
 from classifier.published.readers import Reader, allsides
 
-__all__ = ["GitRepository", "file_of"]
+__all__ = ["GitRepository", "file_of", "git_folder"]
 
 FIELDS = ("id", "title", "text", "date", "source", "url")
 # Of the variables of git those of transport and settings; others lead to other repositories.
@@ -132,7 +132,7 @@ class GitRepository:
             return self.read(source)
         if not source.is_dir():
             raise CorpusError(f"{source} is neither a file nor a folder.")
-        clone = _git_folder(source)
+        clone = git_folder(source)
         paths = self._paths(ids)
         files = self._committed(clone, paths) if clone else _plain_files(source, paths)
         return self.reader((path, content.decode("utf-8", "replace")) for path, content in files)
@@ -222,7 +222,7 @@ def _row(article: Article) -> dict[str, object]:
     return row | {"url": article.extra.get("url", "")}
 
 
-def _git_folder(folder: Path) -> Path | None:
+def git_folder(folder: Path) -> Path | None:
     """Return where git keeps what it knows of `folder`, ``None`` when that is no clone."""
     if (folder / ".git").exists():
         return folder / ".git"

@@ -15,7 +15,7 @@ from classifier.article import Article, Labels
 from classifier.errors import CorpusError
 from classifier.files import cache_dir, resource, write_json_lines
 from classifier.published import readers
-from classifier.published.git import GitRepository
+from classifier.published.git import GitRepository, git_folder
 from classifier.published.readers import Reader
 from classifier.published.wheel import NewsArticlesWheel
 
@@ -150,7 +150,7 @@ _WORLD = (
     PublishedCorpus(
         name="gafam_cpi",
         about="News on Google, Microsoft and competition law, 2005 to 2022",
-        licence=UNSTATED,
+        licence=f"MIT for the repository; none stated for the texts. {FETCHED}",
         origin=_github(
             "adellegia/topic-modeling-GAFAM-press-releases",
             "94961f85adf8711026ac7b65699310d28b404c69",
@@ -160,7 +160,7 @@ _WORLD = (
     PublishedCorpus(
         name="wikinews",
         about="Wikinews, 2019 to 2021",
-        licence="CC BY 2.5, as the site states.",
+        licence="CC BY 2.5, as the repository and the site state.",
         origin=_github(
             "vanatteveldt/wikinews", "347254178bf343f3801aac1d03c41cc09c35decb", readers.wikinews
         ),
@@ -178,7 +178,7 @@ _WORLD = (
     PublishedCorpus(
         name="trove_covid",
         about="Releases of Australian members and ministers on the pandemic, 2020 and 2021",
-        licence=UNSTATED,
+        licence=f"Copyright Not Evaluated, as the repository states. {FETCHED}",
         origin=_github(
             "GLAM-Workbench/trove-parliament-press-releases-covid",
             "f7a4657d28d8142aec224ee69823d95da62ed850",
@@ -320,7 +320,9 @@ def _cached(corpus: PublishedCorpus, cache: Path | None) -> Path:
 
 
 def _own_place(source: Path, corpus: PublishedCorpus) -> Path:
-    """Return the copy of `corpus` in a folder of several, or `source` itself."""
+    """Return the copy of `corpus` in a folder of several, or `source` when it is none."""
+    if git_folder(source):
+        return source
     repository = corpus.origin.place.partition(" ")[0].rpartition("/")[2]
     own = (source / name for name in (corpus.name, repository))
     return next((place for place in own if place.exists()), source)

@@ -56,7 +56,7 @@ class NewsArticlesWheel:
     @property
     def place(self) -> str:
         """Where the texts come from, in a few words."""
-        return f"wheel {self.requirement}"
+        return self.requirement
 
     def bring(
         self,
