@@ -659,6 +659,18 @@ def test_an_id_never_leads_out_of_the_folder(tmp_path: Path, cache: Path) -> Non
         fetch_corpus(source, source=folder, cache=cache)
 
 
+def test_files_laid_out_otherwise_are_an_error_of_one_line(tmp_path: Path, cache: Path) -> None:
+    """A table that lost a column is named with its folder and what is missing."""
+    (tmp_path / "a.csv").write_text("url,date\nx,y\n", encoding="utf-8")
+    source = corpus(
+        label_file(tmp_path, [("a.csv#0", "", "clear", "x")]),
+        GitRepository("file:///nowhere", "0" * 40, readers.wikinews),
+    )
+
+    with pytest.raises(CorpusError, match=r"not laid out as at 000000000000 \(KeyError: 'text'\)"):
+        fetch_corpus(source, source=tmp_path, cache=cache)
+
+
 @pytest.mark.parametrize("id", ["a\n/*", "!a", "", "*", "--upload-pack=x", "text/[a-z]*"])
 def test_an_id_never_becomes_a_pattern_or_an_option_of_git(
     id: str, repository: PublishedCorpus, tmp_path: Path, cache: Path

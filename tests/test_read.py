@@ -657,7 +657,10 @@ def test_a_broken_archive_is_an_error_even_when_skipping(write, name, pack, mess
     [
         (b"%PDF-1.7 words", "this is a PDF document"),
         (b"PK\x03\x04 words", "this is a ZIP archive or office document"),
-        (gzip.compress(b"x", mtime=0), "this is a gzip archive; unpack it, or let its name end in .gz"),
+        (
+            gzip.compress(b"x", mtime=0),
+            "this is a gzip archive; unpack it, or let its name end in .gz",
+        ),
         ("words".encode("utf-16"), "this is UTF-16 text; pass --encoding utf-16"),
         (bytes(range(256)), "this is a binary file, not text"),
     ],

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import inspect
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
@@ -106,11 +106,20 @@ def refuse_inputs(path: Path, inputs: Iterable[Path]) -> None:
 
 
 def open_corpora(
-    names: Iterable[str], reading: ReadOptions, tally: ReadTally, *, natural: bool = True
+    names: Sequence[str], reading: ReadOptions, tally: ReadTally, *, natural: bool = True
 ) -> list[Corpus]:
-    """Return the corpora of some paths and names, every corpus of a group by itself."""
-    from classifier.published.sources import GROUPS
+    """Return the corpora of some paths and names, every corpus of a group by itself.
 
+    Raises
+    ------
+    CorpusError, BadInputError
+        As `open_corpus` does; for a group with all that is missing.
+    """
+    from classifier.published.sources import GROUPS, load_corpus
+
+    for name in names:
+        if name in GROUPS and not _is_path(name):
+            load_corpus(name)  # which says at once when one of them was not fetched
     single = [(name,) if _is_path(name) else GROUPS.get(name, (name,)) for name in names]
     return [
         open_corpus(name, reading, tally, natural=natural) for group in single for name in group

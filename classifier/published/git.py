@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 import os
@@ -84,7 +85,14 @@ class GitRepository:
             source = clone
         else:
             announce(f"reading {source}")
-        found = {each.id: each for each in self._articles(source, wanted) if each.id in wanted}
+        try:
+            articles = self._articles(source, wanted)
+            found = {each.id: each for each in articles if each.id in wanted}
+        except (ValueError, TypeError, KeyError, AttributeError, csv.Error) as error:
+            raise CorpusError(
+                f"{source}: files that are not laid out as at {self.commit[:12]} "
+                f"({type(error).__name__}: {error})."
+            ) from error
         write_json_lines(target, (_row(found[id]) for id in sorted(found)))
         shutil.rmtree(clone, ignore_errors=True)
 

@@ -400,12 +400,12 @@ def _joined(
         return
     first = ", ".join(sorted(waiting)[:IDS_NAMED])
     what = (
-        f"{corpus.name}: {len(waiting):,} of {len(rows):,} labels were not joined, as {path} has "
-        f"no such text or another one than was labelled ({first}"
+        f"{corpus.name}: {len(waiting):,} of {len(rows):,} labels were not joined, as their text "
+        f"is missing or is not the one that was labelled ({first}"
         f"{', …' if len(waiting) > IDS_NAMED else ''})."
     )
     if len(rows) - len(waiting) < LEAST_AGREEING * len(rows):
-        raise CorpusError(f"{what} Fetch it again, from the version named in its record.")
+        raise CorpusError(f"{what} At most one in ten may be. Fetch {corpus.origin.place} again.")
     announce(what)
 
 
