@@ -274,7 +274,7 @@ def test_a_group_is_trained_on_corpus_by_corpus(tmp_path, monkeypatch):
 
     corpora = open_corpora([str(EXAMPLES), "world"], ReadOptions(), ReadTally())
 
-    assert [each.name for each in corpora] == ["examples", *GROUPS["world"]]
+    assert [each.name for each in corpora] == ["articles", *GROUPS["world"]]
 
 
 def test_a_group_that_was_not_fetched_asks_for_all_of_it(tmp_path, monkeypatch):
