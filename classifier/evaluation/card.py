@@ -207,7 +207,7 @@ _TEST = re.compile(r"^\*\*The test for every sector:\*\* (.+)$", re.MULTILINE)
 # Articles in `data/house`, which join the published corpora.
 _HOUSE = ("house", "written for this project; events and quotes are invented", "as the project")
 _OWN = ("named on the command line", "not recorded")
-_CHOSEN = ("C", "lead_repeats", "bigrams", "borderline_weight", "corpus_weights")
+_CHOSEN = ("C", "lead_repeats", "bigrams", "ratio_power", "borderline_weight", "corpus_weights")
 
 
 def label_blocks(model: Model) -> Iterator[str]:
