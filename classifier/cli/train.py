@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from classifier.cli.options import ModelTarget, QuietOption, open_corpus, reads_articles
+from classifier.cli.options import ModelTarget, QuietOption, open_corpora, reads_articles
 from classifier.cli.terminal import echo_lines, remark_on, training_progress
 from classifier.corpus.corpus import ReadOptions, ReadTally
 
@@ -96,8 +96,8 @@ def train(
     from classifier.training.train import train as train_model
 
     chosen, tally = _settings(settings, seed=seed, max_false_tags=false_tags), ReadTally()
-    corpora = [open_corpus(name, reading, tally) for name in corpus]
-    corpora += [open_corpus(name, reading, tally, natural=False) for name in auxiliary or []]
+    corpora = open_corpora(corpus, reading, tally)
+    corpora += open_corpora(auxiliary or [], reading, tally, natural=False)
     with training_progress(quiet=quiet) as progress:
         model = train_model(
             corpora,

@@ -409,13 +409,16 @@ def _axes(counted: LabelledArticles, settings: Settings) -> list[list[Change]]:
 
     Choices that cannot matter have one change.
     """
-    auxiliary = sorted(set(counted.corpus[~counted.natural].tolist()))
+    natural = set(counted.corpus[counted.natural].tolist())
+    picked = set(counted.corpus[~counted.natural].tolist())
+    # A corpus without a natural article has a weight of its own; what the others picked shares one.
+    weighed = [*([number] for number in sorted(picked - natural)), sorted(picked & natural)]
     has_lead, has_borderline = settings.lead_words > 0, bool(counted.borderline.any())
     return [
         [_set("bigrams", value) for value in _distinct(settings.bigrams)],
         [_set("ratio_power", value) for value in _distinct(settings.ratio_power)],
         [_set("lead_repeats", v) for v in _distinct(settings.lead_repeats, several=has_lead)],
-        *([_weigh(c, v) for v in _distinct(settings.auxiliary_weight)] for c in auxiliary),
+        *([_weigh(c, v) for v in _distinct(settings.auxiliary_weight)] for c in weighed if c),
         [
             _set("borderline_weight", value)
             for value in _distinct(settings.borderline_weight, several=has_borderline)
@@ -431,10 +434,11 @@ def _set(name: str, value: object) -> Change:
     return lambda candidate: replace(candidate, **{name: value})  # type: ignore[arg-type]
 
 
-def _weigh(corpus: int, weight: float) -> Change:
+def _weigh(corpora: Sequence[int], weight: float) -> Change:
     def change(candidate: Candidate) -> Candidate:
         weights = list(candidate.corpus_weights)
-        weights[corpus] = weight
+        for number in corpora:
+            weights[number] = weight
         return replace(candidate, corpus_weights=tuple(weights))
 
     return change

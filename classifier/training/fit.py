@@ -335,12 +335,15 @@ class Linear:
 
 
 def article_weights(counted: LabelledArticles, candidate: Candidate) -> Vector:
-    """Return the weight of each article in the fit; shape (n_articles,)."""
+    """Return the weight of each article in the fit; shape (n_articles,).
+
+    That of a corpus is for its articles that are no natural sample.
+    """
     borderline = np.where(counted.borderline, candidate.borderline_weight, 1.0)
     if not candidate.corpus_weights:
         return borderline
     weights: Vector = np.array(candidate.corpus_weights)[counted.corpus]
-    return borderline * weights
+    return borderline * np.where(counted.natural, 1.0, weights)
 
 
 def fit_label(

@@ -232,13 +232,17 @@ def provenance(
 
 
 def _parts(counted: LabelledArticles) -> list[dict[str, object]]:
-    """Return the corpora in order: name, labelled articles, whether they are a natural sample."""
+    """Return the corpora in order: name, articles, natural ones, whether it was auxiliary."""
     members = [counted.corpus == number for number in range(len(counted.corpora))]
     return [
         {
             "name": name,
             "articles": int(member.sum()),
-            "natural": bool(counted.natural[member].any()),
+            "natural": int(counted.natural[member].sum()),
+            # else each article says of itself that it was picked
+            "auxiliary": any(
+                counted.labels[i].natural and not counted.natural[i] for i in np.flatnonzero(member)
+            ),
         }
         for name, member in zip(counted.corpora, members, strict=True)
     ]

@@ -50,7 +50,8 @@ class Settings:
     borderline_weight : tuple of float
         Candidates for the weight of articles whose labeller hesitated.
     auxiliary_weight : tuple of float
-        Candidates for the weight of each corpus that is no natural sample.
+        Candidates for the weight of articles that are no natural sample: of each corpus by
+        itself, and in common of corpora that have natural articles too.
     thresholds : {"expected-f1", "smoothed-f1", "micro-macro"}
         How cuts are chosen on out-of-fold scores.
     max_false_tags : float or None
