@@ -103,7 +103,7 @@ def singular(token: str) -> str:
 
 
 def _takes_es(stem: str) -> bool:
-    return len(stem) > 3 and stem.endswith(("ch", "sh", "ss")) or len(stem) > 2 and stem[-1] == "x"
+    return (len(stem) > 3 and stem.endswith(("ch", "sh", "ss"))) or (len(stem) > 2 and stem[-1] == "x")
 
 
 @dataclass(frozen=True, slots=True)
