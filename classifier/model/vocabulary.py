@@ -103,7 +103,9 @@ def singular(token: str) -> str:
 
 
 def _takes_es(stem: str) -> bool:
-    return (len(stem) > 3 and stem.endswith(("ch", "sh", "ss"))) or (len(stem) > 2 and stem[-1] == "x")
+    if stem.endswith(("ch", "sh", "ss")):
+        return len(stem) > 3
+    return stem.endswith("x") and len(stem) > 2
 
 
 @dataclass(frozen=True, slots=True)
