@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -27,7 +26,7 @@ from classifier.corpus.open import (
 )
 from classifier.corpus.read import csv_rows, parquet_rows, utf8_jsonl_rows
 from classifier.errors import BadInputError
-from classifier.files import file_sha256
+from classifier.files import file_sha256, packed
 
 __all__ = [
     "Rejects",
@@ -35,7 +34,6 @@ __all__ = [
     "ShardResult",
     "opened_part",
     "opened_writer",
-    "packed",
     "position",
     "table_fields",
     "tag_parquet",
@@ -427,7 +425,6 @@ def _joined(
 
 # Level 6, the default, takes longer than the tagging and saves a tenth of the bytes.
 GZIP_LEVEL = 2
-ZSTD_LEVEL = 3
 Report = Callable[[int, int], None]
 
 
@@ -508,7 +505,7 @@ def tag_shard(
     """
     tally = Tally()
     with opened_part(part) as raw, Rejects(rejects) as reject:
-        with packed(raw, Path(shard.target).suffix.lower()) as stream:
+        with packed(raw, Path(shard.target).suffix.lower(), gzip_level=GZIP_LEVEL) as stream:
             if shard.by_lines:
                 for block in _blocks(shard, tagger.options, tally, report):
                     stream.write(
@@ -585,21 +582,3 @@ class Rejects:
             self._stream.close()
         if kind is not None:
             self._path.unlink(missing_ok=True)
-
-
-@contextmanager
-def packed(raw: BinaryIO, suffix: str) -> Iterator[BinaryIO]:
-    """Give a stream that packs what is written as ``.gz`` or ``.zst``, else `raw` itself.
-
-    The same content gives the same bytes: neither name nor time is kept.
-    """
-    opened: object = nullcontext(raw)
-    if suffix == ".gz":
-        opened = gzip.GzipFile("", "wb", GZIP_LEVEL, raw, mtime=0)
-    elif suffix == ".zst":
-        import zstandard
-
-        compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True)
-        opened = compressor.stream_writer(raw, closefd=False)
-    with opened as stream:  # type: ignore[attr-defined]
-        yield stream

@@ -295,15 +295,14 @@ def _divided(
 
 def _write_table(outline: Outline, splits: tuple[Split, ...], target: Path) -> None:
     from classifier.corpus.split_files import write_assignments
-    from classifier.files import replacing
+    from classifier.files import write_file
 
     table = io.StringIO()
     write_assignments(outline, splits, table)
     if str(target) == "-":
         typer.echo(table.getvalue(), nl=False)
         return
-    with replacing(target) as stream:
-        stream.write(table.getvalue().encode())
+    write_file(target, table.getvalue().encode())
 
 
 def _tell(outline: Outline, splits: tuple[Split, ...], options: SplitOptions) -> None:
