@@ -241,8 +241,7 @@ def _unpacked(packed: PackedModel) -> Model:
         for name, content in packed.files.items():
             Path(folder, name).write_bytes(content)
         try:
-            # nothing is mapped, as the folder goes
-            model = load_model(Path(folder), mmap=False)
+            model = load_model(Path(folder))
         except ModelError as error:
             message = str(error).replace(folder, f"model {packed.signature} on this worker")
             raise ModelError(message) from None

@@ -86,7 +86,7 @@ class PrivateModel:
         ModelError
             When it is not the one that the run began with.
         """
-        model = load_model(self.folder)
+        model = load_model(self.folder, mmap=True)
         if model.info["hash"] != self.sha256:
             raise ModelError(f"{self.folder}: was changed by someone. Run the same command again.")
         return model
