@@ -599,3 +599,17 @@ def test_the_shipped_model_tags_a_text():
 
     assert outcome.code == 0
     assert json.loads(outcome.out)["model"].startswith("sectors@")
+
+
+def test_two_options_cannot_name_one_file(tmp_path, model, monkeypatch):
+    """Rejected rows would be lost under the result; a link to it is no other file."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link.jsonl").symlink_to(tmp_path / "out.jsonl")
+    options = ["--model", model, "--out", "out.jsonl", "--on-error", "skip", "--rejects"]
+
+    outcomes = [run("predict", "in.jsonl", *options, name) for name in ("out.jsonl", "link.jsonl")]
+
+    assert [outcome.code for outcome in outcomes] == [2, 2]
+    for outcome in outcomes:
+        said = " ".join(outcome.err.replace("│", " ").split())
+        assert ".jsonl is also the file of --out; name another one" in said

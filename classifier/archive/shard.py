@@ -25,6 +25,7 @@ from classifier.corpus.open import (
     utf8_bytes,
 )
 from classifier.corpus.read import csv_rows, parquet_rows, utf8_jsonl_rows
+from classifier.corpus.write import csv_cell, without_nan
 from classifier.errors import BadInputError
 from classifier.files import file_sha256, packed
 
@@ -83,7 +84,7 @@ def opened_writer(
         return
     with _text(stream) as text:
         writer = csv.writer(text, delimiter="\t" if format == "tsv" else ",", lineterminator="\n")
-        writer.writerow(columns)
+        writer.writerow(map(csv_cell, columns))
         yield lambda row: writer.writerow([_cell(name, row.get(name), tagger) for name in columns])
 
 
@@ -96,7 +97,7 @@ def _text(stream: BinaryIO) -> Iterator[TextIO]:
 
 def _write_json(stream: BinaryIO, row: Mapping[str, object]) -> None:
     # what JSON has no form for, such as dates in Parquet, becomes text
-    line = json.dumps(row, ensure_ascii=False, default=str)
+    line = json.dumps(without_nan(row), ensure_ascii=False, default=str)
     stream.write(f"{line}\n".encode())
 
 
@@ -118,17 +119,17 @@ def _columns(tagger: Tagger, own: list[str]) -> dict[str, type]:
 
 def _cell(name: str, value: object, tagger: Tagger) -> object:
     if name == tagger.names["tags"] and isinstance(value, list):
-        return "|".join(value)
-    return _as_text(value)
+        return csv_cell("|".join(value))
+    return csv_cell(_as_text(value))
 
 
 def _as_text(value: object) -> object:
-    if value is None:
+    if value is None or value != value:
         return ""
     return (
         value
         if isinstance(value, str | float | int)
-        else json.dumps(value, ensure_ascii=False, default=str)
+        else json.dumps(without_nan(value), ensure_ascii=False, default=str)
     )
 
 
@@ -158,7 +159,7 @@ def _parquet_writer(stream: BinaryIO, columns: Mapping[str, type]) -> Iterator[W
 
 
 def _text_or_none(value: object) -> str | None:
-    return None if value is None else str(_as_text(value))
+    return None if value is None or value != value else str(_as_text(value))
 
 
 MOST_COLUMNS = 10_000
@@ -555,8 +556,10 @@ def opened_part(path: Path) -> Iterator[BinaryIO]:
             yield raw
             raw.flush()
             os.fsync(raw.fileno())
-    except BaseException:
+    except BaseException as error:
         path.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno and not error.filename:
+            error.filename = str(path)
         raise
 
 

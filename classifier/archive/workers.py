@@ -119,11 +119,11 @@ def private_model(model: Model | Path | str | None, folder: Path) -> Iterator[Pr
 
 def _copied(source: Path | str | None, folder: Path) -> Model:
     place = model_folder(source)
-    # in the words of someone who named this folder, should anything be wrong with it
-    load_model(place)
     try:
         return _copy(place, folder)
     except ModelError:
+        # in the words of someone who named this folder, should anything be wrong with it
+        load_model(place)
         # it was replaced while it was copied
         shutil.rmtree(folder, ignore_errors=True)
         return _copy(place, folder)
@@ -133,7 +133,7 @@ def _copy(source: Path, folder: Path) -> Model:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path in source.iterdir():
-            if _OURS.fullmatch(path.name):
+            if _OURS.fullmatch(path.name) and path.is_file():
                 shutil.copyfile(path, folder / path.name)
     except OSError as error:
         raise ModelError(f"{source}: cannot be copied to {folder} ({error.strerror}).") from None

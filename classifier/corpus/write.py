@@ -29,6 +29,7 @@ __all__ = [
     "prediction_row",
     "safe_cell",
     "table_line",
+    "without_nan",
     "write_articles_jsonl",
     "write_csv",
     "write_jsonl",
@@ -95,6 +96,19 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def without_nan(value: Any) -> Any:
+    """Return a value as JSON can hold it: numbers that are not finite, as ``None``.
+
+    >>> without_nan({"a": [1.5, float("nan")]})
+    {'a': [1.5, None]}
+    """
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: without_nan(inner) for name, inner in value.items()}
+    return list(map(without_nan, value)) if isinstance(value, list) else value
 
 
 def table_line(prediction: Tagged) -> str:
