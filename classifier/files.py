@@ -30,6 +30,7 @@ __all__ = [
     "lock",
     "locked_folder",
     "open_zstd",
+    "opened_text",
     "packed",
     "remove_unlocked",
     "replacing",
@@ -134,8 +135,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():
-        with _named_errors(path), target.open("wb") as stream:
-            yield stream
+        with _named_errors(path), target.open("wb") as special:
+            yield special
         return
     with _named_errors(path):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -160,7 +161,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 def _new_part(target: Path) -> tuple[Path, BinaryIO]:
     while True:
         part = target.with_name(_PART.format(name=target.name, token=secrets.token_hex(4)))
-        stream = part.open("xb")
+        stream: BinaryIO = part.open("xb")
         # Windows removes no open file, which is lock enough
         locked = sys.platform == "win32" or lock(stream.fileno())
         # before it was locked, another writer may have taken it for one that was left
@@ -252,6 +253,19 @@ def replacing_text(
 
 
 @contextmanager
+def opened_text(path: Path, *, encoding: str = "utf-8", errors: str = "strict") -> Iterator[TextIO]:
+    """Open a text file that is written as it goes, so that what is there after a kill stays.
+
+    Raises
+    ------
+    ClassifierError
+        When it cannot be written, or the disk is full.
+    """
+    with _named_errors(path), path.open("w", encoding=encoding, errors=errors) as stream:
+        yield stream
+
+
+@contextmanager
 def packed(raw: BinaryIO, suffix: str, *, gzip_level: int = 9) -> Iterator[BinaryIO]:
     """Give a stream that packs what is written as ``.gz`` or ``.zst``, else `raw` itself.
 
@@ -272,7 +286,7 @@ def packed(raw: BinaryIO, suffix: str, *, gzip_level: int = 9) -> Iterator[Binar
 def lock(handle: int) -> bool:
     """Lock an open file until it is closed or the process ends; return whether it was free.
 
-    Where the file system knows no locks, every file is free.
+    Where the system knows no locks, every file is free.
     """
     try:
         if sys.platform == "win32":
@@ -283,6 +297,8 @@ def lock(handle: int) -> bool:
             import fcntl
 
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except ImportError:
+        return True
     except OSError as error:
         return error.errno not in (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
     return True

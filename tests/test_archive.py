@@ -837,7 +837,7 @@ def test_rejects_of_a_stream_go_where_they_are_wanted(model, tmp_path):
         "predict", path, "--model", model, "--jobs", 2, "--on-error", "skip",
         "--rejects", tmp_path / "no" / "bad.jsonl",
     )  # fmt: skip
-    assert "bad.jsonl: cannot be written" in outcome.err
+    assert "bad.jsonl cannot be written" in outcome.err
 
 
 def test_only_jsonl_is_streamed(model, tmp_path):

@@ -12,7 +12,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, Generic, TypeVar
 
 from classifier.archive.score import model_folder
-from classifier.archive.shard import Shard, ShardResult, packed, position, tag_shard
+from classifier.archive.shard import GZIP_LEVEL, Shard, ShardResult, position, tag_shard
 from classifier.archive.tagger import Tagger, TagOptions, Tally, tag_block
 from classifier.corpus.corpus import ReadTally
 from classifier.corpus.open import (
@@ -34,6 +34,7 @@ from classifier.corpus.open import (
     utf8_bytes,
 )
 from classifier.errors import BadInputError, ClassifierError, ModelError
+from classifier.files import opened_text, packed
 from classifier.model.folder import load_model, save_model
 from classifier.model.model import Model
 
@@ -477,7 +478,7 @@ def block_worker(
         data = tag_block(tagger, task.block, task.file, tally=tally, reject=rejects.append)
         if data and task.packing:
             packing = io.BytesIO()
-            with packed(packing, task.packing) as stream:
+            with packed(packing, task.packing, gzip_level=GZIP_LEVEL) as stream:
                 stream.write(data)
             data = packing.getvalue()
         return TaggedBlock(data, tally, "".join(rejects))
@@ -553,10 +554,11 @@ def _stream(
     stdin: BinaryIO | None,
     copied: bool,
 ) -> Iterator[bytes]:
+    rejects_path = options.reading.rejects
     with (
         TemporaryDirectory() as folder,
         private_model(model, Path(folder, "model")) as own,
-        _opened(options.reading.rejects) as rejects,
+        opened_text(rejects_path) if rejects_path else nullcontext() as rejects,
     ):
         blocks = (
             task for source in sources for task in block_tasks(source, options, packing, stdin)
@@ -565,28 +567,9 @@ def _stream(
             tally.read += tagged.tally.read
             tally.reasons.update(tagged.tally.rejects)
             tally.skipped = tally.reasons.total()
-            rejects.write(tagged.rejects)
+            if rejects:
+                rejects.write(tagged.rejects)
             yield tagged.data
-
-
-@contextmanager
-def _opened(path: Path | None) -> Iterator[io.TextIOBase]:
-    if path is None:
-        yield _Nowhere()
-        return
-    try:
-        stream = path.open("w", encoding="ascii")
-    except OSError as error:
-        raise BadInputError(
-            f"{path}: cannot be written ({error.strerror}). Name another file."
-        ) from None
-    with stream:
-        yield stream
-
-
-class _Nowhere(io.TextIOBase):
-    def write(self, text: str) -> int:
-        return len(text)
 
 
 def block_tasks(

@@ -311,13 +311,18 @@ def _named_file(path: Path, format: str | None) -> Source:
 
 
 def _in_folder(folder: Path, format: str | None) -> Iterator[Source]:
-    files = sorted(path for path in _walk(folder) if format_by_name(path))
+    files = sorted(path for path in _walk(folder) if format_by_name(path) and not _is_special(path))
     if not files:
         known = " ".join(_FORMAT_OF)
         raise BadInputError(f"{folder}: no file to read in this folder. Names may end in {known}.")
     for path in files:
         name = _bare(path.relative_to(folder)).as_posix()
         yield Source(str(path), path, format or format_by_name(path), name)
+
+
+def _is_special(path: Path) -> bool:
+    """Return whether a path is a FIFO or a device, which would hang whoever reads a folder."""
+    return path.exists() and not path.is_file()
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -31,6 +31,7 @@ from classifier.corpus.open import (
     unmarked,
 )
 from classifier.errors import BadInputError
+from classifier.files import opened_text
 
 __all__ = [
     "ReadOptions",
@@ -672,10 +673,5 @@ def _check_rejects(options: ReadOptions, sources: list[Source]) -> None:
 def _open_rejects(options: ReadOptions) -> AbstractContextManager[TextIO | None]:
     if options.on_error == "stop" or options.rejects is None:
         return nullcontext()
-    try:
-        # Undecodable bytes live in the row as lone surrogates; the escape is legal JSON.
-        return options.rejects.open("w", encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise BadInputError(
-            f"{options.rejects}: cannot be written ({error.strerror}). Name another file."
-        ) from None
+    # Undecodable bytes live in the row as lone surrogates; the escape is legal JSON.
+    return opened_text(options.rejects, errors="backslashreplace")
