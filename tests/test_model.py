@@ -1,6 +1,8 @@
 """A model's answers: exact, the same alone as in company, and none where it cannot judge."""
 
 import pickle
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -424,3 +426,36 @@ def test_a_model_without_terms_still_answers():
 
     assert prediction.note == "the model knows 0 of 3 words: another language or subject?"
     assert empty.margins(["oil"]).tolist() == [[-0.5]]
+
+
+POINTED = replace(ONE, info={"points": {"precise": [0.9], "complete": [0.1]}})
+
+
+def test_a_working_point_stands_for_thresholds():
+    """Balanced is the model's own cuts; a threshold that is given as well counts."""
+    texts = ["oil", "oil gas", ""]
+
+    assert POINTED.points == ("balanced", "precise", "complete")
+    assert POINTED.thresholds_at("balanced") == {}
+    assert POINTED.thresholds_at("precise") == {"energy": 0.9}
+    expected = POINTED.predict(texts, thresholds={"energy": 0.1})
+    assert POINTED.predict(texts, point="complete") == expected
+    assert POINTED.predict(texts, point="precise", thresholds={"energy": 0.1}) == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "point", "message"),
+    [
+        (ONE, "precise", "has no cuts for 'precise'. Choose one of balanced, or train the model"),
+        (POINTED, "exact", "has no cuts for 'exact'. Choose one of balanced, precise, complete."),
+        (
+            replace(ONE, info={"points": {"precise": [0.1, 0.2]}}),
+            "precise",
+            "the cuts for 'precise' are not one for each label",
+        ),
+    ],
+)
+def test_a_point_without_cuts_is_refused(model, point, message):
+    """What there is is named."""
+    with pytest.raises(ModelError, match=re.escape(message)):
+        model.predict(["oil"], point=point)

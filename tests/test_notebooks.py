@@ -8,9 +8,9 @@ import nbformat
 import pytest
 
 from bench.notebooks import FOLDER, executed
-from classifier.corpus.fetch import load_corpus
 from classifier.errors import BadInputError
 from classifier.pages.plots import bars_with_intervals, heat_map, standalone
+from classifier.published.sources import load_corpus
 
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -101,6 +101,10 @@ def test_fields_can_have_other_names(write):
         ('"labels": [], "negative": "energy"', Labels(frozenset(), frozenset({"energy"}))),
         ('"labels": "energy", "confidence": "clear"', ENERGY),
         ('"labels": "energy", "confidence": null', ENERGY),
+        ('"labels": "energy", "sample": null', ENERGY),
+        ('"labels": "energy", "sample": " Random"', Labels(frozenset({"energy"}), sample="random")),
+        ('"labels": [], "sample": "chosen"', Labels(sample="chosen")),
+        ('"negative": [], "sample": "section"', Labels(absent=frozenset(), sample="section")),
     ],
 )
 def test_jsonl_labels_present_absent_and_unknown(write, fields, labels):
@@ -113,6 +117,25 @@ def test_a_confidence_that_is_no_word_of_ours_is_carried_along(write):
     """A number in the confidence field is the user's own affair."""
     path = write("a.jsonl", '{"text": "x", "labels": "energy", "confidence": 0.4}')
     assert read(path) == [Article("x", labels=ENERGY, extra={"confidence": 0.4})]
+
+
+@pytest.mark.parametrize("fields", ['"labels": "energy", "sample": 17', '"sample": "chosen"'])
+def test_a_sample_that_says_nothing_of_labels_is_carried_along(write, fields):
+    """A number of a sample, and the word of an article that nobody labelled, stay fields."""
+    path = write("a.jsonl", f'{{"text": "x", {fields}}}')
+    [article] = read(path)
+    assert article.labels in (None, ENERGY)
+    assert article.extra in ({"sample": 17}, {"sample": "chosen"})
+
+
+def test_a_column_of_any_name_says_how_articles_were_picked(write):
+    """CSV has it as JSONL does, beside columns that each stand for a label."""
+    path = write("a.csv", "text,energy,how\nx,1,chosen\ny,0,\n")
+    options = {"label_columns": ("energy",), "sample_field": "how"}
+    assert [article.labels for article in read(path, **options)] == [
+        Labels(frozenset({"energy"}), frozenset(), sample="chosen"),
+        Labels(frozenset(), frozenset({"energy"})),
+    ]
 
 
 def test_null_words_in_other_fields_are_empty(write):
@@ -527,6 +550,7 @@ def parquet_file(tmp_path):
             "id": [1, 2, 3],
             "text": ["one", None, "three"],
             "labels": [["energy"], [], None],
+            "sample": ["chosen", "random", None],
             "date": [datetime.datetime(2020, 1, 2, 3)] * 3,
             "score": [0.5, 1.5, 2.5],
         }
@@ -539,8 +563,14 @@ def parquet_file(tmp_path):
 def test_parquet_keeps_its_types(parquet_file):
     """Numbers become ids, dates days, and a null list is unlabelled."""
     assert read(parquet_file, on_error="skip") == [
-        Article("one", id="1", date="2020-01-02", labels=ENERGY, extra={"score": 0.5}),
-        Article("three", id="3", date="2020-01-02", extra={"score": 2.5}),
+        Article(
+            "one",
+            id="1",
+            date="2020-01-02",
+            labels=Labels(frozenset({"energy"}), sample="chosen"),
+            extra={"score": 0.5},
+        ),
+        Article("three", id="3", date="2020-01-02", extra={"sample": None, "score": 2.5}),
     ]
 
 
@@ -627,7 +657,10 @@ def test_a_broken_archive_is_an_error_even_when_skipping(write, name, pack, mess
     [
         (b"%PDF-1.7 words", "this is a PDF document"),
         (b"PK\x03\x04 words", "this is a ZIP archive or office document"),
-        (gzip.compress(b"x"), "this is a gzip archive; unpack it, or let its name end in .gz"),
+        (
+            gzip.compress(b"x", mtime=0),
+            "this is a gzip archive; unpack it, or let its name end in .gz",
+        ),
         ("words".encode("utf-16"), "this is UTF-16 text; pass --encoding utf-16"),
         (bytes(range(256)), "this is a binary file, not text"),
     ],

@@ -141,16 +141,24 @@ def test_house_articles_are_labelled_and_apart_from_the_examples():
     assert len(set(groups.tolist())) == len(articles)
 
 
-@pytest.mark.parametrize("name", ["news_articles", "allsides"])
-def test_label_files_hold_known_labels_and_no_text(name):
-    """An id, sectors, clear or borderline, and the hash of a text."""
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [
+        ("news_articles", "article_id,sectors,confidence,text_sha256"),
+        ("allsides", "article_id,sectors,confidence,sample,text_sha256"),
+        ("world", "corpus,article_id,sectors,confidence,sample,text_sha256"),
+    ],
+)
+def test_label_files_hold_known_labels_and_no_text(name, columns):
+    """An id, sectors, clear or borderline, how it was picked, and the hash of a text."""
     with (ROOT / "data" / f"{name}.labels.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
 
     assert {label for row in rows for label in row["sectors"].split("|")} == SECTORS | {""}
     assert {row["confidence"] for row in rows} == {"clear", "borderline"}
     assert all(re.fullmatch("[0-9a-f]{16}", row["text_sha256"]) for row in rows)
-    assert {len(row) for row in rows} == {4}
+    assert {",".join(row) for row in rows} == {columns}
+    assert {row.get("sample", "random") for row in rows} <= {"random", "chosen", "section"}
 
 
 def test_constraints_name_versions_and_no_address():

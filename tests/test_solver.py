@@ -61,6 +61,20 @@ def test_the_fit_is_that_of_liblinear(seed, C, density, unknown):
 
 
 @needs_compiler
+def test_scales_are_those_of_features_that_are_scaled():
+    """A penalty divided by s is the fit of features times the root of s, weights scaled back."""
+    X, signs, weights = problem(3)
+    scales = np.random.default_rng(3).uniform(0.1, 4.0, (X.shape[1], 3))
+
+    ours = fit_compiled(solver(), X, signs, [1.0] * 3, weights, scales=scales, tolerance=1e-5)
+
+    for k in range(3):
+        factors = np.sqrt(scales[:, k])
+        theirs = by_liblinear(X.multiply(factors).tocsr(), signs[:, k], 1.0, weights)
+        assert_allclose(ours[:, k], theirs * np.append(factors, 1.0), atol=5e-4)
+
+
+@needs_compiler
 @pytest.mark.parametrize("C", [0.3, 3.0, 30.0])
 def test_the_usual_tolerance_is_close_enough(C):
     """The objective exceeds the least one by less than a thousandth."""
@@ -210,13 +224,13 @@ def raw(X, **others):
         "starts": rows.starts,
         "terms": rows.terms,
         "values": rows.values,
-        "squares": rows.squares,
+        "scales": np.ones((X.shape[1], 8), np.float32),
         "signs": np.ones((n, 8), np.float32),
         "weights": np.ones(n, np.float32),
         "C": np.ones(8, np.float32),
         "alphas": np.zeros((n, 8), np.float32),
     } | others
-    return given | {"n_terms": X.shape[1], "tolerance": 1e-3, "most": 9}
+    return given | {"tolerance": 1e-3, "most": 9}
 
 
 @needs_compiler
@@ -228,6 +242,7 @@ def raw(X, **others):
         ({"alphas": np.zeros((40, 16), np.float32)}, "8 lanes of signs do not fit"),
         ({"alphas": np.zeros((39, 8), np.float32)}, "not of the same rows"),
         ({"terms": np.zeros(3, np.int32)}, "shorter than the rows"),
+        ({"scales": np.ones((15, 16), np.float32)}, "16 lanes of scales do not fit 8"),
     ],
 )
 def test_arrays_that_do_not_fit_together_are_refused(others, message):

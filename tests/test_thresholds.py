@@ -10,7 +10,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import f1_score
 
 from classifier.errors import SettingsError
-from classifier.training.cuts import choose_shift, choose_thresholds, held_out_tags, pooled_cut
+from classifier.training.cuts import (
+    POINTS,
+    choose_shift,
+    choose_thresholds,
+    held_out_tags,
+    pooled_cut,
+)
 
 NAN = np.nan
 # Two labels of four articles: one easy, one with a single positive below the pooled cut.
@@ -291,7 +297,7 @@ def test_the_calibration_behind_expected_f1_can_be_chosen():
 
 @pytest.mark.parametrize(("n_untagged", "limited"), [(60, False), (200, True)])
 def test_without_a_chosen_limit_false_tags_are_limited_on_streams_of_all_news(n_untagged, limited):
-    """From a quarter of articles without a label on, 7.5 % of them may be given one."""
+    """From a quarter of articles without a label on, 9 % of them may be given one."""
     tagged = 300
     # the weaker the score, the more articles without the label have the same
     scores = column(*np.linspace(0, 1, tagged), *np.linspace(0.2, 0.9, n_untagged))
@@ -301,4 +307,35 @@ def test_without_a_chosen_limit_false_tags_are_limited_on_streams_of_all_news(n_
     usual = choose_thresholds(scores, truth, rule="smoothed-f1", max_false_tags=None)
 
     false_tags = (scores[tagged:] >= usual).mean()
-    assert (false_tags <= 0.075, bool(usual > free)) == (limited, limited)
+    assert (false_tags <= 0.09, bool(usual > free)) == (limited, limited)
+
+
+@pytest.mark.parametrize("rule", ["expected-f1", "smoothed-f1", "micro-macro"])
+def test_precise_cuts_lie_above_balanced_ones_and_complete_ones_below(rule):
+    """On scores that overlap, whatever the rule; balanced is what comes without a point."""
+    rng = np.random.default_rng(0)
+    truth = (rng.random((400, 2)) < 0.3).astype(float)
+    scores = truth + rng.normal(0, 0.7, truth.shape)
+
+    cuts = {
+        name: choose_thresholds(scores, truth, rule=rule, max_false_tags=None, point=point)
+        for name, point in POINTS.items()
+    }
+
+    assert (cuts["precise"] >= cuts["balanced"]).all()
+    assert cuts["precise"].sum() > cuts["balanced"].sum()
+    assert (cuts["complete"] < cuts["balanced"]).all()
+    assert_array_equal(
+        cuts["balanced"], choose_thresholds(scores, truth, rule=rule, max_false_tags=None)
+    )
+
+
+def test_precise_cuts_let_half_as_many_false_tags_through():
+    """Of articles without a label, at most half of what was allowed at the balanced cuts."""
+    rng = np.random.default_rng(1)
+    truth = (rng.random((2000, 1)) < 0.4).astype(float)
+    scores = truth + rng.normal(0, 0.6, truth.shape)
+
+    cuts = choose_thresholds(scores, truth, max_false_tags=0.1, point=POINTS["precise"])
+
+    assert (scores[truth == 0] >= cuts).mean() <= 0.05

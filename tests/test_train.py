@@ -1,6 +1,7 @@
 """From articles to a model: the same every time, honest about what is unknown, never forced."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ from numpy.testing import assert_array_equal
 from classifier.article import Article, Labels
 from classifier.corpus.corpus import Corpus
 from classifier.errors import CorpusError
+from classifier.training.choose import n_candidates
+from classifier.training.fit import Candidate, article_weights
 from classifier.training.settings import Settings
-from classifier.training.train import train
+from classifier.training.train import count_articles, train
 
 EXAMPLES = Path(__file__).parents[1] / "data" / "examples" / "articles.jsonl"
 WORDS = {
@@ -206,6 +209,53 @@ def test_auxiliary_articles_are_in_the_fit_and_never_in_the_figures():
     assert model.info["corpus"]["positives"] == {"culture": 25, "energy": 25}
     assert {row["support"] for row in model.info["figures"]["labels"].values()} == {15}
     assert model.base_rates.tolist() == [1 / 3, 1 / 3]
+
+
+def test_rows_that_were_picked_are_in_the_fit_and_never_in_the_figures():
+    """A row says of itself that it is no natural sample, whatever the rest of its corpus is."""
+    rows = invented(75, seed=6)
+    picked = [
+        Article(f"{a.text} turbine", id=a.id, labels=replace(a.labels, sample="chosen"))
+        for a in rows[45:]
+    ]
+    rows = [replace(a, labels=replace(a.labels, sample="random")) for a in rows[:45]]
+
+    model = train([Corpus("mixed", [*picked, *rows])], QUICK)
+
+    assert "turbine" in model.vocabulary
+    assert (model.info["corpus"]["articles"], model.info["corpus"]["natural"]) == (75, 45)
+    assert {row["support"] for row in model.info["figures"]["labels"].values()} == {15}
+
+
+def test_a_corpus_given_as_auxiliary_has_no_natural_rows():
+    """The command line's word goes over that of a row."""
+    rows = [replace(a, labels=replace(a.labels, sample="random")) for a in invented(30)]
+
+    model = train([Corpus("n", invented(45)), Corpus("a", rows, natural=False)], QUICK)
+
+    assert model.info["corpus"]["natural"] == 45
+
+
+def test_what_was_picked_in_mixed_corpora_has_one_weight_in_common():
+    """Eleven sources with some picked rows each are one choice, and natural rows weigh one."""
+    mixed = [
+        Corpus(
+            f"c{seed}",
+            [
+                replace(a, labels=replace(a.labels, sample="chosen" if i % 3 else ""))
+                for i, a in enumerate(invented(60, seed=seed))
+            ],
+        )
+        for seed in (1, 2)
+    ]
+    counted = count_articles([*mixed, Corpus("a", invented(15), natural=False)], QUICK)
+    single = replace(QUICK, auxiliary_weight=(1.0,))
+
+    weights = article_weights(counted, Candidate(C=1.0, corpus_weights=(0.5, 0.25, 0.1)))
+
+    assert n_candidates(counted, QUICK) - n_candidates(counted, single) == 2
+    assert set(weights[counted.natural]) == {1.0}
+    assert set(weights[~counted.natural]) == {0.5, 0.25, 0.1}
 
 
 def test_wrong_auxiliary_labels_show_in_no_figure_of_their_own():

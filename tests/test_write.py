@@ -279,13 +279,13 @@ def test_table_cuts_long_ids_and_disarms_control_characters():
 def test_articles_are_written_without_empty_fields():
     """The line holds what is known and nothing else."""
     stream = io.StringIO()
-    labels = Labels(frozenset({"b", "a"}), frozenset({"c"}), borderline=True)
+    labels = Labels(frozenset({"b", "a"}), frozenset({"c"}), borderline=True, sample="chosen")
 
     write_articles_jsonl([Article("x", id="1", labels=labels, extra={"k": [1]})], stream)
 
     assert stream.getvalue() == (
         '{"id": "1", "text": "x", "labels": ["a", "b"], "negative": ["c"], '
-        '"confidence": "borderline", "k": [1]}\n'
+        '"confidence": "borderline", "sample": "chosen", "k": [1]}\n'
     )
 
 
@@ -301,6 +301,7 @@ names = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="|"
 label_sets = st.frozensets(names.map(str.strip).filter(bool), max_size=4)
 days = st.one_of(st.just(""), st.dates().map(str))
 known_fields = {"text", "title", "id", "source", "date", "labels", "negative", "confidence"}
+known_fields |= {"sample"}
 leaves = st.one_of(st.none(), st.booleans(), st.integers(), words)
 extras = st.dictionaries(
     words.filter(lambda name: name not in known_fields),
@@ -314,7 +315,8 @@ def labellings(draw):
     """Labels whose two sides have nothing in common."""
     present = draw(label_sets)
     absent = draw(st.one_of(st.none(), label_sets.map(lambda labels: labels - present)))
-    return Labels(present, absent, draw(st.booleans()))
+    sample = draw(st.sampled_from(["", "random", "chosen"]))
+    return Labels(present, absent, draw(st.booleans()), sample)
 
 
 articles = st.builds(

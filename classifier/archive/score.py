@@ -44,9 +44,17 @@ def score(text: str) -> dict[str, float]:
     return dict(shipped_model().predict([text])[0].scores)
 
 
-def tag(text: str) -> list[str]:
-    """Return the sectors of one text, the most probable first; often none."""
-    return list(shipped_model().predict([text])[0].tags)
+def tag(text: str, *, point: str = "balanced") -> list[str]:
+    """Return the sectors of one text, the most probable first; often none.
+
+    Parameters
+    ----------
+    text : str
+        A whole article, its headline first if there is one.
+    point : {"balanced", "precise", "complete"}
+        Whether misses and false tags count alike, or fewer of one kind are wanted.
+    """
+    return list(shipped_model().predict([text], point=point)[0].tags)
 
 
 def load(path: Path | str) -> Model:

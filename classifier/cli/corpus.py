@@ -31,31 +31,53 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 Name: TypeAlias = Annotated[
-    Literal["news_articles", "allsides"],
-    typer.Argument(metavar="NAME", help="The published corpus."),
+    Literal[
+        "news_articles",
+        "allsides",
+        "ww_newswire",
+        "kremlin_news",
+        "putin_zelenskyy",
+        "sea_media",
+        "intl_news",
+        "felix",
+        "bulwark",
+        "gafam_cpi",
+        "wikinews",
+        "wh_briefings",
+        "trove_covid",
+        "world",
+    ],
+    typer.Argument(metavar="NAME", help="A published corpus; world is all but the first two."),
 ]
 
 
 @app.command(
     epilog="""Examples:
   classifier corpus fetch news_articles
-  classifier corpus fetch allsides --from downloads/"""
+  classifier corpus fetch world
+  classifier corpus fetch allsides --from clone/"""
 )
 def fetch(
     name: Name,
     source: Annotated[
         Path | None,
-        typer.Option("--from", metavar="PATH", help="Take it from here, not from the network."),
+        typer.Option(
+            "--from",
+            metavar="PATH",
+            help="Take it from here, not from the network: a clone, or a folder of clones that "
+            "are called as the corpora.",
+        ),
     ] = None,
 ) -> None:
     """Bring the texts of a published corpus into the cache, checked by their hashes.
 
-    Prints where they are. What is already there is checked, not fetched again.
+    Prints where they are. What is already there is checked, not fetched again,
+    and a fetch that was cut short goes on.
     """
-    from classifier.corpus.fetch import fetch_corpus
+    from classifier.published.sources import fetch_corpus
 
-    path = fetch_corpus(name, source=source, announce=lambda line: typer.echo(line, err=True))
-    typer.echo(path)
+    paths = fetch_corpus(name, source=source, announce=lambda line: typer.echo(line, err=True))
+    echo_lines("\n".join(map(str, paths)))
 
 
 @app.command(
@@ -72,7 +94,7 @@ def build(
     ],
 ) -> None:
     """Join a fetched corpus with our labels and write it as one JSONL file."""
-    from classifier.corpus.fetch import build_corpus
+    from classifier.published.sources import build_corpus
 
     typer.echo(f"{build_corpus(name, out):,} articles in {out}")
 

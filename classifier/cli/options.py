@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import inspect
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
@@ -24,6 +24,7 @@ __all__ = [
     "file_target",
     "folder_target",
     "model_target",
+    "open_corpora",
     "open_corpus",
     "reads_articles",
     "refuse_archive_options",
@@ -104,10 +105,31 @@ def refuse_inputs(path: Path, inputs: Iterable[Path]) -> None:
         raise BadInputError(f"{path}: is also an input. Name another file for the result.")
 
 
+def open_corpora(
+    names: Sequence[str], reading: ReadOptions, tally: ReadTally, *, natural: bool = True
+) -> list[Corpus]:
+    """Return the corpora of some paths and names, every corpus of a group by itself.
+
+    Raises
+    ------
+    CorpusError, BadInputError
+        As `open_corpus` does; for a group with all that is missing.
+    """
+    from classifier.published.sources import GROUPS, load_corpus
+
+    for name in names:
+        if name in GROUPS and not _is_path(name):
+            load_corpus(name)  # which says at once when one of them was not fetched
+    single = [(name,) if _is_path(name) else GROUPS.get(name, (name,)) for name in names]
+    return [
+        open_corpus(name, reading, tally, natural=natural) for group in single for name in group
+    ]
+
+
 def open_corpus(
     name: str, reading: ReadOptions, tally: ReadTally, *, natural: bool = True
 ) -> Corpus:
-    """Return the corpus at a path or of a name; a path wins.
+    """Return the corpus at a path or of a name, a group as one; a path wins.
 
     Raises
     ------
@@ -116,18 +138,25 @@ def open_corpus(
     BadInputError
         When nothing at the path can be read.
     """
-    from classifier.corpus.fetch import CORPORA, load_corpus
     from classifier.corpus.read import read_articles
+    from classifier.published.sources import NAMES, load_corpus
 
-    is_path = name == "-" or Path(name).exists()
-    if name in CORPORA and not is_path:
-        return Corpus(name, load_corpus(name), natural=natural and CORPORA[name].natural)
-    if not is_path:
+    if _is_path(name):
+        return Corpus(Path(name).stem, read_articles([name], reading, tally=tally), natural=natural)
+    if name not in NAMES:
         raise CorpusError(
             f"{name}: no such file or folder, and no corpus of that name. Check the spelling; "
-            f"the corpora are {', '.join(CORPORA)}."
+            f"the corpora are {', '.join(NAMES)}."
         )
-    return Corpus(Path(name).stem, read_articles([name], reading, tally=tally), natural=natural)
+    return Corpus(name, load_corpus(name, announce=_warn), natural=natural)
+
+
+def _is_path(name: str) -> bool:
+    return name == "-" or Path(name).exists()
+
+
+def _warn(line: str) -> None:
+    typer.echo(f"classifier: {line}", err=True)
 
 
 ModelOption: TypeAlias = Annotated[
@@ -199,6 +228,11 @@ _LABEL_OPTIONS: dict[str, Any] = {
     ),
     "confidence_field": _field(
         "confidence", "Field that says 'borderline' where the labeller hesitated.", panel=_LABELS
+    ),
+    "sample_field": _field(
+        "sample",
+        "Field that says how an article was picked: random or nothing is a natural sample.",
+        panel=_LABELS,
     ),
     "source_field": _field("source", "Field with the outlet.", panel=_LABELS),
     "date_field": _field("date", "Field with the day of publication.", panel=_LABELS),

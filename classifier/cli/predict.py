@@ -51,6 +51,10 @@ def predict(
     ] = None,
     *,
     model: ModelOption = None,
+    point: Annotated[
+        Literal["balanced", "precise", "complete"],
+        typer.Option(help="Cuts that decide: precise for few false tags, complete for few misses."),
+    ] = "balanced",
     threshold: Annotated[
         list[str] | None,
         typer.Option(
@@ -100,6 +104,8 @@ def predict(
     from classifier.corpus.read import read_articles
 
     floors = thresholds_from(threshold or [])
+    if point != "balanced":
+        floors = chosen_model(model).thresholds_at(point) | floors
     common: dict[str, Any] = {"model": model, "thresholds": floors, "quiet": quiet}
     if files and out is not None and (archive.dask or is_archive(files, out)):
         predict_archive(files, out, archive, reading, format=format, **common)

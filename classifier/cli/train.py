@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from classifier.cli.options import ModelTarget, QuietOption, open_corpus, reads_articles
+from classifier.cli.options import ModelTarget, QuietOption, open_corpora, reads_articles
 from classifier.cli.terminal import echo_lines, remark_on, training_progress
 from classifier.corpus.corpus import ReadOptions, ReadTally
 
@@ -63,6 +63,16 @@ def train(
         int | None,
         typer.Option(min=0, metavar="N", help="Seed of the folds, in place of the settings'."),
     ] = None,
+    false_tags: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="SHARE",
+            help="Largest share of articles without a label that may be given one.",
+            show_default="0.09 where a quarter of the articles have none",
+        ),
+    ] = None,
     jobs: Annotated[
         int, typer.Option(min=1, metavar="N", help="Labels fitted at once; changes only the time.")
     ] = 1,
@@ -85,9 +95,9 @@ def train(
     from classifier.model.folder import quality_table, save_model
     from classifier.training.train import train as train_model
 
-    chosen, tally = _settings(settings, seed), ReadTally()
-    corpora = [open_corpus(name, reading, tally) for name in corpus]
-    corpora += [open_corpus(name, reading, tally, natural=False) for name in auxiliary or []]
+    chosen, tally = _settings(settings, seed=seed, max_false_tags=false_tags), ReadTally()
+    corpora = open_corpora(corpus, reading, tally)
+    corpora += open_corpora(auxiliary or [], reading, tally, natural=False)
     with training_progress(quiet=quiet) as progress:
         model = train_model(
             corpora,
@@ -101,8 +111,9 @@ def train(
     echo_lines(f"{quality_table(model)}\n\nSaved as {out} ({model.signature}).")
 
 
-def _settings(path: Path | None, seed: int | None) -> Settings:
+def _settings(path: Path | None, **others: object) -> Settings:
     from classifier.training.settings import Settings, read_settings
 
     settings = Settings() if path is None else read_settings(path)
-    return settings if seed is None else dataclasses.replace(settings, seed=seed)
+    given = {name: value for name, value in others.items() if value is not None}
+    return dataclasses.replace(settings, **given)  # type: ignore[arg-type]

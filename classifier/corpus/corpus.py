@@ -40,9 +40,10 @@ class ReadOptions:
         Encoding of text files. A byte-order mark at the start of UTF-8 is dropped.
     text_field, title_field, id_field, source_field, date_field : str
         Where a row keeps each part of the article.
-    labels_field, negative_field, confidence_field : str
-        Where a row keeps the labels it has, those it is known not to have, and whether the
-        labeller hesitated (the word ``borderline``).
+    labels_field, negative_field, confidence_field, sample_field : str
+        Where a row keeps the labels it has, those it is known not to have, whether the labeller
+        hesitated (the word ``borderline``), and how the article was picked (``random`` or
+        nothing is a natural sample, any other word is none).
     label_columns : tuple of str
         Columns that each stand for one label, holding 1, 0 or nothing. When given, the labels
         and negative fields are not looked at.
@@ -73,6 +74,7 @@ class ReadOptions:
     label_columns: tuple[str, ...] = ()
     separator: str = "|"
     confidence_field: str = "confidence"
+    sample_field: str = "sample"
     known_labels: tuple[str, ...] | None = None
     on_error: str = "stop"
     rejects: Path | None = None
@@ -97,6 +99,7 @@ UNLABELLED = ReadOptions(
     labels_field=UNREAD,
     negative_field=UNREAD,
     confidence_field=UNREAD,
+    sample_field=UNREAD,
 )
 
 
@@ -130,7 +133,8 @@ class Corpus:
         Read once, in order; a generator will do.
     natural : bool
         Whether its articles are a fair sample of what the model will meet. Cuts, calibration
-        and figures come from natural corpora alone; the others only help the fit.
+        and figures come from natural articles alone; the others only help the fit. In a natural
+        corpus a row can say otherwise of itself by its `sample`.
     """
 
     name: str

@@ -92,6 +92,7 @@ def parse_labels(
     *,
     separator: str = "|",
     borderline: bool = False,
+    sample: str = "",
     known: Collection[str] | None = None,
 ) -> Labels | None:
     """Return what a row says about its labels.
@@ -107,6 +108,8 @@ def parse_labels(
         What stands between labels in one string.
     borderline : bool
         Whether the labeller hesitated.
+    sample : str
+        How the article came to be labelled; see `Labels`.
     known : collection of str, optional
         The labels allowed.
 
@@ -125,7 +128,7 @@ def parse_labels(
     >>> sorted(parse_labels("energy|technology").present)
     ['energy', 'technology']
     >>> parse_labels("")
-    Labels(present=frozenset(), absent=None, borderline=False)
+    Labels(present=frozenset(), absent=None, borderline=False, sample='')
     """
     present = _label_set(value, separator)
     absent = _label_set(negative, separator)
@@ -136,13 +139,14 @@ def parse_labels(
     both = sorted(present & (absent or frozenset()))
     if both:
         raise BadInputError(f"label '{both[0]}' is both present and negative. Keep one of them.")
-    return Labels(present, absent, borderline)
+    return Labels(present, absent, borderline, sample)
 
 
 def parse_label_columns(
     cells: Mapping[str, object],
     *,
     borderline: bool = False,
+    sample: str = "",
     known: Collection[str] | None = None,
 ) -> Labels | None:
     """Return what one column per label says: 1, true or yes; 0, false or no; or nothing.
@@ -153,6 +157,8 @@ def parse_label_columns(
         Label to cell. A blank cell, ``None`` or NaN is unknown.
     borderline : bool
         Whether the labeller hesitated.
+    sample : str
+        How the article came to be labelled; see `Labels`.
     known : collection of str, optional
         The labels allowed.
 
@@ -170,7 +176,7 @@ def parse_label_columns(
     states = {label: _cell_state(label, cell) for label, cell in cells.items()}
     present = frozenset(label for label, state in states.items() if state is True)
     absent = frozenset(label for label, state in states.items() if state is False)
-    return Labels(present, absent, borderline) if present | absent else None
+    return Labels(present, absent, borderline, sample) if present | absent else None
 
 
 def is_blank(value: object) -> bool:
@@ -327,16 +333,17 @@ class ArticleReader:
         """
         options, own = self._options, self._own
         unlabelled = not options.label_columns and self._judging.isdisjoint(values)
+        labels = None if unlabelled else _labels(values, options)
         return Article(
             _text(values, options.text_field),
             _word(values, options.title_field),
             _word(values, options.id_field),
             _word(values, options.source_field),
             _day(values, options.date_field) if options.date_field in values else "",
-            None if unlabelled else _labels(values, options),
+            labels,
             {name: value for name, value in values.items() if name not in own}
             if unlabelled
-            else _extra(values, options),
+            else _extra(values, options, labelled=labels is not None),
         )
 
 
@@ -390,15 +397,17 @@ def _day(values: Mapping[str, object], field: str) -> str:
 def _labels(values: Mapping[str, object], options: ReadOptions) -> Labels | None:
     known = options.known_labels
     borderline = _confidence(values, options) == "borderline"
+    sample = _sample(values, options) or ""
     try:
         if options.label_columns:
             cells = _label_cells(values, options.label_columns)
-            return parse_label_columns(cells, borderline=borderline, known=known)
+            return parse_label_columns(cells, borderline=borderline, sample=sample, known=known)
         return parse_labels(
             values.get(options.labels_field),
             values.get(options.negative_field),
             separator=options.separator,
             borderline=borderline,
+            sample=sample,
             known=known,
         )
     except BadInputError as error:
@@ -422,12 +431,24 @@ def _confidence(values: Mapping[str, object], options: ReadOptions) -> str | Non
     return word if word in _CONFIDENCE_WORDS else None
 
 
-def _extra(values: Mapping[str, object], options: ReadOptions) -> dict[str, object]:
+def _sample(values: Mapping[str, object], options: ReadOptions) -> str | None:
+    """Return how the article was picked, or ``None`` when the field holds something else."""
+    value = values.get(options.sample_field, "")
+    if is_blank(value):
+        return ""
+    return value.strip().lower() if isinstance(value, str) else None
+
+
+def _extra(
+    values: Mapping[str, object], options: ReadOptions, *, labelled: bool
+) -> dict[str, object]:
     named = [options.text_field, options.title_field, options.id_field]
     named += [options.source_field, options.date_field]
     named += options.label_columns or (options.labels_field, options.negative_field)
     if _confidence(values, options) is not None:
         named.append(options.confidence_field)
+    if labelled and _sample(values, options) is not None:
+        named.append(options.sample_field)
     return {field: value for field, value in values.items() if field not in named}
 
 

@@ -431,4 +431,6 @@ def _label_fields(labels: Labels | None) -> dict[str, object]:
         fields["negative"] = sorted(labels.absent)
     if labels.borderline:
         fields["confidence"] = "borderline"
+    if labels.sample:
+        fields["sample"] = labels.sample
     return fields

@@ -6,9 +6,9 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import compress
 from typing import Any
 
-from classifier.corpus.fetch import CORPORA
 from classifier.corpus.write import disarmed
 from classifier.errors import ModelError
 from classifier.evaluation.evaluate import (
@@ -25,6 +25,7 @@ from classifier.files import resource
 from classifier.model.folder import cut_texts, reading_record, recorded
 from classifier.model.model import Model
 from classifier.pages.document import markdown_table, plain
+from classifier.published.sources import CORPORA
 
 __all__ = [
     "MEASURED_BEGIN",
@@ -206,7 +207,7 @@ _TEST = re.compile(r"^\*\*The test for every sector:\*\* (.+)$", re.MULTILINE)
 # Articles in `data/house`, which join the published corpora.
 _HOUSE = ("house", "written for this project; events and quotes are invented", "as the project")
 _OWN = ("named on the command line", "not recorded")
-_CHOSEN = ("C", "lead_repeats", "bigrams", "borderline_weight", "corpus_weights")
+_CHOSEN = ("C", "lead_repeats", "bigrams", "ratio_power", "borderline_weight", "corpus_weights")
 
 
 def label_blocks(model: Model) -> Iterator[str]:
@@ -273,16 +274,24 @@ def _part_rows(model: Model, parts: Sequence[Facts]) -> Iterator[list[str]]:
     for part in parts:
         name, licence = part["name"], ""
         if name in CORPORA:
-            source, licence = CORPORA[name].citation, CORPORA[name].licence_note
+            source, licence = CORPORA[name].about, CORPORA[name].licence
         elif name == _HOUSE[0] and _is_published(model):
             _, source, licence = _HOUSE
         else:
             source, licence = _OWN
         sample, n_articles = "–", "–"
         if "natural" in part:
-            sample = "natural" if part["natural"] else "auxiliary"
+            sample = _sample(part)
             n_articles = f"{part['articles']:,}"
         yield [*map(plain, (name, sample, source, licence)), n_articles]
+
+
+def _sample(part: Facts) -> str:
+    """Return how a corpus was used; older models say of ``natural`` only whether, not how many."""
+    if not part["natural"]:
+        return "auxiliary"
+    partly = part["natural"] is not True and part["natural"] < part["articles"]
+    return f"natural: {part['natural']:,}" if partly else "natural"
 
 
 def remaking_blocks(model: Model) -> Iterator[str]:
@@ -310,10 +319,11 @@ or folder so called."""
 
 
 def _command(model: Model, parts: Sequence[Facts]) -> str:
-    natural = [part["name"] for part in parts if part.get("natural", True)]
-    auxiliary = [part["name"] for part in parts if not part.get("natural", True)]
-    words = ["classifier", "train", *natural]
-    words += [word for name in auxiliary for word in ("--auxiliary", name)]
+    aside = [part.get("auxiliary", not part.get("natural", True)) for part in parts]
+    words = ["classifier", "train"]
+    words += [part["name"] for part, auxiliary in zip(parts, aside, strict=True) if not auxiliary]
+    for part in compress(parts, aside):
+        words += ["--auxiliary", part["name"]]
     words += ["--settings", "settings.toml", "--out", model.name]
     remark = "" if all("natural" in part for part in parts) else "  # auxiliary ones not recorded"
     return disarmed(shlex.join(words)) + remark

@@ -320,6 +320,8 @@ class _Judge:
                 states[label] = present
         stays = self.prefer == "old" and old is not None
         labels = _labels(states, old, None if stays else ruling.borderline)
+        if labels and not old and ruling.model_chose and "sample" not in article.extra:
+            labels = replace(labels, sample="chosen")
         return article if labels == old else replace(article, labels=labels)
 
     def _count(self, before: bool | None, present: bool, cell: str) -> None:
@@ -346,7 +348,8 @@ def _labels(
     present = frozenset(label for label, state in states.items() if state)
     plain = old is not None and old.absent is None
     hesitated = old is not None and old.borderline if borderline is None else borderline
-    return Labels(present, None if plain else frozenset(states) - present, hesitated)
+    absent = None if plain else frozenset(states) - present
+    return Labels(present, absent, hesitated, old.sample if old is not None else "")
 
 
 def _check_clashes(clashes: Sequence[str]) -> None:

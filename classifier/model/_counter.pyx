@@ -126,7 +126,7 @@ cdef bint note(Store* store, int64_t n, int64_t n_chars, bint fold_plurals) noex
     cdef Py_ssize_t size
     if fold_plurals:
         size = singular_size(store.bytes + store.end, n, n_chars)
-        if size == n - 2:
+        if size == n - 2 and store.bytes[store.end + size - 1] == c"i":
             store.bytes[store.end + size - 1] = c"y"
         n = size
     cdef int32_t number = number_of(store, n)

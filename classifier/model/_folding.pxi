@@ -1,6 +1,7 @@
 # How characters are folded and terms hashed; included where texts are read.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcmp
 
 
 cdef extern from "Python.h":
@@ -80,14 +81,28 @@ cdef inline uint64_t hashed(const uint8_t* p, Py_ssize_t n) noexcept nogil:
     return mixed(h, last_bytes(p, n)) if n else h
 
 
+cdef inline bint in_ie(const uint8_t* word, Py_ssize_t n) noexcept nogil:
+    """Return whether a word in -ies is one of those that `singular` lets keep their -ie."""
+    if n == 6:
+        return memcmp(word, b"mov", 3) == 0 or memcmp(word, b"ser", 3) == 0
+    return n == 7 and (memcmp(word, b"spec", 4) == 0 or memcmp(word, b"cook", 4) == 0)
+
+
 cdef inline Py_ssize_t singular_size(
     const uint8_t* word, Py_ssize_t n, int64_t n_chars
 ) noexcept nogil:
-    """Return the length of a word without its plural ending; two less means -ies, which is -y."""
+    """Return the length of a word without its plural ending; -ies keeps one more, for the -y."""
     cdef uint8_t last = word[n - 1]
     cdef uint8_t before = word[n - 2]
-    if n_chars > 5 and last == c"s" and before == c"e" and word[n - 3] == c"i":
-        return n - 2
+    if n_chars > 4 and last == c"s" and before == c"e":
+        if word[n - 3] == c"x":
+            return n - 2
+        if n_chars > 5 and (
+            (word[n - 3] == c"i" and not in_ie(word, n))
+            or (word[n - 3] == c"h" and (word[n - 4] == c"c" or word[n - 4] == c"s"))
+            or (word[n - 3] == c"s" and word[n - 4] == c"s")
+        ):
+            return n - 2
     # without a branch, as no processor guesses which words end in s
     return n - (
         (n_chars > 3) & (last == c"s") & (before != c"u") & (before != c"i") & (before != c"s")

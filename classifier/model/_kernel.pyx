@@ -326,7 +326,7 @@ cdef inline Py_ssize_t put_end(
     cdef Py_ssize_t size = n
     if fold_plurals:
         size = singular_size(word, n, n_chars)
-        if size == n - 2:
+        if size == n - 2 and token[size - 1] == c"i":
             token[size - 1] = c"y"
     token[size] = c" "
     return size

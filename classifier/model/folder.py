@@ -691,6 +691,11 @@ def _quality_table(model: Model) -> str:
         estimate, low, high = figures[f"{name}_f1"]
         rows.append(f"{name}-F1 {_number(estimate)} (95 % interval {_number(low)}–{_number(high)})")
     rows.append(f"articles without a label that were given one: {_percent(figures)}")
+    for point, f in figures.get("points", {}).items():
+        rows.append(
+            f"{point}: precision {_number(f['precision'])}, recall {_number(f['recall'])}, "
+            f"F1 {_number(f['f1'])}, false tags {_percent(f)}"
+        )
     rare = [label for label, f in figures["labels"].items() if f["rare"]]
     if rare:
         rows.append(f"too few articles for a cut of its own, so a safe one: {', '.join(rare)}")

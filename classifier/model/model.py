@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.article import Article, as_articles
+from classifier.errors import ModelError
 from classifier.model.calibration import Calibration
 from classifier.model.prediction import Contribution, Explanation, Prediction
 from classifier.model.reading import (
@@ -35,6 +36,8 @@ Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
 BATCH = 256
+# The working point of a model's own cuts.
+BALANCED = "balanced"
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,10 +146,47 @@ class Model:
             margins[filled] += np.add.reduceat(self.contributions(reading), starts, axis=0)
         return margins
 
+    @property
+    def points(self) -> tuple[str, ...]:
+        """Names of the working points that the model has cuts for, its own first."""
+        return (BALANCED, *self._cuts_at)
+
+    @property
+    def _cuts_at(self) -> Mapping[str, Sequence[float]]:
+        found = self.info.get("points")
+        return found if isinstance(found, dict) else {}
+
+    def thresholds_at(self, point: str) -> dict[str, float]:
+        """Return the probability from which each label is given at a working point.
+
+        Parameters
+        ----------
+        point : str
+            ``"balanced"`` for the model's own cuts, for which nothing is returned;
+            ``"precise"`` for few false tags; ``"complete"`` for few misses.
+
+        Raises
+        ------
+        ModelError
+            When the model has no such point.
+        """
+        if point == BALANCED:
+            return {}
+        if point not in self._cuts_at:
+            raise ModelError(
+                f"{self.name} has no cuts for '{point}'. Choose one of {', '.join(self.points)}"
+                + ("." if self._cuts_at else ", or train the model again.")
+            )
+        cuts = self._cuts_at[point]
+        if not isinstance(cuts, list) or len(cuts) != len(self.labels):
+            raise ModelError(f"{self.name}: the cuts for '{point}' are not one for each label")
+        return dict(zip(self.labels, cuts, strict=True))
+
     def predict(
         self,
         articles: Iterable[Article | str],
         *,
+        point: str = BALANCED,
         thresholds: Mapping[str, float] | None = None,
     ) -> list[Prediction]:
         """Return one `Prediction` an article, in order.
@@ -154,20 +194,24 @@ class Model:
         Parameters
         ----------
         articles : iterable of Article or str
+        point : {"balanced", "precise", "complete"}
+            Working point: which cuts decide, see `thresholds_at`.
         thresholds : mapping of str to float, optional
-            Probabilities from which labels are given, instead of the model's own cuts.
+            Probabilities from which labels are given, instead of the cuts.
 
         Raises
         ------
         ModelError
-            When a threshold names no label of the model or is no probability.
+            When the model has no such point, or a threshold names no label of the model or is
+            no probability.
         """
-        return list(self.predict_stream(articles, thresholds=thresholds))
+        return list(self.predict_stream(articles, point=point, thresholds=thresholds))
 
     def predict_stream(
         self,
         articles: Iterable[Article | str],
         *,
+        point: str = BALANCED,
         thresholds: Mapping[str, float] | None = None,
     ) -> Iterator[Prediction]:
         """Return an iterator of one `Prediction` an article; it holds no more than a batch.
@@ -177,6 +221,7 @@ class Model:
         ModelError
             As `predict`, before the first article is asked for.
         """
+        thresholds = self.thresholds_at(point) | dict(thresholds or {})
         decision = self._decision_by(thresholds) if thresholds else self._decision
         return self._stream(iter(articles), decision)
 

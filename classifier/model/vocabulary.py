@@ -72,25 +72,40 @@ def fold_table() -> dict[int, str]:
 
 
 # Plural endings as patterns and what stands for them, in order; `singular` in other words.
-PLURALS = ((r"(?<=\w{3})ies\b", "y"), (r"(?<=\w{3})(?<![uis])s\b", ""))
+PLURALS = (
+    (r"(?<=\w{3})(?<!\bmov)(?<!\bser)(?<!\bspec)(?<!\bcook)ies\b", "y"),
+    (r"(?<=\w\w(?:ch|sh|ss))es\b", ""),
+    (r"(?<=\w\wx)es\b", ""),
+    (r"(?<=\w{3})(?<![uis])s\b", ""),
+)
+# Plurals in -ies whose singular ends in -ie, or is the same.
+_IN_IE = ("movies", "series", "species", "cookies")
 
 
 def singular(token: str) -> str:
     """Return an English plural without its ending, any other token as it is.
 
     A cautious form of the S-stemmer of Harman (JASIS, 1991): words of three letters and endings
-    -ss, -us and -is stay.
+    -ss, -us and -is stay; -es goes as a whole after -ch, -sh, -ss and -x.
 
     Examples
     --------
-    >>> [singular(token) for token in ("policies", "talks", "gas", "congress", "crisis")]
-    ['policy', 'talk', 'gas', 'congress', 'crisis']
+    >>> [singular(token) for token in ("policies", "talks", "gas", "congress", "speeches")]
+    ['policy', 'talk', 'gas', 'congress', 'speech']
     """
     if len(token) < 4 or token[-1] != "s":
         return token
-    if len(token) > 5 and token.endswith("ies"):
+    if len(token) > 5 and token.endswith("ies") and token not in _IN_IE:
         return token[:-3] + "y"
+    if token.endswith("es") and _takes_es(token[:-2]):
+        return token[:-2]
     return token if token[-2] in "uis" else token[:-1]
+
+
+def _takes_es(stem: str) -> bool:
+    if stem.endswith(("ch", "sh", "ss")):
+        return len(stem) > 3
+    return stem.endswith("x") and len(stem) > 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ typedef struct {
     const int64_t* starts;
     const int32_t* terms;
     const float* values;
-    const float* squares;   /* of the length of each row, the constant term among it */
-    const float* signs;     /* a row's lanes side by side, as in all that follows */
+    const float* scales;    /* of the terms; lanes lie side by side, as in all that follows */
+    const float* squares;   /* of the length of each row by its scales, the constant term among it */
+    const float* signs;
     const float* row_costs; /* 1 / weight */
     const float* costs;     /* 1 / 2C of each lane */
     float* alphas;
@@ -124,8 +125,10 @@ TARGET static inline void OF(add_row)(
     for (int v = 0; v < VECTORS; v++) by[v] = *(const VECTOR*)(steps + v * WIDTH);
     for (int64_t j = p->starts[row]; j < end; j++) {
         float* line = p->w + (int64_t)p->terms[j] * LANES;
+        const float* scale = p->scales + (int64_t)p->terms[j] * LANES;
         float value = p->values[j];
-        for (int v = 0; v < VECTORS; v++) *(VECTOR*)(line + v * WIDTH) += by[v] * value;
+        for (int v = 0; v < VECTORS; v++)
+            *(VECTOR*)(line + v * WIDTH) += by[v] * (*(const VECTOR*)(scale + v * WIDTH) * value);
     }
     for (int k = 0; k < LANES; k++) p->bias[k] += steps[k];
 }
@@ -174,7 +177,8 @@ TARGET static void OF(sweep)(
         const float* sign = p->signs + row * LANES;
         float* alpha = p->alphas + row * LANES;
         float* watched = p->watched + row * LANES;
-        float square = p->squares[row], row_cost = p->row_costs[row], any = 0.0f, moved = 0.0f;
+        const float* squares = p->squares + row * LANES;
+        float row_cost = p->row_costs[row], any = 0.0f, moved = 0.0f;
         float steps[LANES], sums[LANES], lives[LANES], kept_now[LANES], alphas[LANES];
         OF(sum_row)(p, row, sums);
         for (int k = 0; k < LANES; k++) {
@@ -187,7 +191,7 @@ TARGET static void OF(sweep)(
             float live = kept * open[k] * sign[k] * sign[k];
             float rising = gradient > 0.0f ? at_zero : 0.0f;
             float projected = gradient * live * (1.0f - rising);
-            float target = old - gradient / (square + diagonal);
+            float target = old - gradient / (squares[k] + diagonal);
             float step = (target > 0.0f ? target : 0.0f) - old;
             step = projected != 0.0f ? step : 0.0f;
             largest[k] = projected > largest[k] ? projected : largest[k];

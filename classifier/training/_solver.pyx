@@ -13,6 +13,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
 import numpy as np
 
+
 cdef inline int below(uint64_t* state, int n) noexcept nogil:
     """Return a number from 0 to n - 1, by SplitMix64 (Steele et al., OOPSLA 2014)."""
     state[0] += <uint64_t>0x9E3779B97F4A7C15
@@ -20,6 +21,7 @@ cdef inline int below(uint64_t* state, int n) noexcept nogil:
     z = (z ^ (z >> 30)) * <uint64_t>0xBF58476D1CE4E5B9
     z = (z ^ (z >> 27)) * <uint64_t>0x94D049BB133111EB
     return <int>(((z ^ (z >> 31)) >> 32) * <uint64_t>n >> 32)
+
 
 __all__ = ["PADDING", "WIDTHS", "fit", "weigh"]
 
@@ -35,6 +37,7 @@ cdef extern from *:
         const int64_t* starts
         const int32_t* terms
         const float* values
+        const float* scales
         const float* squares
         const float* signs
         const float* row_costs
@@ -79,6 +82,22 @@ cdef void shuffle(int32_t* order, int n, uint64_t seed) noexcept nogil:
         row = order[i]
         order[i] = order[j]
         order[j] = row
+
+
+cdef void measure(
+    const Problem* problem, int n_rows, int lanes, float* squares
+) noexcept nogil:
+    """Add to `squares` the squared length of each row by the scales of each lane."""
+    cdef int row, k
+    cdef int64_t j
+    cdef float square
+    cdef const float* scale
+    for row in range(n_rows):
+        for j in range(problem.starts[row], problem.starts[row + 1]):
+            square = problem.values[j] * problem.values[j]
+            scale = problem.scales + <int64_t>problem.terms[j] * lanes
+            for k in range(lanes):
+                squares[row * lanes + k] += square * scale[k]
 
 
 cdef bint descend(
@@ -148,7 +167,7 @@ def weigh(
 
     Returns
     -------
-    starts, terms, values, squares : ndarray
+    starts, terms, values : ndarray
         As `fit` takes them, padded.
 
     Raises
@@ -158,7 +177,6 @@ def weigh(
     """
     cdef int64_t i, j, begin, end, n = 0, at = 0, n_rows = chosen.shape[0]
     cdef double norm, value
-    cdef float rounded, square
     if len(terms) != len(values) or len(idf) != len(place) or starts[len(starts) - 1] > len(terms):
         raise ValueError("starts, terms and values, or idf and place, do not fit together")
     if len(terms) and not (np.min(terms) >= 0 and np.max(terms) < len(idf)):
@@ -171,14 +189,13 @@ def weigh(
         np.zeros(n_rows + 1, np.int64),
         np.zeros(n + PADDING, np.int32),
         np.zeros(n + PADDING, np.float32),
-        np.empty(n_rows, np.float32),
     )
     cdef int64_t[::1] row_starts = found[0]
     cdef int32_t[::1] row_terms = found[1]
-    cdef float[::1] row_values = found[2], squares = found[3]
+    cdef float[::1] row_values = found[2]
     with nogil:
         for i in range(n_rows):
-            begin, end, norm, square = starts[chosen[i]], starts[chosen[i] + 1], 0.0, 1.0
+            begin, end, norm = starts[chosen[i]], starts[chosen[i] + 1], 0.0
             for j in range(begin, end):
                 value = values[j] * idf[terms[j]]
                 norm += value * value
@@ -186,15 +203,12 @@ def weigh(
             for j in range(begin, end):
                 value = values[j] * idf[terms[j]]
                 if value != 0:
-                    rounded = <float>(value / norm)
                     row_terms[at] = place[terms[j]]
-                    row_values[at] = rounded
-                    square += rounded * rounded
+                    row_values[at] = <float>(value / norm)
                     at += 1
             row_starts[i + 1] = at
-            squares[i] = square
     # nothing but padding may be behind the rows
-    return found[0], found[1][: at + PADDING], found[2][: at + PADDING], found[3]
+    return found[0], found[1][: at + PADDING], found[2][: at + PADDING]
 
 
 def _aligned(n):
@@ -208,13 +222,12 @@ def fit(
     const int64_t[::1] starts not None,
     const int32_t[::1] terms not None,
     const float[::1] values not None,
-    const float[::1] squares not None,
+    const float[:, ::1] scales not None,
     const float[:, ::1] signs not None,
     const float[::1] weights not None,
     const float[::1] C not None,
     float[:, ::1] alphas not None,
     *,
-    int n_terms,
     float tolerance,
     int most,
 ):
@@ -225,8 +238,8 @@ def fit(
     starts : ndarray of int64 of shape (n_rows + 1,)
         Where each row begins in `terms` (int32, below `n_terms`, distinct within a row) and
         `values` (float32), both followed by `PADDING` more, which count for nothing.
-    squares : ndarray of float32 of shape (n_rows,)
-        Squared length of each row, that of the constant term 1 added.
+    scales : ndarray of float32 of shape (n_terms, n_lanes)
+        What the squared weight of each term is divided by in the penalty; above 0.
     signs : ndarray of float32 of shape (n_rows, n_lanes)
         1 present, -1 absent, 0 for rows to leave out; as many lanes as one of `WIDTHS`.
     weights : ndarray of float32 of shape (n_rows,)
@@ -250,11 +263,13 @@ def fit(
     ValueError
         When the lengths do not fit together.
     """
-    cdef int n_rows = signs.shape[0], lanes = signs.shape[1]
+    cdef int n_rows = signs.shape[0], lanes = signs.shape[1], n_terms = scales.shape[0]
     if lanes not in WIDTHS or lanes != len(C) or lanes != alphas.shape[1]:
         raise ValueError(f"{lanes} lanes of signs do not fit C and alphas, or are none of {WIDTHS}")
-    if not len(starts) - 1 == len(squares) == n_rows == len(weights) == len(alphas):
-        raise ValueError("starts, squares, signs, weights and alphas are not of the same rows")
+    if not len(starts) - 1 == n_rows == len(weights) == len(alphas):
+        raise ValueError("starts, signs, weights and alphas are not of the same rows")
+    if scales.shape[1] != lanes:
+        raise ValueError(f"{scales.shape[1]} lanes of scales do not fit {lanes} of signs")
     if starts[n_rows] + PADDING > min(len(values), len(terms)):
         raise ValueError("terms and values are shorter than the rows")
     coef = _aligned((n_terms + 1) * lanes).reshape(n_terms + 1, lanes)
@@ -267,11 +282,14 @@ def fit(
     cdef const float[::1] costs = np.float32(0.5) / np.asarray(C)
     cdef uint8_t[::1] awake = np.ones(n_rows, np.uint8), lanes_left = left
     cdef int32_t[::1] order = np.empty(n_rows, np.int32)
+    cdef float[:, ::1] squares = np.ones((n_rows, lanes), np.float32)
+    cdef const float[:, ::1] padded = scales if n_terms else np.ones((1, lanes), np.float32)
     cdef Problem problem = Problem(
-        &starts[0], &terms[0], &values[0], &squares[0], &signs[0, 0],
+        &starts[0], &terms[0], &values[0], &padded[0, 0], &squares[0, 0], &signs[0, 0],
         &row_costs[0], &costs[0], &alphas[0, 0], &watched[0, 0], &awake[0], &w[0, 0],
         &w[n_terms, 0],
     )
     with nogil:
+        measure(&problem, n_rows, lanes, &squares[0, 0])
         descend(&problem, &order[0], n_rows, &lanes_left[0], lanes, tolerance, most)
     return coef, left > 0

@@ -27,6 +27,7 @@ from classifier.training.fit import (
     article_weights,
     fit_by_liblinear,
     margins_compiled,
+    ratio_scales,
     signs_of,
     solver,
 )
@@ -86,6 +87,8 @@ class Fold:
     ----------
     train, test : ndarray of int64
         Rows of the articles.
+    damped : csr_matrix of shape (n_articles, n_terms)
+        The counts that all folds share.
     X_train : csr_matrix, or Rows for the compiled solver
     X_test : csr_matrix
         Its columns in the order of `X_train`.
@@ -94,6 +97,7 @@ class Fold:
 
     train: NDArray[np.int64]
     test: NDArray[np.int64]
+    damped: sp.csr_matrix
     X_train: sp.csr_matrix | Rows
     X_test: sp.csr_matrix
     coverage: Vector
@@ -126,16 +130,23 @@ class Fold:
         else:
             X_train = Rows.weighed(module, damped, train, idf, df)
             X_test = X_train.arranged(X_test)
-        return cls(train, test, X_train, X_test, counted.coverage(test, idf > 0))
+        return cls(train, test, damped, X_train, X_test, counted.coverage(test, idf > 0))
 
     def margins(
-        self, Y: Matrix, C: float, weights: Vector, *, jobs: int = 1, start: Duals | None = None
+        self,
+        Y: Matrix,
+        candidate: Candidate,
+        weights: Vector,
+        *,
+        jobs: int = 1,
+        start: Duals | None = None,
     ) -> tuple[Matrix, Duals | None]:
         """Return the margins of the articles held out, and where another fit may start.
 
         Parameters
         ----------
         Y : ndarray of shape (n_articles, n_labels)
+        candidate : Candidate
         weights : ndarray of shape (n_articles,)
         start : ndarray of shape (n_train, n_labels), optional
             Dual variables of another fit of this fold.
@@ -145,11 +156,14 @@ class Fold:
         ndarray of shape (n_test, n_labels)
         ndarray of shape (n_train, n_labels), or None from LIBLINEAR
         """
-        module, each = solver(), [C] * Y.shape[1]
+        module, each = solver(), [candidate.C] * Y.shape[1]
         Y, weights = Y[self.train], weights[self.train]
+        scales = None
+        if candidate.ratio_power:
+            scales = ratio_scales(self.damped[self.train], Y, weights, candidate.ratio_power)
         if module is None or not isinstance(self.X_train, Rows):
             tolerance = HELD_OUT_TOLERANCE
-            linear = fit_by_liblinear(self.X_train, Y, each, weights, jobs, tolerance)
+            linear = fit_by_liblinear(self.X_train, Y, each, weights, jobs, tolerance, scales)
             return self.X_test @ linear.coef + linear.bias, None
         signs, constant = signs_of(Y, weights)
         margins, duals = margins_compiled(
@@ -159,6 +173,7 @@ class Fold:
             each,
             weights,
             self.X_test,
+            scales=scales,
             jobs=jobs,
             tolerance=HELD_OUT_TOLERANCE,
             start=start,
@@ -190,7 +205,7 @@ def out_of_fold(
         fold = Fold.of(counted, folds, number, candidates[0], min_df=min_df)
         for candidate, result in zip(candidates, results, strict=True):
             weights = article_weights(counted, candidate)
-            margins, _ = fold.margins(Y, candidate.C, weights, jobs=jobs)
+            margins, _ = fold.margins(Y, candidate, weights, jobs=jobs)
             result.fill(fold, margins)
             tick()
     return results
@@ -286,7 +301,7 @@ class Trials:
         """Fit a candidate on one fold; return its score on each part of the articles held out."""
         fold, weights = self._fold(candidate, number), article_weights(self.counted, candidate)
         start = self._start(candidate, number)
-        margins, duals = fold.margins(self.Y, candidate.C, weights, jobs=self.jobs, start=start)
+        margins, duals = fold.margins(self.Y, candidate, weights, jobs=self.jobs, start=start)
         self.results[candidate].fill(fold, margins)
         self._keep_duals(candidate, duals)
         mode, part_of = self.settings.labels, self._part_of(fold.test)
@@ -394,12 +409,16 @@ def _axes(counted: LabelledArticles, settings: Settings) -> list[list[Change]]:
 
     Choices that cannot matter have one change.
     """
-    auxiliary = sorted(set(counted.corpus[~counted.natural].tolist()))
+    natural = set(counted.corpus[counted.natural].tolist())
+    picked = set(counted.corpus[~counted.natural].tolist())
+    # A corpus without a natural article has a weight of its own; what the others picked shares one.
+    weighed = [*([number] for number in sorted(picked - natural)), sorted(picked & natural)]
     has_lead, has_borderline = settings.lead_words > 0, bool(counted.borderline.any())
     return [
         [_set("bigrams", value) for value in _distinct(settings.bigrams)],
+        [_set("ratio_power", value) for value in _distinct(settings.ratio_power)],
         [_set("lead_repeats", v) for v in _distinct(settings.lead_repeats, several=has_lead)],
-        *([_weigh(c, v) for v in _distinct(settings.auxiliary_weight)] for c in auxiliary),
+        *([_weigh(c, v) for v in _distinct(settings.auxiliary_weight)] for c in weighed if c),
         [
             _set("borderline_weight", value)
             for value in _distinct(settings.borderline_weight, several=has_borderline)
@@ -415,10 +434,11 @@ def _set(name: str, value: object) -> Change:
     return lambda candidate: replace(candidate, **{name: value})  # type: ignore[arg-type]
 
 
-def _weigh(corpus: int, weight: float) -> Change:
+def _weigh(corpora: Sequence[int], weight: float) -> Change:
     def change(candidate: Candidate) -> Candidate:
         weights = list(candidate.corpus_weights)
-        weights[corpus] = weight
+        for number in corpora:
+            weights[number] = weight
         return replace(candidate, corpus_weights=tuple(weights))
 
     return change

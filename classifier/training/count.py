@@ -61,6 +61,8 @@ class LabelledArticles:
     corpora : list of str
         Names of the corpora.
     natural, borderline : ndarray of bool of shape (n_articles,)
+        Whether each article is of a natural sample, by its row and its corpus; whether the
+        labeller hesitated.
     sources, dates, ids : list of str
     n_unlabelled : int
         Articles that were read and left out because nothing is known of their labels.
@@ -130,7 +132,8 @@ class ArticleNotes:
                 if article.labels is None:
                     self.n_unlabelled += 1
                     continue
-                self._note(article, article.labels, number, natural=corpus.natural)
+                natural = corpus.natural and article.labels.natural
+                self._note(article, article.labels, number, natural=natural)
                 known |= article.labels.present | (article.labels.absent or frozenset())
                 text = article_text(article)
                 self.digest.update(digest_row(article.id, text, article.labels))
@@ -184,7 +187,10 @@ def check_counted(
             "Labels are read from the field 'labels', or the one named by --labels-field"
         )
     if not counted.natural.any():
-        raise CorpusError("only auxiliary corpora are given: cuts and figures need a natural one")
+        raise CorpusError(
+            "only auxiliary corpora are given: cuts and figures need a natural one, and rows "
+            "whose field 'sample' is empty or 'random'"
+        )
     if not labels:
         raise CorpusError("nothing to train on: every article is labelled as none of any label")
     if len(np.unique(counted.groups[counted.natural])) < settings.n_folds:

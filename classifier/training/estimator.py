@@ -191,8 +191,8 @@ class SectorClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     n_jobs : int or None
         How many labels are fitted at once; the result does not depend on it.
     C, C_per_label, min_df, lead_words, lead_divisor, lead_repeats, bigrams, fold_plurals, idf, \
-borderline_weight, thresholds, max_false_tags, calibration, isotonic_positives, rare_positives, \
-n_folds, min_words, min_coverage
+ratio_power, borderline_weight, thresholds, max_false_tags, calibration, isotonic_positives, \
+rare_positives, n_folds, min_words, min_coverage
         As in `classifier.Settings`, with the same defaults. `borderline_weight` matters for an
         `Article` whose labels are marked as borderline; its labels themselves come from `y`.
 
@@ -226,6 +226,7 @@ n_folds, min_words, min_coverage
         bigrams: bool | Sequence[bool] = (False,),
         fold_plurals: bool = True,
         idf: str = "bm25",
+        ratio_power: float | Sequence[float] = (0.5,),
         borderline_weight: float | Sequence[float] = (1.0, 0.5),
         thresholds: str = "expected-f1",
         max_false_tags: float | None = None,
@@ -248,6 +249,7 @@ n_folds, min_words, min_coverage
         self.bigrams = bigrams
         self.fold_plurals = fold_plurals
         self.idf = idf
+        self.ratio_power = ratio_power
         self.borderline_weight = borderline_weight
         self.thresholds = thresholds
         self.max_false_tags = max_false_tags

@@ -32,6 +32,7 @@ __all__ = [
     "fit_linear",
     "fold_idf",
     "margins_compiled",
+    "ratio_scales",
     "signs_of",
     "solver",
 ]
@@ -53,8 +54,6 @@ class Rows:
     values : ndarray of float32
         Other than 0 up to the end of the last row, behind which there is padding. Rounding
         them moves a margin by less than 1e-6, the tolerance by more.
-    squares : ndarray of float32 of shape (n_rows,)
-        Squared length of each row, and 1 for the bias.
     place : ndarray of int64 of shape (n_terms,)
         Where each column of the matrix is among the terms.
     """
@@ -62,7 +61,6 @@ class Rows:
     starts: NDArray[np.int64]
     terms: NDArray[np.int32]
     values: NDArray[np.float32]
-    squares: NDArray[np.float32]
     place: NDArray[np.int64]
 
     @classmethod
@@ -74,11 +72,9 @@ class Rows:
         frequency = np.bincount(columns, minlength=X.shape[1])
         place = np.empty(X.shape[1], dtype=np.int64)
         place[np.argsort(-frequency, kind="stable")] = np.arange(X.shape[1])
-        row_of = np.repeat(np.arange(X.shape[0]), np.diff(starts))
-        squares = np.bincount(row_of, weights=np.square(values), minlength=X.shape[0]) + 1.0
         terms = np.append(place.astype(np.int32)[columns], np.zeros(padding, np.int32))
         values = np.append(values, np.zeros(padding, np.float32))
-        return cls(starts, terms, values, squares.astype(np.float32), place)
+        return cls(starts, terms, values, place)
 
     @classmethod
     def weighed(
@@ -103,7 +99,7 @@ class Rows:
         """
         place = np.empty(len(idf), dtype=np.int64)
         place[np.argsort(-np.where(idf > 0, df, 0), kind="stable")] = np.arange(len(idf))
-        starts, terms, values, squares = module.weigh(
+        starts, terms, values = module.weigh(
             damped.indptr.astype(np.int64, copy=False),
             damped.indices.astype(np.int32, copy=False),
             damped.data,
@@ -111,7 +107,7 @@ class Rows:
             idf,
             place.astype(np.int32),
         )
-        return cls(starts, terms, values, squares, place)
+        return cls(starts, terms, values, place)
 
     def arranged(self, X: sp.csr_matrix) -> sp.csr_matrix:
         """Return another matrix of the same columns in the order of the terms, as float32."""
@@ -121,6 +117,8 @@ class Rows:
 
 TOLERANCE = 1e-3
 MOST_EPOCHS = 20_000
+# Of the log-ratios: added to every count, and to every ratio so that no term is out of reach.
+PRIOR_COUNT, RATIO_FLOOR = 1.0, 0.3
 Matrix = NDArray[np.float64]
 Lanes = NDArray[np.float32]
 Duals = NDArray[np.float32]
@@ -139,6 +137,7 @@ def fit_compiled(
     C: Sequence[float],
     weights: Vector,
     *,
+    scales: Matrix | None = None,
     jobs: int = 1,
     tolerance: float = TOLERANCE,
     most: int = MOST_EPOCHS,
@@ -154,6 +153,8 @@ def fit_compiled(
         1 present, -1 absent, 0 to leave out.
     weights : ndarray of shape (n_rows,)
         Above 0 where a row is not left out.
+    scales : ndarray of shape (n_terms, n_labels), optional
+        What the squared weight of a term is divided by in a label's penalty; 1 where not given.
     jobs : int
         Threads; they share the matrix.
     tolerance : float
@@ -168,7 +169,18 @@ def fit_compiled(
     def keep(labels: NDArray[np.int64], fitted: Lanes) -> None:
         coef[:, labels] = fitted[places, : len(labels)]
 
-    _fit(module, rows, signs, C, weights, keep, jobs=jobs, tolerance=tolerance, most=most)
+    _fit(
+        module,
+        rows,
+        signs,
+        C,
+        weights,
+        keep,
+        scales=scales,
+        jobs=jobs,
+        tolerance=tolerance,
+        most=most,
+    )
     return coef
 
 
@@ -180,6 +192,7 @@ def margins_compiled(
     weights: Vector,
     X_test: sp.csr_matrix,
     *,
+    scales: Matrix | None = None,
     jobs: int = 1,
     tolerance: float = TOLERANCE,
     start: Duals | None = None,
@@ -205,7 +218,18 @@ def margins_compiled(
     def keep(labels: NDArray[np.int64], fitted: Lanes) -> None:
         margins[:, labels] = (X_test @ fitted[:-1] + fitted[-1])[:, : len(labels)]
 
-    duals = _fit(module, rows, signs, C, weights, keep, jobs=jobs, tolerance=tolerance, start=start)
+    duals = _fit(
+        module,
+        rows,
+        signs,
+        C,
+        weights,
+        keep,
+        scales=scales,
+        jobs=jobs,
+        tolerance=tolerance,
+        start=start,
+    )
     return margins, duals
 
 
@@ -217,6 +241,7 @@ def _fit(
     weights: Vector,
     keep: Callable[[NDArray[np.int64], Lanes], None],
     *,
+    scales: Matrix | None = None,
     jobs: int,
     tolerance: float,
     most: int = MOST_EPOCHS,
@@ -236,16 +261,18 @@ def _fit(
         alphas = np.zeros_like(lanes)
         if start is not None:
             alphas[:, : len(labels)] = start[:, labels]
+        scaled = np.ones((len(rows.place), width), np.float32)
+        if scales is not None:
+            scaled[rows.place, : len(labels)] = scales[:, labels]
         coef, unfinished = module.fit(
             rows.starts,
             rows.terms,
             rows.values,
-            rows.squares,
+            scaled,
             lanes,
             known,
             costs,
             alphas,
-            n_terms=len(rows.place),
             tolerance=tolerance,
             most=most,
         )
@@ -283,6 +310,8 @@ class Candidate:
     lead_repeats : int
     bigrams : bool
     idf : {"bm25", "smooth"}
+    ratio_power : float
+        Of the log-ratio by which terms are penalised less, see `ratio_scales`; 0 for all alike.
     borderline_weight : float
     corpus_weights : tuple of float
         Weight of the articles of each corpus; none stands for 1 throughout.
@@ -292,6 +321,7 @@ class Candidate:
     lead_repeats: int = 0
     bigrams: bool = False
     idf: str = "bm25"
+    ratio_power: float = 0.0
     borderline_weight: float = 1.0
     corpus_weights: tuple[float, ...] = ()
 
@@ -305,12 +335,15 @@ class Linear:
 
 
 def article_weights(counted: LabelledArticles, candidate: Candidate) -> Vector:
-    """Return the weight of each article in the fit; shape (n_articles,)."""
+    """Return the weight of each article in the fit; shape (n_articles,).
+
+    That of a corpus is for its articles that are no natural sample.
+    """
     borderline = np.where(counted.borderline, candidate.borderline_weight, 1.0)
     if not candidate.corpus_weights:
         return borderline
     weights: Vector = np.array(candidate.corpus_weights)[counted.corpus]
-    return borderline * weights
+    return borderline * np.where(counted.natural, 1.0, weights)
 
 
 def fit_label(
@@ -329,8 +362,48 @@ def fit_label(
     return svm.coef_[0], float(svm.intercept_[0])
 
 
+def ratio_scales(X: sp.csr_matrix, Y: Matrix, weights: Vector, power: float) -> Matrix | None:
+    """Return by how much less each term is penalised for each label, None for all alike.
+
+    The penalty of a term's squared weight is divided by ``((floor + |r|) ** power) ** 2``, where r
+    is the log-ratio of the term's share among the articles with the label and among those without
+    (Wang and Manning, ACL 2012, there with power 1 and as a scaling of the features): words that
+    tell a label by themselves are trusted sooner than those that merely fit its articles.
+
+    Parameters
+    ----------
+    X : csr_matrix of shape (n_articles, n_terms)
+        Only which entries are there counts.
+    Y : ndarray of shape (n_articles, n_labels)
+        1 present, 0 absent, NaN unknown.
+    weights : ndarray of shape (n_articles,)
+    power : float
+
+    Returns
+    -------
+    ndarray of shape (n_terms, n_labels), or None where `power` is 0
+        On average 1 over all entries of `X`.
+    """
+    if power == 0:
+        return None
+    occurs = sp.csr_matrix((np.ones(X.nnz), X.indices, X.indptr), X.shape)
+    present, absent = ((value == Y) * weights[:, None] for value in (1.0, 0.0))
+    shares = [occurs.T @ side + PRIOR_COUNT for side in (present, absent)]
+    shares = [share / share.sum(axis=0) for share in shares]
+    scales = (RATIO_FLOOR + np.abs(np.log(shares[0] / shares[1]))) ** (2 * power)
+    frequency = np.bincount(X.indices, minlength=X.shape[1])
+    scaled: Matrix = scales * (max(frequency.sum(), 1) / np.maximum(frequency @ scales, 1e-9))
+    return scaled
+
+
 def fit_linear(
-    X: sp.csr_matrix, Y: Matrix, C: Sequence[float], weights: Vector, *, jobs: int = 1
+    X: sp.csr_matrix,
+    Y: Matrix,
+    C: Sequence[float],
+    weights: Vector,
+    *,
+    scales: Matrix | None = None,
+    jobs: int = 1,
 ) -> Linear:
     """Fit every label by squared hinge with an L2 penalty, each with its own C.
 
@@ -343,12 +416,14 @@ def fit_linear(
     Y : ndarray of shape (n_articles, n_labels)
         1 present, 0 absent, NaN unknown: left out of the fit of that label.
     weights : ndarray of shape (n_articles,)
+    scales : ndarray of shape (n_terms, n_labels), optional
+        What the squared weight of a term is divided by in the penalty of a label.
     """
     module = solver()
     if module is None:
-        return fit_by_liblinear(X, Y, C, weights, jobs, TOLERANCE)
+        return fit_by_liblinear(X, Y, C, weights, jobs, TOLERANCE, scales)
     signs, constant = signs_of(Y, weights)
-    coef = fit_compiled(module, X, signs, C, weights, jobs=jobs)
+    coef = fit_compiled(module, X, signs, C, weights, scales=scales, jobs=jobs)
     return Linear(coef[:-1], np.where(constant != 0, constant, coef[-1]))
 
 
@@ -366,13 +441,27 @@ def signs_of(Y: Matrix, weights: Vector) -> tuple[NDArray[np.int8], Vector]:
 
 
 def fit_by_liblinear(
-    X: sp.csr_matrix, Y: Matrix, C: Sequence[float], weights: Vector, jobs: int, tolerance: float
+    X: sp.csr_matrix,
+    Y: Matrix,
+    C: Sequence[float],
+    weights: Vector,
+    jobs: int,
+    tolerance: float,
+    scales: Matrix | None = None,
 ) -> Linear:
     """Fit in processes, in which each fit starts the random generator afresh."""
+    factors = np.ones((X.shape[1], Y.shape[1])) if scales is None else np.sqrt(scales)
     fits = joblib.Parallel(n_jobs=jobs)(
-        joblib.delayed(fit_label)(X, Y[:, k], C[k], weights, tolerance) for k in range(Y.shape[1])
+        joblib.delayed(fit_label)(
+            X if scales is None else sp.csr_matrix(X.multiply(factors[:, k])),
+            Y[:, k],
+            C[k],
+            weights,
+            tolerance,
+        )
+        for k in range(Y.shape[1])
     )
-    coef = np.column_stack([coef for coef, _ in fits])
+    coef = np.column_stack([coef for coef, _ in fits]) * factors
     return Linear(coef, np.array([bias for _, bias in fits]))
 
 

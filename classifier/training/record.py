@@ -14,13 +14,20 @@ from numpy.typing import NDArray
 
 from classifier.drift.distances import Histogram, given_tags, jensen_shannon
 from classifier.evaluation.bootstrap import bootstrap_f1
-from classifier.evaluation.metrics import expected_calibration_error, false_tag_rate, per_label
+from classifier.evaluation.metrics import (
+    confusion,
+    expected_calibration_error,
+    f1_of,
+    false_tag_rate,
+    per_label,
+    ratio,
+)
 from classifier.model.calibration import Calibration, PiecewiseLinear
 from classifier.model.model import Model
 from classifier.training.calibrate import calibrate
 from classifier.training.choose import Choice
 from classifier.training.count import CountedCorpus, LabelledArticles, document_frequencies
-from classifier.training.cuts import held_out_tags
+from classifier.training.cuts import POINTS, WorkingPoint, held_out_tags
 from classifier.training.settings import Settings
 
 __all__ = ["held_out_probabilities", "provenance", "quality_figures", "with_reference"]
@@ -65,6 +72,13 @@ def quality_figures(
         "micro_f1": _rounded(f1["micro"].estimate, f1["micro"].low, f1["micro"].high),
         "macro_f1": _rounded(f1["macro"].estimate, f1["macro"].low, f1["macro"].high),
         "false_tag_rate": _number(false_tag_rate(truth, given).value),
+        "points": {
+            name: point_figures(
+                truth, tags_out_of_fold(margins, truth, folds, settings, calibrations, point)
+            )
+            for name, point in POINTS.items()
+            if settings.labels == "several"
+        },
         "labels": {
             row.label: {
                 "support": row.support,
@@ -79,6 +93,18 @@ def quality_figures(
         },
         "outlets": outlet_figures(truth, given, groups, sources),
         "reliability": reliability_bins(truth, probabilities),
+    }
+
+
+def point_figures(truth: Matrix, given: NDArray[np.bool_]) -> dict[str, float | None]:
+    """Return precision, recall and F1 of tags over all cells, and the share of false tags."""
+    counts = confusion(truth, given)
+    tp, fp, fn = counts.tp.sum(), counts.fp.sum(), counts.fn.sum()
+    return {
+        "precision": _number(float(ratio(tp, tp + fp))),
+        "recall": _number(float(ratio(tp, tp + fn))),
+        "f1": _number(float(f1_of(tp, fp, fn))),
+        "false_tag_rate": _number(false_tag_rate(truth, given).value),
     }
 
 
@@ -147,12 +173,13 @@ def tags_out_of_fold(
     folds: NDArray[np.int64],
     settings: Settings,
     calibrations: Sequence[Calibration],
+    point: WorkingPoint = POINTS["balanced"],
 ) -> NDArray[np.bool_]:
     """Return tags of held-out articles, cuts chosen without them; shape of `margins`."""
     if settings.labels == "one":
         return np.asarray(np.arange(truth.shape[1]) == margins.argmax(axis=1)[:, None])
     fitted = [c if isinstance(c, PiecewiseLinear) else None for c in calibrations]
-    return held_out_tags(margins, truth, folds, fitted=fitted, **settings.cut_rules)
+    return held_out_tags(margins, truth, folds, fitted=fitted, point=point, **settings.cut_rules)
 
 
 def _number(value: float) -> float | None:
@@ -177,6 +204,7 @@ def provenance(
             "C": dict(zip(labels, choice.C, strict=True)),
             "lead_repeats": choice.candidate.lead_repeats,
             "bigrams": choice.candidate.bigrams,
+            "ratio_power": choice.candidate.ratio_power,
             "borderline_weight": choice.candidate.borderline_weight,
             "corpus_weights": dict(
                 zip(counted.corpora, choice.candidate.corpus_weights, strict=True)
@@ -204,13 +232,17 @@ def provenance(
 
 
 def _parts(counted: LabelledArticles) -> list[dict[str, object]]:
-    """Return the corpora in order: name, labelled articles, whether they are a natural sample."""
+    """Return the corpora in order: name, articles, natural ones, whether it was auxiliary."""
     members = [counted.corpus == number for number in range(len(counted.corpora))]
     return [
         {
             "name": name,
             "articles": int(member.sum()),
-            "natural": bool(counted.natural[member].any()),
+            "natural": int(counted.natural[member].sum()),
+            # else each article says of itself that it was picked
+            "auxiliary": any(
+                counted.labels[i].natural and not counted.natural[i] for i in np.flatnonzero(member)
+            ),
         }
         for name, member in zip(counted.corpora, members, strict=True)
     ]

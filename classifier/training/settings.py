@@ -44,15 +44,19 @@ class Settings:
         Whether an English plural and its singular are one term.
     idf : {"bm25", "smooth"}
         Form of the inverse document frequency, see `inverse_document_frequencies`.
+    ratio_power : tuple of float
+        Candidates for how much less the terms are penalised that occur mostly with, or mostly
+        without, a label, see `ratio_scales`; 0 penalises all alike.
     borderline_weight : tuple of float
         Candidates for the weight of articles whose labeller hesitated.
     auxiliary_weight : tuple of float
-        Candidates for the weight of each corpus that is no natural sample.
+        Candidates for the weight of articles that are no natural sample: of each corpus by
+        itself, and in common of corpora that have natural articles too.
     thresholds : {"expected-f1", "smoothed-f1", "micro-macro"}
         How cuts are chosen on out-of-fold scores.
     max_false_tags : float or None
         Largest share of held-out articles without a label that the cuts may let through.
-        ``None`` sets 0.075 where at least a quarter of the articles have no label, as on a
+        ``None`` sets 0.09 where at least a quarter of the articles have no label, as on a
         stream of all news, and no limit elsewhere.
     calibration : {"auto", "isotonic", "platt"}
         How margins become probabilities; "auto" takes isotonic from `isotonic_positives` on.
@@ -78,6 +82,7 @@ class Settings:
     bigrams: tuple[bool, ...] = (False,)
     fold_plurals: bool = True
     idf: str = "bm25"
+    ratio_power: tuple[float, ...] = (0.5,)
     borderline_weight: tuple[float, ...] = (1.0, 0.5)
     auxiliary_weight: tuple[float, ...] = (0.3, 1.0)
     thresholds: str = "expected-f1"
@@ -95,6 +100,7 @@ class Settings:
             _check(name, (getattr(self, name),), partial(contains, choices), _listed(choices))
         for name in ("C", "borderline_weight", "auxiliary_weight"):
             _check(name, getattr(self, name), _is_number_above_zero, "above zero")
+        _check("ratio_power", self.ratio_power, _is_share, "from 0 to 1")
         _check("bigrams", self.bigrams, _is_flag, "true or false")
         for name in ("C_per_label", "fold_plurals"):
             _check(name, (getattr(self, name),), _is_flag, "true or false")

