@@ -89,7 +89,7 @@ def test_the_two_results_of_a_merge_must_differ(folder):
     )  # fmt: skip
 
     assert outcome.code == 2
-    assert "must not be --out itself" in outcome.said
+    assert "is also the file of --out; name another one" in outcome.said
     assert not target.exists()
 
 

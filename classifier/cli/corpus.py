@@ -196,8 +196,6 @@ def merge(
 
     for target in filter(None, (out, suggested_out)):
         refuse_inputs(target, [Path(corpus), Path(labelled)])
-    if suggested_out is not None and suggested_out.resolve() == out.resolve():
-        raise typer.BadParameter("must not be --out itself", param_hint="--suggested-out")
     tally = ReadTally()
     verdicts = read_verdicts(labelled, ignore=ignore or [], encoding=labelled_encoding)
     articles = open_corpus(corpus, reading, tally).articles
