@@ -34,7 +34,7 @@ from classifier.archive.workers import (
     told,
 )
 from classifier.cli.archive import progress_line, summary_lines
-from classifier.corpus.corpus import ReadTally
+from classifier.corpus.corpus import ReadOptions, ReadTally
 from classifier.corpus.open import Block, line_blocks
 from classifier.errors import BadInputError, ClassifierError, ModelError, SettingsError
 from classifier.files import file_sha256
@@ -1033,3 +1033,32 @@ def test_a_model_that_cannot_be_copied_is_told(model, tmp_path):
         private_model(model, tmp_path / "file" / "own"),
     ):
         pass
+
+
+def test_rejects_of_a_stream_never_overwrite_an_input(model, tmp_path):
+    """Through several processes as through one."""
+    path = tmp_path / "in.jsonl"
+    write_rows(path, ROWS)
+    before = path.read_bytes()
+    options = TagOptions(ReadOptions(on_error="skip", rejects=path), carry=False)
+
+    with pytest.raises(BadInputError, match=r"in\.jsonl: is also an input"):
+        tag_stream([path], model=model, jobs=2, options=options)
+
+    assert path.read_bytes() == before
+
+
+def test_rejects_are_not_written_through_a_link(model, tmp_path):
+    """A link below the folder of bad rows makes the file fail that would follow it."""
+    folder, out = tmp_path / "archive", tmp_path / "out"
+    (folder / "sub").mkdir(parents=True)
+    write_rows(folder / "sub" / "a.jsonl", ROWS + BAD)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "a.jsonl.jsonl").write_text("mine")
+    (out / ".classifier" / "rejects").mkdir(parents=True)
+    (out / ".classifier" / "rejects" / "sub").symlink_to(tmp_path / "home")
+
+    summary = tag_archive(folder, out, model=model, jobs=1)
+
+    assert "leads out of its folder" in summary.failures[0].reason
+    assert (tmp_path / "home" / "a.jsonl.jsonl").read_text() == "mine"

@@ -479,6 +479,16 @@ def test_a_folder_in_place_of_a_file_is_refused(folder):
         load_model(folder)
 
 
+def test_golden_articles_have_a_limit(folder):
+    """A text of any length would be prepared before it is compared."""
+    manifest = manifest_of(folder)
+    manifest["golden"][0]["text"] = "oil " * 25_001
+    reseal(folder, manifest)
+
+    with pytest.raises(ModelError, match=r"'golden' must be at most 64 articles of 100000 char"):
+        load_model(folder)
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [

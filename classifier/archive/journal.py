@@ -121,6 +121,19 @@ class Journal:
         """Where everything of ours but the results lies."""
         return self.out / FOLDER
 
+    def rejects_of(self, name: str) -> Path:
+        """Return where the bad rows of a file are kept.
+
+        Raises
+        ------
+        BadInputError
+            When a link leads out of the folder on the way there.
+        """
+        path = self.folder / "rejects" / f"{name}.jsonl"
+        if not path.resolve().is_relative_to(self.folder.resolve()):
+            raise BadInputError(f"{path}: leads out of its folder. Remove the link.")
+        return path
+
     def tally(self, names: Iterable[str]) -> Tally:
         """Return the counts of these files together."""
         total = Tally()

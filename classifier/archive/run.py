@@ -195,7 +195,7 @@ class ArchiveRun:
         shard, out = task.shard, self.journal.out
         if not self.journal.may_write(shard.target):
             raise BadInputError(occupied(out / shard.target))
-        rejects = self.journal.folder / "rejects" / f"{shard.name}.jsonl"
+        rejects = self.journal.rejects_of(shard.name)
         if task.rejects.exists():
             rejects.parent.mkdir(parents=True, exist_ok=True)
             os.replace(task.rejects, rejects)  # noqa: PTH105

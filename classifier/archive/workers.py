@@ -33,6 +33,7 @@ from classifier.corpus.open import (
     open_bytes,
     utf8_bytes,
 )
+from classifier.corpus.read import check_rejects
 from classifier.errors import BadInputError, ClassifierError, ModelError
 from classifier.files import opened_text, packed
 from classifier.model.folder import load_model, save_model
@@ -134,7 +135,9 @@ def _copy(source: Path, folder: Path) -> Model:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path in source.iterdir():
-            if _OURS.fullmatch(path.name) and path.is_file():
+            # what leads out of the folder is missed in the copy, and then refused by its name
+            inside = path.is_file() and path.resolve().is_relative_to(source.resolve())
+            if _OURS.fullmatch(path.name) and inside:
                 shutil.copyfile(path, folder / path.name)
     except OSError as error:
         raise ModelError(f"{source}: cannot be copied to {folder} ({error.strerror}).") from None
@@ -526,7 +529,8 @@ def tag_stream(
     Raises
     ------
     BadInputError
-        At once when a file is no JSONL; while reading, when a row or a file is bad.
+        At once when a file is no JSONL, or would be overwritten by the rejects; while reading,
+        when a row or a file is bad.
 
     Notes
     -----
@@ -541,6 +545,7 @@ def tag_stream(
                 f"{source.name}: is {source.format}. Only JSONL goes through several processes "
                 "in one stream; leave out --jobs."
             )
+    check_rejects(options.reading, sources)
     return _stream(sources, model, jobs, options, packing, tally or ReadTally(), stdin, copied)
 
 

@@ -21,7 +21,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from classifier.errors import ClassifierError, ModelError
-from classifier.files import flush_folder, locked_folder, write_file
+from classifier.files import flush_folder, locked_folder, remove_unlocked, write_file
 from classifier.model.calibration import Calibration, calibration_from_json
 from classifier.model.model import Model
 from classifier.model.vocabulary import Analyzer, Buffer, Table, Vocabulary, fault_of, n_slots
@@ -816,11 +816,12 @@ def _write_folder(folder: Path, arrays: Mapping[str, bytes], manifest: bytes, ca
     write_file(folder / CARD, card.encode())
     # whoever saves holds the lock, so that no other save is under way
     for path in sorted(folder.iterdir()):
-        left_over = _ARRAY_FILE.fullmatch(path.name) and path.name not in arrays
-        if left_over or _PART_FILE.fullmatch(path.name):
-            # Windows keeps files that another process has mapped; the next save removes them
-            with suppress(PermissionError):
+        # Windows keeps files that another process has mapped; the next save removes them
+        with suppress(PermissionError):
+            if _ARRAY_FILE.fullmatch(path.name) and path.name not in arrays:
                 path.unlink()
+            elif _PART_FILE.fullmatch(path.name):
+                remove_unlocked(path)
     flush_folder(folder)
 
 
