@@ -734,7 +734,7 @@ def _percent(figures: Mapping[str, Any]) -> str:
 
 MANIFEST = "manifest.json"
 CARD = "README.md"
-# With 2,800 labels a manifest has some 8 MB.
+# A label takes some 4 kB with its calibration and figures, so that 4,000 labels have room.
 MAX_MANIFEST_BYTES = 16 * 2**20
 MAX_CARD_BYTES = 2**20
 ATTEMPTS = 5
