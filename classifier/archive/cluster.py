@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from classifier.archive.journal import (
     CLAIMS,
     FOLDER,
+    VERSION,
     ClusterJournal,
     Entry,
     check_free,
@@ -749,7 +750,7 @@ def tag_files(
     Tagger(model_here(packed), options)
     check_versions(client)
     settings = {
-        "version": 1,
+        "version": VERSION,
         "model": packed.sha256,
         "source": files.root,
         **options.to_json(),

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from classifier.archive.journal import (
+    VERSION,
     Entry,
     Journal,
     check_free,
@@ -362,4 +363,4 @@ def _found(source: Source, out: Path, options: TagOptions) -> Archive:
 
 
 def _settings(archive: Archive, options: TagOptions, sha256: str) -> Mapping[str, Any]:
-    return {"version": 1, "model": sha256, "source": str(archive.root), **options.to_json()}
+    return {"version": VERSION, "model": sha256, "source": str(archive.root), **options.to_json()}
