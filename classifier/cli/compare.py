@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from classifier.cli.options import QuietOption, folder_target, open_corpus, reads_articles
+from classifier.cli.options import QuietOption, open_corpus, reads_articles, report_target
 from classifier.cli.terminal import counted_on_terminal, echo_lines, remark_on
 from classifier.corpus.corpus import ReadOptions, ReadTally
 from classifier.errors import ClassifierError, CorpusError
+from classifier.files import json_text, write_file
 
 if TYPE_CHECKING:
     from classifier.evaluation.compare import Comparison
@@ -45,7 +45,11 @@ def compare(
     ] = "table",
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Also write compare.json and compare.md there."),
+        typer.Option(
+            metavar="DIR",
+            callback=report_target,
+            help="Also write compare.json and compare.md there.",
+        ),
     ] = None,
     fail_if_worse: Annotated[
         float | None,
@@ -76,7 +80,6 @@ def compare(
     from classifier.archive.score import load
     from classifier.evaluation.compare import compare as compare_models
 
-    folder_target(out)
     models = (load(a), load(b))
     tally = ReadTally()
     articles = open_corpus(corpus, reading, tally).articles
@@ -95,26 +98,18 @@ def _print(comparison: Comparison, format: str) -> None:
     from classifier.evaluation.compare import comparison_lines, comparison_markdown
 
     if format == "json":
-        typer.echo(_json(comparison), nl=False)
+        typer.echo(json_text(comparison.to_json()), nl=False)
     elif format == "markdown":
         echo_lines(comparison_markdown(comparison).rstrip())
     else:
         echo_lines("\n".join(line.replace("\n", " ") for line in comparison_lines(comparison)))
 
 
-def _json(comparison: Comparison) -> str:
-    content = json.dumps(comparison.to_json(), ensure_ascii=False, allow_nan=False, indent=1)
-    return f"{content}\n"
-
-
 def _write(comparison: Comparison, out: Path) -> None:
     from classifier.evaluation.compare import comparison_markdown
-    from classifier.files import replacing
 
-    contents = {"compare.json": _json(comparison), "compare.md": comparison_markdown(comparison)}
-    for name, content in contents.items():
-        with replacing(out / name) as stream:
-            stream.write(content.encode())
+    write_file(out / "compare.json", json_text(comparison.to_json()).encode())
+    write_file(out / "compare.md", comparison_markdown(comparison).encode())
 
 
 def _judge(comparison: Comparison, measure: str, most: float, *, quiet: bool) -> None:

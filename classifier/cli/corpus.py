@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from classifier.cli.options import (
+    Command,
     QuietOption,
     file_target,
     open_corpus,
@@ -52,10 +53,11 @@ Name: TypeAlias = Annotated[
 
 
 @app.command(
+    cls=Command,
     epilog="""Examples:
   classifier corpus fetch news_articles
   classifier corpus fetch world
-  classifier corpus fetch allsides --from clone/"""
+  classifier corpus fetch allsides --from clone/""",
 )
 def fetch(
     name: Name,
@@ -81,8 +83,9 @@ def fetch(
 
 
 @app.command(
+    cls=Command,
     epilog="""Example:
-  classifier corpus build news_articles --out news.jsonl.gz"""
+  classifier corpus build news_articles --out news.jsonl.gz""",
 )
 def build(
     name: Name,
@@ -100,9 +103,10 @@ def build(
 
 
 @app.command(
+    cls=Command,
     epilog="""Examples:
   classifier corpus show news_articles
-  classifier corpus show mine.csv --labels-field sectors --separator ;"""
+  classifier corpus show mine.csv --labels-field sectors --separator ;""",
 )
 @reads_articles(labels=True)
 def show(
@@ -128,10 +132,11 @@ def show(
 
 
 @app.command(
+    cls=Command,
     epilog="""Examples:
   classifier suggest mymodel archive.jsonl --out sheet.csv
   classifier corpus merge archive.jsonl sheet.csv --out labelled.jsonl.gz
-  classifier corpus merge mine.jsonl corrections.jsonl --prefer new --out mine2.jsonl"""
+  classifier corpus merge mine.jsonl corrections.jsonl --prefer new --out mine2.jsonl""",
 )
 @reads_articles(labels=True)
 def merge(
@@ -196,8 +201,6 @@ def merge(
 
     for target in filter(None, (out, suggested_out)):
         refuse_inputs(target, [Path(corpus), Path(labelled)])
-    if suggested_out is not None and suggested_out.resolve() == out.resolve():
-        raise typer.BadParameter("must not be --out itself", param_hint="--suggested-out")
     tally = ReadTally()
     verdicts = read_verdicts(labelled, ignore=ignore or [], encoding=labelled_encoding)
     articles = open_corpus(corpus, reading, tally).articles
@@ -317,15 +320,14 @@ def _divided(
 
 def _write_table(outline: Outline, splits: tuple[Split, ...], target: Path) -> None:
     from classifier.corpus.split_files import write_assignments
-    from classifier.files import replacing
+    from classifier.files import write_file
 
     table = io.StringIO()
     write_assignments(outline, splits, table)
     if str(target) == "-":
         typer.echo(table.getvalue(), nl=False)
         return
-    with replacing(target) as stream:
-        stream.write(table.getvalue().encode())
+    write_file(target, table.getvalue().encode())
 
 
 def _tell(outline: Outline, splits: tuple[Split, ...], options: SplitOptions) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -14,13 +13,13 @@ from classifier.cli.options import (
     open_corpus,
     reads_articles,
     refuse_inputs,
+    report_target,
     thresholds_from,
-    try_writing,
 )
 from classifier.cli.terminal import echo_lines, on_terminal, remark_on, training_progress
 from classifier.corpus.corpus import ReadOptions, ReadTally
 from classifier.corpus.write import disarmed
-from classifier.errors import ClassifierError
+from classifier.files import json_text, write_file
 
 if TYPE_CHECKING:
     from classifier.evaluation.report import Report
@@ -36,19 +35,6 @@ FORMATS = ("table", "json", "markdown")
 JSON, MARKDOWN, HTML = "report.json", "report.md", "report.html"
 # For the parser, not the type checker: a literal type spelled by a constant.
 _Format: Any = Literal[FORMATS]
-
-
-def _report_target(folder: Path | None) -> Path | None:
-    """Return `folder` when a report may be written there, without a trace of having tried."""
-    if folder is None:
-        return None
-    try:
-        try_writing(folder)
-    except OSError as error:
-        raise ClassifierError(
-            f"{folder}: no report can be written there ({error.strerror}). Name another folder."
-        ) from None
-    return folder
 
 
 @reads_articles(labels=True)
@@ -69,7 +55,7 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="DIR",
-            callback=_report_target,
+            callback=report_target,
             help=f"Write {JSON}, {MARKDOWN} and {HTML} into this folder.",
             show_default=False,
         ),
@@ -138,7 +124,7 @@ def _warn(report: Report, *, quiet: bool) -> None:
 
 def _print(report: Report, format: str) -> None:
     if format == "json":
-        typer.echo(_json(report))
+        typer.echo(json_text(report.to_json()), nl=False)
     elif format == "markdown":
         from classifier.evaluation.evaluate import report_markdown
 
@@ -153,7 +139,7 @@ def _write(report: Report, folder: Path, *, html: bool) -> None:
     """Write the files of a report, the page last, as it needs an extra that may be missing."""
     from classifier.evaluation.evaluate import report_markdown
 
-    _put(folder / JSON, _json(report) + "\n")
+    _put(folder / JSON, json_text(report.to_json()))
     _put(folder / MARKDOWN, report_markdown(report))
     if html:
         from classifier.evaluation.evaluate import report_page
@@ -161,13 +147,5 @@ def _write(report: Report, folder: Path, *, html: bool) -> None:
         _put(folder / HTML, report_page(report))
 
 
-def _json(report: Report) -> str:
-    # pure ASCII: texts from outside cannot command a terminal, and no encoding can spoil them
-    return json.dumps(report.to_json(), allow_nan=False)
-
-
 def _put(path: Path, text: str) -> None:
-    from classifier.files import replacing
-
-    with replacing(path.resolve()) as file:
-        file.write(text.encode(errors="backslashreplace"))
+    write_file(path, text.encode(errors="backslashreplace"))
