@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypeAlias
 
 from classifier.article import Article
 from classifier.errors import BadInputError
@@ -15,13 +15,14 @@ from classifier.errors import BadInputError
 __all__ = [
     "MISSING",
     "PARTS",
+    "USUAL_NAMES",
+    "Articles",
     "as_article",
     "as_articles",
     "day_of",
     "field_value",
     "is_blank",
     "iter_articles",
-    "unknown_field",
     "usual_field",
 ]
 
@@ -51,7 +52,10 @@ _USUAL: dict[str, tuple[tuple[str, ...], ...]] = {
     "sample": (("sample",),),
 }
 PARTS = tuple(_USUAL)
+USUAL_NAMES = {part: [name for rank in ranks for name in rank] for part, ranks in _USUAL.items()}
 MISSING = object()
+# What people have as articles: one, many, or a data frame.
+Articles: TypeAlias = Article | Mapping[str, Any] | Iterable[Any]
 # A field of predictions, as this package adds them to a row, whose `tags` are no labels.
 _PREDICTED = frozenset(("tags", "scores", "coverage", "model"))
 
@@ -241,7 +245,7 @@ def as_article(item: Any, *, where: str = "the article") -> Article:
     )
 
 
-def iter_articles(items: Any, *, name: str = "articles") -> Iterator[Article]:
+def iter_articles(items: Articles, *, name: str = "articles") -> Iterator[Article]:
     """Yield what someone has as articles, one by one.
 
     Parameters
@@ -260,8 +264,10 @@ def iter_articles(items: Any, *, name: str = "articles") -> Iterator[Article]:
         yield as_article(items, where=name)
         return
     if isinstance(items, bytes | PurePath) or not hasattr(items, "__iter__"):
-        more = " read_articles(path) reads files." if isinstance(items, PurePath) else ""
-        raise BadInputError(f"{name} is {_shown(items)}. Pass a list of texts or of Articles.{more}")
+        hint = "read_articles(path) reads files." if isinstance(items, PurePath) else ""
+        raise BadInputError(
+            f"{name} is {_shown(items)}. Pass a list of texts or of Articles. {hint}".rstrip()
+        )
     shape = getattr(items, "shape", (0,))
     if hasattr(items, "columns"):
         items = items.to_dict("records")
@@ -273,7 +279,7 @@ def iter_articles(items: Any, *, name: str = "articles") -> Iterator[Article]:
         yield item if type(item) is Article else as_article(item, where=f"{name}[{place}]")
 
 
-def as_articles(items: Any, *, name: str = "articles") -> list[Article]:
+def as_articles(items: Articles, *, name: str = "articles") -> list[Article]:
     """Return what someone has as articles in a list; see `iter_articles`."""
     return list(iter_articles(items, name=name))
 
@@ -297,9 +303,3 @@ def _from_mapping(values: Mapping[str, Any], where: str) -> Article:
 
 def _shown(item: object) -> str:
     return f"{item!r:.60} ({type(item).__name__})" if item is not None else "None"
-
-
-def unknown_field(name: str, found: Iterable[str], option: str) -> BadInputError:
-    """Return the error about a field that was named and is in no row."""
-    listed = ", ".join(f"{name:.40}" for name in found)
-    return BadInputError(f"no row has the field '{name}' of {option} (found: {listed or 'nothing'}).")

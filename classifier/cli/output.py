@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from classifier.article import Article
 from classifier.cli.explanation import TOP, deciding_spans
-from classifier.cli.terminal import on_terminal, remark_on
-from classifier.corpus.corpus import ReadTally
+from classifier.cli.terminal import on_terminal, read_tally, remark_on
 from classifier.corpus.write import disarmed, table_line
 from classifier.model.model import Model
 from classifier.model.prediction import Contribution, Explanation, Prediction
@@ -228,7 +227,7 @@ def write_stream(
     """
     from classifier.archive.workers import tag_stream
 
-    tally = ReadTally()
+    tally = read_tally(quiet=quiet)
     with write_bytes(out) as (write, packing):
         tagged = tag_stream(
             paths,

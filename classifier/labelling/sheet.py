@@ -11,11 +11,13 @@ from typing import TextIO
 
 from classifier.article import Article, Labels
 from classifier.corpus.corpus import ReadOptions
-from classifier.corpus.labels import BadRowError, Row, article_from, is_blank, parse_label_columns
+from classifier.corpus.labels import parse_label_columns
 from classifier.corpus.open import find_sources, format_by_content, open_bytes, open_text
 from classifier.corpus.read import csv_rows, jsonl_rows
+from classifier.corpus.rows import BadRowError, Row, article_from
 from classifier.corpus.write import disarmed, plain_cell, safe_cell
 from classifier.errors import BadInputError
+from classifier.fields import is_blank
 from classifier.files import replacing_text
 
 __all__ = [

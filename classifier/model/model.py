@@ -10,8 +10,9 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.article import Article, as_articles
+from classifier.article import Article
 from classifier.errors import ModelError, listed
+from classifier.fields import Articles, iter_articles
 from classifier.model.calibration import Calibration
 from classifier.model.prediction import Contribution, Explanation, Prediction
 from classifier.model.reading import (
@@ -187,7 +188,7 @@ class Model:
 
     def predict(
         self,
-        articles: Iterable[Article | str],
+        articles: Articles,
         *,
         point: str = BALANCED,
         thresholds: Mapping[str, float] | None = None,
@@ -196,7 +197,9 @@ class Model:
 
         Parameters
         ----------
-        articles : iterable of Article or str
+        articles : iterable of Article, str or mapping, or data frame
+            A mapping has its ``text``, and perhaps ``title`` and ``id``, as a row of a frame
+            has. A single text, article or mapping is one article.
         point : {"balanced", "precise", "complete"}
             Working point: which cuts decide, see `thresholds_at`.
         thresholds : mapping of str to float, optional
@@ -207,12 +210,14 @@ class Model:
         ModelError
             When the model has no such point, or a threshold names no label of the model or is
             no probability.
+        BadInputError
+            When an article is nothing of the kind; the message tells its position.
         """
         return list(self.predict_stream(articles, point=point, thresholds=thresholds))
 
     def predict_stream(
         self,
-        articles: Iterable[Article | str],
+        articles: Articles,
         *,
         point: str = BALANCED,
         thresholds: Mapping[str, float] | None = None,
@@ -226,12 +231,10 @@ class Model:
         """
         thresholds = self.thresholds_at(point) | dict(thresholds or {})
         decision = self._decision_by(thresholds) if thresholds else self._decision
-        return self._stream(iter(articles), decision)
+        return self._stream(iter_articles(articles), decision)
 
-    def _stream(
-        self, articles: Iterator[Article | str], decision: Decision
-    ) -> Iterator[Prediction]:
-        while batch := as_articles(islice(articles, BATCH)):
+    def _stream(self, articles: Iterator[Article], decision: Decision) -> Iterator[Prediction]:
+        while batch := list(islice(articles, BATCH)):
             yield from self._predict_batch(batch, decision)
 
     @cached_property
@@ -248,7 +251,7 @@ class Model:
 
     def predict_prepared(self, texts: Sequence[str]) -> list[Prediction]:
         """Return one `Prediction` a text that `article_text` has prepared, in order."""
-        return list(self._predicted(as_articles(texts), texts, self._decision))
+        return list(self._predicted([Article(text) for text in texts], texts, self._decision))
 
     def _predicted(
         self, articles: Sequence[Article], texts: Sequence[str], decision: Decision

@@ -14,10 +14,11 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, check_is_fitted, column_or_1d
 
-from classifier.article import Article, Labels, as_articles
+from classifier.article import Article, Labels
 from classifier.corpus.corpus import Corpus
-from classifier.errors import ClassifierError
+from classifier.errors import BadInputError, ClassifierError
 from classifier.evaluation.metrics import micro_f1
+from classifier.fields import as_article
 from classifier.text import article_text
 from classifier.training.settings import Settings, settings_from
 from classifier.training.train import train
@@ -60,11 +61,10 @@ def as_texts(X: Iterable[Article | str]) -> list[Article]:
     shape = getattr(X, "shape", (0,))
     if len(shape) != 1:
         raise ValueError(f"X has the shape {shape}: pass a 1-D sequence, such as frame['text']")
-    items = list(X)
-    for i, item in enumerate(items):
-        if not isinstance(item, str | Article):
-            raise TypeError(f"X[{i}] is {item!r:.60}: every entry must be a str or an Article")
-    return as_articles(items)
+    try:
+        return [as_article(item, where=f"X[{i}]") for i, item in enumerate(X)]
+    except BadInputError as error:
+        raise TypeError(str(error)) from None
 
 
 def labelled(articles: list[Article], target: Target) -> Iterator[Article]:
