@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import PurePath
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from classifier.article import Article
 from classifier.errors import BadInputError
@@ -135,7 +135,7 @@ def is_blank(value: object) -> bool:
     return type(value).__name__ in ("NAType", "NaTType")
 
 
-_ISO = re.compile(r"(\d{4})([-/.])(\d\d?)\2(\d\d?)(?![\d])|(\d{4})(\d\d)(\d\d)(?=$|T)")
+_ISO = re.compile(r"(\d{4})([-/.])(\d\d?)\2(\d\d?)(?=$|[T Z+])|(\d{4})(\d\d)(\d\d)(?=$|T)")
 _WRITTEN = ("%d %B %Y", "%d %b %Y", "%B %d, %Y", "%b %d, %Y", "%B %d %Y", "%b %d %Y")
 # Seconds and milliseconds since 1970, from 1973 on; days as numbers (20240102) are smaller.
 _SECONDS, _MILLISECONDS, _NO_TIME = 10**8, 10**11, 10**14
@@ -268,14 +268,14 @@ def iter_articles(items: Articles, *, name: str = "articles") -> Iterator[Articl
         raise BadInputError(
             f"{name} is {_shown(items)}. Pass a list of texts or of Articles. {hint}".rstrip()
         )
-    shape = getattr(items, "shape", (0,))
+    shape, rows = getattr(items, "shape", (0,)), cast("Any", items)
     if hasattr(items, "columns"):
-        items = items.to_dict("records")
+        rows = rows.to_dict("records")
     elif len(shape) != 1:
         raise BadInputError(
             f"{name} has the shape {shape}. Pass one dimension, such as frame['text']."
         )
-    for place, item in enumerate(items):
+    for place, item in enumerate(rows):
         yield item if type(item) is Article else as_article(item, where=f"{name}[{place}]")
 
 

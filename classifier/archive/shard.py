@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, TextIO
 
 from classifier.archive.tagger import Reject, Tagger, TagOptions, Tally, clash, tag_block
-from classifier.corpus.labels import Row
 from classifier.corpus.open import (
     Block,
     Source,
@@ -25,6 +24,7 @@ from classifier.corpus.open import (
     utf8_bytes,
 )
 from classifier.corpus.read import csv_rows, parquet_rows, utf8_jsonl_rows
+from classifier.corpus.rows import Row
 from classifier.corpus.write import csv_cell, without_nan
 from classifier.errors import BadInputError
 from classifier.files import file_sha256, packed

@@ -109,6 +109,7 @@ def train(
             name=out.resolve().name,
             jobs=jobs,
             progress=progress,
+            tell=tally.note,
         )
     model = save_model(model, out, card=model_card(model))
     remark_on(tally, quiet=quiet)

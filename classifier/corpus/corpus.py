@@ -164,8 +164,8 @@ class ReadTally:
     reasons: Counter[str] = field(default_factory=Counter)
     headlines: int = 0
     notes: list[str] = field(default_factory=list)
-    tell: Callable[[str], None] = warnings.warn
-    spellings: dict[str, str] = field(default_factory=dict)
+    tell: Callable[[str], None] = field(default=warnings.warn, repr=False, compare=False)
+    spellings: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def follow(self, labels: Iterable[str]) -> None:
         """Write labels as these are written, where they differ in case or blanks alone."""

@@ -357,7 +357,7 @@ def _in_folder(folder: Path, format: str | None, tell: Callable[[str], None]) ->
             f"{folder}: no file to read in this folder{other}. Names may end in {known}."
         )
     if passed:
-        tell(f"{folder}: {kinds} passed over. Names of files that are read end in {known}.")
+        tell(f"{folder}: files that are not read: {kinds}. Names of those that are end in {known}.")
     for path in files:
         name = _bare(path.relative_to(folder)).as_posix()
         yield Source(str(path), path, format or format_by_name(path), name)

@@ -7,7 +7,7 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
@@ -31,7 +31,7 @@ from classifier.corpus.open import (
 from classifier.corpus.rows import ArticleReader, BadRowError, Row
 from classifier.corpus.write import without_nan
 from classifier.errors import BadInputError
-from classifier.fields import usual_field
+from classifier.fields import Articles, as_article, iter_articles, usual_field
 from classifier.files import opened_text
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "csv_rows",
     "html_article",
     "jsonl_rows",
+    "labelled_articles",
     "markdown_article",
     "parquet_rows",
     "read_articles",
@@ -325,8 +326,8 @@ def csv_rows(
     """
     csv.field_size_limit(max(csv.field_size_limit(), _FIELD_LIMIT))
     feed = _Feed(lines, encoding)
-    quotes = csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE
-    reader = csv.reader(feed, delimiter=delimiter, strict=True, quoting=quotes)
+    dialect: Any = {"quoting": csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE}
+    reader = csv.reader(feed, delimiter=delimiter, strict=True, **dialect)
     records = _records(reader, feed, file)
     first = next(records, None)
     if isinstance(first, Row):
@@ -633,3 +634,41 @@ def _open_rejects(options: ReadOptions) -> AbstractContextManager[TextIO | None]
         return nullcontext()
     # Undecodable bytes live in the row as lone surrogates; the escape is legal JSON.
     return opened_text(options.rejects, errors="backslashreplace")
+
+
+def labelled_articles(given: Articles | Path | str, *, name: str = "articles") -> Iterator[Article]:
+    """Yield what someone has as labelled articles.
+
+    Parameters
+    ----------
+    given : path, or iterable of Article, str or mapping, or data frame
+        A path is read by `read_articles`; a mapping, and a row of a frame, as a row of a file is.
+    name : str
+        What messages call it.
+
+    Raises
+    ------
+    BadInputError
+        When it, or one of it, is something else, or a row makes no sense.
+    """
+    if isinstance(given, str | Path):
+        yield from read_articles(given)
+        return
+    if isinstance(given, Article) or not hasattr(given, "__iter__"):
+        yield from iter_articles(given, name=name)
+        return
+    rows: Any = [given] if isinstance(given, Mapping) else given
+    if hasattr(rows, "columns") and hasattr(rows, "to_dict"):
+        rows = rows.to_dict("records")
+    reader = ArticleReader(ReadOptions(), ReadTally())
+    for place, item in enumerate(rows):
+        if not isinstance(item, Mapping):
+            yield as_article(item, where=f"{name}[{place}]")
+            continue
+        try:
+            article = reader(item)
+        except BadRowError as error:
+            raise BadInputError(f"{name}[{place}]: {error}") from None
+        reader.note_binary(article)
+        yield article
+    reader.finish()

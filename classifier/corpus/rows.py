@@ -122,7 +122,7 @@ class ArticleReader:
         self._unseen = {part: name for part, name in self._named.items() if name != UNREAD}
         self._found: dict[str, None] = {}
         self._odd_dates: Counter[str] = Counter()
-        self._binary: dict[str, bool] = {}
+        self._cells: dict[str, set[object]] = {}
         self._n_rows = self._n_labelled = 0
 
     def __call__(self, values: Mapping[str, object]) -> Article:
@@ -206,7 +206,7 @@ class ArticleReader:
                 f"{n_odd:,} dates are not understood, such as '{example:.40}', and count as "
                 "unknown. Pass --date-format, for example --date-format '%d/%m/%Y'."
             )
-        offered = [name for name, binary in self._binary.items() if binary]
+        offered = [name for name, cells in self._cells.items() if cells == {"0", "1"}]
         if offered and not self._n_labelled and len(offered) <= _MOST_OFFERED:
             options = " ".join(f"--label-column {name}" for name in offered[:3])
             self._tally.note(
@@ -385,8 +385,9 @@ class ArticleReader:
         if self._n_rows > _ROWS_SAMPLED or self._options.labels_field == UNREAD:
             return
         for name, value in article.extra.items():
-            is_binary = not isinstance(value, bool) and value in (0, 1, "0", "1")
-            self._binary[name] = self._binary.get(name, True) and is_binary
+            cells = self._cells.setdefault(name, set())
+            if len(cells) < 3:
+                cells.add(str(value) if isinstance(value, int | str) else "")
 
 
 def article_from(values: Mapping[str, object], options: ReadOptions) -> Article:

@@ -153,6 +153,10 @@ def check_trainable(articles: list[Article], target: Target, n_folds: int) -> No
             raise ValueError(f"label '{name}' is unknown (NaN) in every row of y: leave it out")
 
 
+def no_notes(note: str) -> None:
+    """Say nothing: searches and cross-validation fit many times, on parts."""
+
+
 def check_lengths(n_texts: int, n_rows: int) -> None:
     """Raise ValueError unless there is one row of y for each text."""
     if n_texts != n_rows:
@@ -271,7 +275,9 @@ rare_positives, n_folds, min_words, min_coverage
         y : array-like
             An indicator matrix of shape (n_articles, n_labels) with 1, 0 and NaN for unknown, as
             array, sparse matrix, or data frame with a column a label; or n_articles class
-            labels; or n_articles lists, tuples or sets of label names.
+            labels; or n_articles lists, tuples or sets of label names. With lists,
+            scikit-learn's own functions want folds that do not look at `y`, such as
+            ``cross_val_score(estimator, X, y, cv=KFold(5))``.
 
         Raises
         ------
@@ -279,7 +285,7 @@ rare_positives, n_folds, min_words, min_coverage
             When a parameter is out of range, `X` or `y` has another form, or there are fewer
             articles than folds.
         TypeError
-            When an entry of `X` is neither a string nor an `Article`.
+            When an entry of `X` is no string, `Article` or mapping with a ``text``.
         """
         articles, target = as_texts(X), read_target(y)
         auto = "one" if target.form == "classes" else "several"
@@ -287,7 +293,7 @@ rare_positives, n_folds, min_words, min_coverage
             settings = self._settings(auto if self.labels == "auto" else self.labels)
             check_trainable(articles, target, settings.n_folds)
             corpus = Corpus("fit", labelled(articles, target))
-            self.model_ = train(corpus, settings, jobs=self.n_jobs or 1)
+            self.model_ = train(corpus, settings, jobs=self.n_jobs or 1, tell=no_notes)
         except ClassifierError as error:
             raise ValueError(str(error)) from error
         self.classes_ = target.classes
