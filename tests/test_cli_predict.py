@@ -512,7 +512,7 @@ def test_control_characters_never_reach_the_terminal(model, tmp_path):
 
     shown = run("predict", "--model", model, "--explain", "--format", "table", "--on-error", "skip",
                 path)  # fmt: skip
-    failed = run("predict", "--model", model, "--format", "table", path)
+    failed = run("predict", "--model", model, "--format", "table", "--unique-ids", path)
 
     assert shown.out.startswith("�[31m�red�                energy 0.95\n")
     assert "[2J [Oil] and [gas]" in shown.out

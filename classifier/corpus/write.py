@@ -414,7 +414,9 @@ def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 def _article_object(article: Article) -> dict[str, object]:
     words = {name: getattr(article, name) for name in ("id", "title", "text", "source", "date")}
     fields = {name: value for name, value in words.items() if value} | _label_fields(article.labels)
-    taken = sorted(set(article.extra) & {*words, "labels", "negative", *fields})
+    # a date that is not understood is carried under its own name
+    own = {*words, "labels", "negative", *fields} - ({"date"} if not article.date else set())
+    taken = sorted(own & set(article.extra))
     if taken:
         raise BadInputError(
             f"article '{article.id:.60}': extra field '{taken[0]}' has the name of one of the "

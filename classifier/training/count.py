@@ -212,7 +212,7 @@ def check_counted(
 
 
 # Below, a figure rests on a handful of held-out articles a label.
-_FEW_ARTICLES = 100
+_FEW_ARTICLES = 50
 
 
 def corpus_notes(counted: LabelledArticles) -> Iterator[str]:
