@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property, partial
@@ -37,6 +38,8 @@ Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
 BATCH = 256
+# Chinese, Japanese, Thai, Lao, Burmese and Khmer.
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]{8}")
 # The working point of a model's own cuts.
 BALANCED = "balanced"
 
@@ -259,7 +262,7 @@ class Model:
         signature, explain = self.signature, self.explain
         rows = zip(articles, texts, self._judged(texts, decision), strict=True)
         for article, text, (tags, scores, n_words, n_known) in rows:
-            note = self._note(n_words, n_known)
+            note = self._note(text, n_words, n_known)
             # Exactly one label is owed even to a text that cannot be judged.
             if note and self.mode == "several":
                 tags = ()
@@ -281,10 +284,12 @@ class Model:
         answers = decision(self.margins_of(reading))
         return judged(answers, reading.n_words.tolist(), reading.n_known.tolist())
 
-    def _note(self, n_words: int, n_known: int) -> str:
+    def _note(self, text: str, n_words: int, n_known: int) -> str:
         if n_words == 0:
             return "no words to judge by"
         if n_known < n_words * self.min_coverage:
+            if _UNSPACED.search(text):
+                return "a language without blanks between words, which are not told apart"
             return f"the model knows {n_known} of {n_words} words: another language or subject?"
         if n_known < self.min_words:
             return f"too short to judge: {n_known} known words, at least {self.min_words} needed"
