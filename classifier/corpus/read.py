@@ -142,6 +142,8 @@ _FRONT_MATTER = re.compile(
 _TITLE_LINE = re.compile(r"^title:(.*)$", re.M)
 _HEADING = re.compile(r"\A\s*#[ \t]+(.*)(?:\n|\Z)")
 # Every pattern stops at the next marker of its own kind, so none can be made to run for long.
+# The time to find the text of a page grows with the square of their number: 4 s for so many.
+MOST_TAGS = 30_000
 _MARKUP = (
     (re.compile(r"<!--(?:(?!-->|<!--).)*-->", re.S), ""),
     (re.compile(r"^[ \t]*(?:```|~~~).*$", re.M), ""),
@@ -180,8 +182,14 @@ def html_article(html: str, name: str) -> tuple[str, str]:
     Raises
     ------
     BadInputError
-        If trafilatura is missing.
+        If trafilatura is missing, or the page has more tags than any article's.
     """
+    tags = html.count("<")
+    if tags > MOST_TAGS:
+        raise BadInputError(
+            f"{name}: {tags} tags, and a page is searched for its text when it has at most "
+            f"{MOST_TAGS}. Save the text of the article alone."
+        )
     found = _trafilatura(name).bare_extraction(html, with_metadata=True, include_comments=False)
     if found is None:
         return "", ""
