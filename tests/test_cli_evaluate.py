@@ -231,7 +231,7 @@ def test_rows_that_were_skipped_are_told(model, tmp_path):
         (["tiny", "plain.jsonl"], "1 articles were read and none is labelled"),
         (["tiny", "other.jsonl"], "no label in common"),
         (["tiny", "test.jsonl", "--threshold", "sport=0.5"], "the model's labels are energy"),
-        (["tiny", "test.jsonl", "--out", "test.jsonl"], "no report can be written there"),
+        (["tiny", "test.jsonl", "--out", "test.jsonl"], "test.jsonl: is a file. Name a folder."),
         (["tiny", "test.jsonl", "--out", "test.jsonl/x"], "no report can be written there"),
         (["tiny", "report.json", "--out", "."], "report.json: is also an input"),
     ],

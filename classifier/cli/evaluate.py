@@ -13,13 +13,12 @@ from classifier.cli.options import (
     open_corpus,
     reads_articles,
     refuse_inputs,
+    report_target,
     thresholds_from,
-    try_writing,
 )
 from classifier.cli.terminal import echo_lines, on_terminal, remark_on, training_progress
 from classifier.corpus.corpus import ReadOptions, ReadTally
 from classifier.corpus.write import disarmed
-from classifier.errors import ClassifierError
 from classifier.files import json_text, write_file
 
 if TYPE_CHECKING:
@@ -36,19 +35,6 @@ FORMATS = ("table", "json", "markdown")
 JSON, MARKDOWN, HTML = "report.json", "report.md", "report.html"
 # For the parser, not the type checker: a literal type spelled by a constant.
 _Format: Any = Literal[FORMATS]
-
-
-def _report_target(folder: Path | None) -> Path | None:
-    """Return `folder` when a report may be written there, without a trace of having tried."""
-    if folder is None:
-        return None
-    try:
-        try_writing(folder)
-    except OSError as error:
-        raise ClassifierError(
-            f"{folder}: no report can be written there ({error.strerror}). Name another folder."
-        ) from None
-    return folder
 
 
 @reads_articles(labels=True)
@@ -69,7 +55,7 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="DIR",
-            callback=_report_target,
+            callback=report_target,
             help=f"Write {JSON}, {MARKDOWN} and {HTML} into this folder.",
             show_default=False,
         ),

@@ -116,8 +116,9 @@ class Listing:
     def _words(self, prediction: Prediction) -> list[str]:
         """Return a line a tag with the words that raised it most."""
         lines = []
+        why = prediction.explain() if prediction.tags else {}
         for label in prediction.tags:
-            words = " ".join(c.term for c in prediction.explain()[label].raised[:TOP])
+            words = " ".join(c.term for c in why[label].raised[:TOP])
             lines.append(f"{INDENT}{self._painted(disarmed(label), label)}: {disarmed(words)}")
         return lines
 

@@ -282,10 +282,16 @@ def micro_of(counts: npt.NDArray[Any]) -> Any:
     return f1_of(tp, fp, fn)
 
 
-def macro_of(counts: npt.NDArray[Any]) -> Any:
-    """Return the macro-F1 of counts of shape (…, 3, n_labels), of shape (…)."""
-    tp, fp, fn = np.moveaxis(counts, -2, 0)
-    return known_mean(f1_of(tp, fp, fn))
+def macro_of(counts: npt.NDArray[Any], total: npt.NDArray[Any] | None = None) -> Any:
+    """Return the macro-F1 of counts of shape (…, 3, n_labels), of shape (…).
+
+    `total`, of counts that these were resampled from, tells the F1 of labels that were not drawn:
+    without them resamples would leave rare labels out, and be better than what they are drawn from.
+    """
+    f1 = f1_of(*np.moveaxis(counts, -2, 0))
+    if total is not None:
+        f1 = np.where(np.isnan(f1), f1_of(*np.moveaxis(total, -2, 0)), f1)
+    return known_mean(f1)
 
 
 def f1_of(tp: npt.NDArray[Any], fp: npt.NDArray[Any], fn: npt.NDArray[Any]) -> FloatArray:
