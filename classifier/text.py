@@ -273,7 +273,8 @@ def _decoded(line: str, rounds: int, unusual: Iterator[int]) -> str:
         rounds -= 1
         if rounds < _MOST_ROUNDS - _USUAL_ROUNDS and next(unusual, None) is None:
             raise _BeyondRepairError
-        fixed, plan = fix_encoding_and_explain(line, whole)
+        fixed, explained = fix_encoding_and_explain(line, whole)
+        plan: list[tuple[str, str]] = [*(explained or ())]
         decoding = _decoding_steps(plan)
         line = fixed if decoding == len(plan) else apply_plan(line, plan[:decoding])
         before, line = line, UTF8_DETECTOR_RE.sub(part, line) if is_bad(line) else line
