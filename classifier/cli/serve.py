@@ -91,7 +91,9 @@ def serve(
             min=1, metavar="N", help="Requests under way; more get 503.", rich_help_panel=_LIMITS
         ),
     ] = 256,
-    together: Annotated[int | None, typer.Option(hidden=True)] = None,
+    together: Annotated[
+        int | None, typer.Option(hidden=True, help="Has no effect any more.")
+    ] = None,
     read_timeout: Annotated[
         float,
         typer.Option(
