@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from functools import cache
+from html import unescape
 from typing import Any
 
 from classifier.article import Article
@@ -32,6 +33,19 @@ __all__ = [
 ]
 
 
+# Entities; an ampersand may be written as one several times over.
+_AMPERSANDS = re.compile("&(?:(?i:amp|#0*38|#x0*26);)+")
+_ENTITY = re.compile("&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+# Tags that stand for nothing but a page's looks; what has no attributes has only blanks inside.
+_TAG = "</?(?i:{})(?:\\s+[\\w:-]+\\s*=[^<>]{{0,500}}|\\s*)/?>"
+_BLOCK_TAG = re.compile(
+    _TAG.format(
+        "p|br|div|h[1-6]|li|ul|ol|tr|table|tbody|blockquote|figure|figcaption|section|article"
+    )
+)
+_INLINE_TAG = re.compile(
+    _TAG.format("a|b|i|u|em|strong|span|sup|sub|small|font|img|td|th|cite|code|mark|abbr|time")
+)
 # A UTF-8 lead byte and a continuation byte, as Windows-1252 or Latin-1 shows them.
 _MOJIBAKE = re.compile("[Â-ô][\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]")
 # Nearly all of nearly every text: what to leave out to look at the rest alone.
@@ -78,6 +92,9 @@ _DATE = (
 )
 _STAMP = "(?i:date|(?:first |last )?(?:published|updated|posted))"
 _NAME = f"[{_UPPER}][\\w.'’-]{{1,30}}"
+# In one line with a dateline: `date 2025-04-18 BAKU, Azerbaijan, April 18.`
+_STAMPED = re.compile(f"{_STAMP}(?: on| at)?:? (?=[^\n]{{0,60}}\\d){_DATE}")
+_LONGEST_SUBTITLE = 300
 _METADATA = re.compile(
     f"(?:{_STAMP}(?: on| at)?:? (?=[^\n]*\\d){_DATE}"
     "|(?i:date|published|posted): ?[^\n]{0,40}\\d[^\n]{0,20}"
@@ -141,6 +158,10 @@ _PROMOTIONS = (
     f"Image (?:copyright|source|caption) {_WORDS}{{1,60}}\\.?",
     f"(?:Photos?|Photograph|Picture|Image)(?: credit)?(?::| by(?= {_NAME})) ?{_WORDS}{{1,80}}\\.?",
     "\\((?:Photos?|Photograph|Picture|Image)(?::| by| courtesy)[^)\n]{1,80}\\)\\.?",
+    f"Source: ?-? ?{_WORDS}{{1,60}}\\.?|(?i:continue reading) ?(?:…|\\.\\.\\.|here)?",
+    f"Write to (?:{_NAME} ){{1,4}}at [^\\s@]{{1,40}}@[^\n]{{3,80}}",
+    "(?i:media contacts?):? [^\n]{1,120}",
+    f"\\([a-z]{{0,3}}/?(?:{_AGENCY_NAMES})(?:(?:, ?|/| and )(?:{_AGENCY_NAMES}))*\\)",
 )
 # How each of them begins, in small letters and up to the first that other letters can stand for
 # where case does not count (ſ for s, ı for i); © and capitals beyond ASCII are let through.
@@ -148,11 +169,35 @@ PROMOTION_OPENINGS = (
     *("stay ", "you can ", "follow ", "like ", "find ", "join ", "visit our ", "read m", "read al"),
     *("see m", "see al", "al", "more on ", "related", "subscribe ", "sign up ", "click "),
     *("download ", "get ", "(c)", "copyr", "please check "),
+    *("source:", "cont", "write to ", "med", "("),
     *("image", "photo", "picture", "(image", "(photo", "(picture"),
     *("this material ", "this story ", "this article ", "this report ", "this page ", "this post "),
     "this is a ",
 )
 _PROMOTION = f"[-–—*•|>]{{0,3}} ?(?:{'|'.join(_PROMOTIONS)})"
+
+
+def without_markup(text: str) -> str:
+    """Return `text` with HTML entities as their characters, and without tags of a page's looks.
+
+    Tags that end a line or a paragraph become the end of a line.
+    """
+    if "&" in text and ";" in text:
+        text = _ENTITY.sub(_character, _AMPERSANDS.sub("&", text))
+    if "<" in text and ">" in text:
+        text = _INLINE_TAG.sub("", _BLOCK_TAG.sub("\n", text))
+    return text
+
+
+def has_markup(text: str) -> bool:
+    """Return whether `without_markup` would change `text`."""
+    return without_markup(text) != text
+
+
+def _character(entity: re.Match[str]) -> str:
+    found = unescape(entity[0])
+    # what HTML has no character for stays as it is written
+    return entity[0] if "\ufffd" in found else found
 
 
 def with_mojibake_repaired(text: str) -> str:
@@ -256,9 +301,25 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 def without_opening(text: str) -> str:
     """Return `text` without the metadata lines, byline and dateline it opens with."""
     start = 0
-    while found := _dateline(text, start) or _METADATA.match(text, start):
+    while found := _dateline(text, start) or _METADATA.match(text, start) or _stamp(text, start):
         start = found.end()
-    return text[start:] or text
+    return _without_second_opening(text[start:] or text)
+
+
+def _without_second_opening(text: str) -> str:
+    """Return `text` without the datelines that follow its first line, a subtitle."""
+    subtitle, line_end, rest = text[: _LONGEST_SUBTITLE + 2].partition("\n")
+    place = len(subtitle) + len(line_end) + (rest[:1] == "\n")
+    start = place
+    while line_end and (found := _dateline(text, start)):
+        start = found.end()
+    return text[:place] + text[start:] if start < len(text) else text
+
+
+def _stamp(text: str, start: int) -> re.Match[str] | None:
+    """Return the stamp before a dateline in the same line."""
+    found = _STAMPED.match(text, start)
+    return found if found and _dateline(text, found.end()) else None
 
 
 def _dateline(text: str, start: int) -> re.Match[str] | None:
@@ -282,7 +343,8 @@ def without_promotion(text: str) -> str:
 
 
 STEPS: tuple[Callable[[str], str], ...] = (
-    with_mojibake_repaired,  # first: its bytes look like controls and soft hyphens
+    without_markup,  # first: entities may stand for any character
+    with_mojibake_repaired,  # its bytes look like controls and soft hyphens
     printable,
     composed,
     spaced_once,  # before the patterns, which then know only one kind of space
@@ -298,10 +360,11 @@ def is_sound(text: str) -> bool:
     return not rest or (_SOUND.fullmatch(rest) is not None and not _MOJIBAKE.search(rest))
 
 
-TEXT_RULES_VERSION: int = 1  # raised whenever any article turns into something else
-# The first four mend characters, in titles too; the others know what a body looks like.
-_CHARACTER_STEPS = STEPS[:4]
-_BODY_STEPS = STEPS[4:]
+TEXT_RULES_VERSION: int = 2  # raised whenever any article turns into something else
+# The first five mend characters, in titles too; the others know what a body looks like.
+_CHARACTER_STEPS = STEPS[:5]
+_BODY_STEPS = STEPS[5:]
+# Of those after the first.
 _PASSED_BY_SOUND = 3
 
 
@@ -340,6 +403,7 @@ def article_text(article: Article | str) -> str:
     if scan is None:
         return article_text_by_steps(article)
     title, body = ("", article) if isinstance(article, str) else (article.title, article.text)
+    title, body = without_markup(title), without_markup(body)
     spaced = scan.spaced(body)
     spaced_title = scan.spaced(title) if title else ("", 0)
     if spaced is None or spaced_title is None:
@@ -374,10 +438,12 @@ def _under(title: str, body: str) -> str:
 
 def _applied(steps: tuple[Callable[[str], str], ...], text: str) -> str:
     while True:
-        before = text
-        passed = _PASSED_BY_SOUND if steps[0] is STEPS[0] and is_sound(text) else 0
+        before, passed = text, 0
+        if steps[0] is STEPS[0]:
+            text = without_markup(text)
+            passed = 1 + (_PASSED_BY_SOUND if is_sound(text) else 0)
         for step in steps[passed:]:
             text = step(text)
         # One repair can uncover the next; sound text never comes round again.
-        if text == before or not has_mojibake(text):
+        if text == before or not (has_mojibake(text) or has_markup(text)):
             return text

@@ -1,5 +1,6 @@
 """Archives into folders: names, going on, refusing, workers, the stream through several."""
 
+import errno
 import gzip
 import io
 import json
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import classifier
-from classifier.archive.journal import Journal, opened_journal
+from classifier.archive.journal import Entry, Journal, opened_journal, read_journal
 from classifier.archive.run import plan_archive, tag_archive
 from classifier.archive.shards import find_archive
 from classifier.archive.tagger import Progress, RunSummary, TagOptions, Tally
@@ -33,9 +34,10 @@ from classifier.archive.workers import (
     told,
 )
 from classifier.cli.archive import progress_line, summary_lines
-from classifier.corpus.corpus import ReadTally
+from classifier.corpus.corpus import ReadOptions, ReadTally
 from classifier.corpus.open import Block, line_blocks
 from classifier.errors import BadInputError, ClassifierError, ModelError, SettingsError
+from classifier.files import file_sha256
 from tests.command_line import (
     ROWS,
     environment,
@@ -48,6 +50,28 @@ from tests.command_line import (
 from tests.models import ENERGY_TEXT, one_label_model, tiny_model
 
 BAD = [{"id": "d", "text": ""}]
+ENTRY = {
+    "name": "a", "target": "a", "n_bytes": 1, "mtime_ns": 1, "written_bytes": 1, "sha256": "0",
+    "tally": {"tags": {}, "rejects": {}},
+}  # fmt: skip
+
+
+class FullAfter:
+    """A file on a disk that has room for a few bytes more."""
+
+    def __init__(self, stream, room):
+        self.stream, self.room = stream, room
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+    def write(self, data):
+        """Write what there is room for, and nothing the next time."""
+        if not self.room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written = self.stream.write(data[: self.room])
+        self.room -= written
+        return written
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +173,166 @@ def test_other_settings_are_refused_until_restarted(archive, model, tmp_path):
     assert [name for name in names(out) if not name.startswith(".")] == [
         "2024/b.jsonl", "2024/c.jsonl.gz", "a.jsonl",
     ]  # fmt: skip
+
+
+def test_a_growing_archive_replaces_no_file_of_others(archive, model, tmp_path):
+    """Nor does a restart, a changed input, or a result that somebody has edited."""
+    out = tmp_path / "tagged"
+    tag_archive(archive, out, model=model, jobs=1)
+    (out / "new.jsonl").write_text("mine")
+    write_rows(archive / "new.jsonl", ROWS)
+
+    for restart in (False, True):
+        with pytest.raises(BadInputError, match=r"new\.jsonl: is there already, and no run has"):
+            tag_archive(archive, out, model=model, restart=restart)
+    (out / "new.jsonl").unlink()
+    with (out / "a.jsonl").open("a") as stream:
+        stream.write("edited")
+    with pytest.raises(BadInputError, match=r"a\.jsonl: is there already"):
+        tag_archive(archive, out, model=model)
+
+    assert (out / "a.jsonl").read_text().endswith("edited")
+
+
+def test_a_file_that_comes_up_meanwhile_is_not_replaced(archive, model, tmp_path):
+    """It makes the one file fail, and the others are finished."""
+    out = tmp_path / "tagged"
+
+    def put(state):
+        if not (out / "a.jsonl").exists():
+            (out / "a.jsonl").write_text("mine")
+
+    summary = tag_archive(archive, out, model=model, jobs=1, progress=put)
+
+    assert [each.file for each in summary.failures] == ["a.jsonl"]
+    assert "is there already" in summary.failures[0].reason
+    assert (out / "a.jsonl").read_text() == "mine"
+
+
+def test_a_result_behind_a_link_is_not_replaced(archive, model, tmp_path):
+    """The link stays, and so does what it leads to, although its bytes are those of the run."""
+    out = tmp_path / "tagged"
+    tag_archive(archive, out, model=model, jobs=1)
+    content = (out / "a.jsonl").read_bytes()
+    (out / "a.jsonl").rename(tmp_path / "elsewhere.jsonl")
+    (out / "a.jsonl").symlink_to(tmp_path / "elsewhere.jsonl")
+
+    with pytest.raises(BadInputError, match=r"a\.jsonl: is there already"):
+        tag_archive(archive, out, model=model, restart=True)
+
+    assert (tmp_path / "elsewhere.jsonl").read_bytes() == content
+
+
+def test_a_result_of_a_run_killed_before_it_was_written_down_is_replaced(archive, model, tmp_path):
+    """What it was about to write is known, so that the next run takes it for its own."""
+    out = tmp_path / "tagged"
+    tag_archive(archive, out, model=model, jobs=1)
+    result = out / "a.jsonl"
+    lines = (out / ".classifier" / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    kept = [line for line in lines if b'"name": "a.jsonl"' not in line]
+    (out / ".classifier" / "journal.jsonl").write_bytes(b"".join(kept))
+    with pytest.raises(BadInputError, match="is there already"):
+        tag_archive(archive, out, model=model, jobs=1)
+    with opened_journal(out) as journal:
+        journal.claim("a.jsonl", (result.stat().st_size, file_sha256(result)))
+
+    summary = tag_archive(archive, out, model=model, jobs=1)
+
+    assert (summary.n_files, summary.n_earlier) == (3, 2)
+    assert not (out / ".classifier" / "claims").exists()
+
+
+def test_a_restart_removes_nothing_outside_of_its_folder(archive, model, tmp_path):
+    """A journal whose targets lead elsewhere is none."""
+    out = tmp_path / "tagged"
+    tag_archive(archive, out, model=model, jobs=1)
+    journal = out / ".classifier" / "journal.jsonl"
+    (out / "a.jsonl").rename(tmp_path / "precious.jsonl")
+    for target in ("../precious.jsonl", str(tmp_path / "precious.jsonl")):
+        journal.write_text(
+            journal.read_text().replace('"target": "a.jsonl"', json.dumps({"target": target})[1:-1])
+        )
+
+        with pytest.raises(BadInputError, match=r"journal\.jsonl: line \d is none of ours"):
+            tag_archive(archive, out, model=model, restart=True)
+
+    assert (tmp_path / "precious.jsonl").exists()
+
+
+def test_a_folder_of_results_that_leads_elsewhere_is_refused(archive, model, tmp_path):
+    """Links and FIFOs in the place of what a run makes are neither followed nor waited for."""
+    (tmp_path / "home" / "model").mkdir(parents=True)
+    (tmp_path / "home" / "model" / "mine").touch()
+    (tmp_path / "tagged").mkdir()
+    (tmp_path / "tagged" / ".classifier").symlink_to(tmp_path / "home")
+    (tmp_path / "waits" / ".classifier").mkdir(parents=True)
+    os.mkfifo(tmp_path / "waits" / ".classifier" / "journal.jsonl")
+
+    for name in ("tagged", "waits"):
+        with pytest.raises(ClassifierError, match="is a link or no regular file"):
+            tag_archive(archive, tmp_path / name, model=model)
+
+    assert names(tmp_path / "home") == ["model/mine"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"settings": 5}',
+        "[]",
+        '{"settings": {}}\n{"name": "a", "target": "b"}',
+        '{"settings": {}}\n' + json.dumps(ENTRY | {"target": 5}),
+        '{"settings": {}}\n' + json.dumps(ENTRY | {"written_bytes": "x"}),
+        '{"settings": {}}\n' + json.dumps(ENTRY | {"tally": {"tags": {"a": "b"}, "rejects": {}}}),
+        '{"settings": {}}\n' + "[" * 100_000,
+    ],
+    ids=["number", "list", "fields", "target", "bytes", "tally", "nested"],
+)
+def test_a_journal_that_is_none_is_told(archive, model, tmp_path, line):
+    """Whatever stands there, one sentence names the line."""
+    out = tmp_path / "tagged"
+    (out / ".classifier").mkdir(parents=True)
+    (out / ".classifier" / "journal.jsonl").write_text(f"{line}\n")
+
+    with pytest.raises(BadInputError, match=r"journal\.jsonl: line [12] is none of ours"):
+        tag_archive(archive, out, model=model)
+
+
+def test_half_a_line_on_a_full_disk_does_not_spoil_the_journal(tmp_path):
+    """What was written of it is taken away, and the next line follows the last whole one."""
+    with opened_journal(tmp_path) as journal:
+        journal.begin({"version": 1})
+        whole = journal.stream
+        journal.stream = FullAfter(whole, 7)
+        with pytest.raises(OSError, match="No space left on device") as caught:
+            journal.add(Entry(**ENTRY | {"tally": Tally()}))
+        journal.stream = whole
+        journal.add(Entry(**ENTRY | {"name": "b", "tally": Tally()}))
+
+    assert caught.value.filename.endswith("journal.jsonl")
+    assert list(read_journal(tmp_path).entries) == ["b"]
+
+
+def test_a_fifo_in_an_archive_is_passed_over(archive, model, tmp_path):
+    """Its name alone makes no file of it, and nobody waits for it."""
+    os.mkfifo(archive / "waits.jsonl")
+
+    summary = tag_archive(archive, tmp_path / "tagged", model=model, jobs=1)
+
+    assert (summary.n_files, summary.passed_over, summary.failures) == (3, 2, ())
+
+
+def test_a_format_that_is_named_takes_no_file_of_another_kind_in_a_folder(archive, tmp_path):
+    """A folder's pictures stay pictures; a file that is named is what the user says."""
+    (archive / "picture.png").write_bytes(b"\x89PNG")
+    (archive / "rows.log").write_text("{}")
+
+    folder, passed_over = first(archive, tmp_path / "out", input_format="jsonl")
+    named, _ = first(archive / "rows.log", tmp_path / "out", input_format="jsonl")
+
+    assert [name for name, _ in folder] == ["2024/b.csv", "2024/c.jsonl.gz", "a.jsonl", "notes.txt"]
+    assert passed_over == 2
+    assert [name for name, _ in named] == ["rows.log"]
 
 
 def test_files_of_others_are_not_replaced(archive, model, tmp_path):
@@ -364,10 +548,8 @@ def test_a_place_that_cannot_be_written_to_is_told(archive, model, tmp_path):
     (out / "a.jsonl").unlink()
     (out / "a.jsonl" / "x").mkdir(parents=True)
 
-    summary = tag_archive(archive, out, model=model, jobs=1)
-
-    assert [each.file for each in summary.failures] == ["a.jsonl"]
-    assert "Is a directory" in summary.failures[0].reason
+    with pytest.raises(BadInputError, match=r"a\.jsonl: is there already"):
+        tag_archive(archive, out, model=model, jobs=1)
 
 
 def test_progress_tells_rate_and_time_left():
@@ -655,7 +837,7 @@ def test_rejects_of_a_stream_go_where_they_are_wanted(model, tmp_path):
         "predict", path, "--model", model, "--jobs", 2, "--on-error", "skip",
         "--rejects", tmp_path / "no" / "bad.jsonl",
     )  # fmt: skip
-    assert "bad.jsonl: cannot be written" in outcome.err
+    assert "bad.jsonl cannot be written" in outcome.err
 
 
 def test_only_jsonl_is_streamed(model, tmp_path):
@@ -808,7 +990,8 @@ def test_an_interrupt_says_how_to_go_on(model, tmp_path):
 
     assert outcome.code == 130
     assert "of 40 files are finished and stay; run the same command again to go on" in outcome.err
-    assert names(out / ".classifier") == ["journal.jsonl"]
+    left = [name for name in names(out / ".classifier") if not name.startswith("claims/")]
+    assert left == ["journal.jsonl"]
 
 
 def test_a_summary_goes_into_a_file(archive, model, tmp_path):
@@ -850,3 +1033,32 @@ def test_a_model_that_cannot_be_copied_is_told(model, tmp_path):
         private_model(model, tmp_path / "file" / "own"),
     ):
         pass
+
+
+def test_rejects_of_a_stream_never_overwrite_an_input(model, tmp_path):
+    """Through several processes as through one."""
+    path = tmp_path / "in.jsonl"
+    write_rows(path, ROWS)
+    before = path.read_bytes()
+    options = TagOptions(ReadOptions(on_error="skip", rejects=path), carry=False)
+
+    with pytest.raises(BadInputError, match=r"in\.jsonl: is also an input"):
+        tag_stream([path], model=model, jobs=2, options=options)
+
+    assert path.read_bytes() == before
+
+
+def test_rejects_are_not_written_through_a_link(model, tmp_path):
+    """A link below the folder of bad rows makes the file fail that would follow it."""
+    folder, out = tmp_path / "archive", tmp_path / "out"
+    (folder / "sub").mkdir(parents=True)
+    write_rows(folder / "sub" / "a.jsonl", ROWS + BAD)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "a.jsonl.jsonl").write_text("mine")
+    (out / ".classifier" / "rejects").mkdir(parents=True)
+    (out / ".classifier" / "rejects" / "sub").symlink_to(tmp_path / "home")
+
+    summary = tag_archive(folder, out, model=model, jobs=1)
+
+    assert "leads out of its folder" in summary.failures[0].reason
+    assert (tmp_path / "home" / "a.jsonl.jsonl").read_text() == "mine"

@@ -323,7 +323,10 @@ def test_an_input_is_never_overwritten(model, rows):
         (["in.jsonl", "--threshold", "energy=7"], "must lie between 0 and 1, not 7.0"),
         (["in.jsonl", "--encoding", "utf-9"], "there is no encoding 'utf-9'."),
         (["in.jsonl", "--out", "thing.xyz/tags.csv"], "thing.xyz/tags.csv cannot be written"),
-        (["in.jsonl", "--out", "thing.xyz/tags.parquet"], "thing.xyz: File exists"),
+        (
+            ["in.jsonl", "--out", "thing.xyz/tags.parquet"],
+            "thing.xyz/tags.parquet cannot be written",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_1(model, tmp_path, monkeypatch, args, message):
@@ -616,3 +619,17 @@ def test_the_shipped_model_tags_a_text():
 
     assert outcome.code == 0
     assert json.loads(outcome.out)["model"].startswith("sectors@")
+
+
+def test_two_options_cannot_name_one_file(tmp_path, model, monkeypatch):
+    """Rejected rows would be lost under the result; a link to it is no other file."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link.jsonl").symlink_to(tmp_path / "out.jsonl")
+    options = ["--model", model, "--out", "out.jsonl", "--on-error", "skip", "--rejects"]
+
+    outcomes = [run("predict", "in.jsonl", *options, name) for name in ("out.jsonl", "link.jsonl")]
+
+    assert [outcome.code for outcome in outcomes] == [2, 2]
+    for outcome in outcomes:
+        said = " ".join(outcome.err.replace("│", " ").split())
+        assert ".jsonl is also the file of --out; name another one" in said

@@ -72,7 +72,8 @@ def test_a_sheet_goes_out_and_comes_back(folder):
         for line in path.read_text().splitlines()
     ]
     said = {"labels": ["energy"], "negative": ["culture"], "confidence": "borderline"}
-    expected = [ROWS[0] | said, ROWS[1] | said, ROWS[2] | {"negative": []}]
+    by_model = said | {"sample": "chosen"}
+    expected = [ROWS[0] | said, ROWS[1] | by_model, ROWS[2] | {"negative": []}]
     assert sorted(rows, key=lambda row: row["id"]) == expected
     assert "1 of the newly labelled were chosen by a model and are no fair sample" in outcome.out
     assert len((folder / "chosen.jsonl").read_text().splitlines()) == 1
@@ -89,7 +90,7 @@ def test_the_two_results_of_a_merge_must_differ(folder):
     )  # fmt: skip
 
     assert outcome.code == 2
-    assert "must not be --out itself" in outcome.said
+    assert "is also the file of --out; name another one" in outcome.said
     assert not target.exists()
 
 

@@ -452,6 +452,30 @@ def test_files_of_others_are_not_replaced(threads, tmp_path):
     assert memory.find("/out") == ["/out/a.jsonl"]
 
 
+def test_a_restart_or_a_new_file_replaces_no_file_of_others(threads):
+    """Far results are known by their hashes, and removed for a restart only as they were."""
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/in/a.jsonl", rows(1).encode())
+    tag_files("memory://in", "memory://out", client=threads, model=tiny_model())
+    memory.pipe({"/in/b.jsonl": rows(1).encode(), "/out/b.jsonl": b"mine"})
+
+    for restart in (False, True):
+        with pytest.raises(BadInputError, match=r"/out/b.jsonl: is there already"):
+            tag_files(
+                "memory://in", "memory://out",
+                client=threads, model=tiny_model(), restart=restart,
+            )  # fmt: skip
+    memory.rm_file("/out/b.jsonl")
+    summary = tag_files(
+        "memory://in", "memory://out", client=threads, model=tiny_model(), restart=True
+    )
+
+    assert (summary.n_earlier, summary.n_files, summary.failures) == (0, 2, ())
+    assert memory.find("/out") == [
+        "/out/.classifier/journal.jsonl", "/out/a.jsonl", "/out/b.jsonl"
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("source", "out", "said"),
     [

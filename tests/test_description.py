@@ -1,6 +1,9 @@
 """A model in words: first lines, figures and card say what was recorded, and no more."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from classifier.errors import ModelError
 from classifier.evaluation.card import model_card
 from classifier.evaluation.report import Breakdowns
 from classifier.model.folder import described, load_model, quality_table, save_model
+from classifier.model.model import Model
 from classifier.pages.document import markdown_table
 from classifier.training.record import outlet_figures, reliability_bins
 from classifier.training.settings import Settings
@@ -18,6 +22,7 @@ from classifier.training.train import train
 from tests.models import tiny_model
 from tests.reports import invented_report
 
+DAMAGED = json.loads((Path(__file__).parent / "cases" / "damaged_records.json").read_bytes())
 FIGURES = {
     "micro_f1": [0.8123, 0.7, 0.9],
     "macro_f1": [0.75, None, None],
@@ -405,3 +410,17 @@ def test_words_stand_left_and_numbers_right():
     assert markdown_table(["a", "b", "c"], [["x", "y", "1"]], left=2) == (
         "| a | b | c |\n| --- | --- | ---: |\n| x | y | 1 |"
     )
+
+
+def shown(model: Model) -> list[str]:
+    """Return all that is said of what a training recorded."""
+    return [described(model), quality_table(model), model_card(model)]
+
+
+@pytest.mark.parametrize("record", DAMAGED, ids=json.dumps)
+def test_a_damaged_record_is_an_error_of_the_model(record: dict[str, Any]) -> None:
+    """What a training recorded may be any JSON; where it cannot be shown, one sentence says so."""
+    model = replace(tiny_model(), info=record)
+
+    with pytest.raises(ModelError, match="model 'tiny': what its training recorded is damaged"):
+        shown(model)

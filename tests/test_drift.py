@@ -131,7 +131,7 @@ def test_a_damaged_reference_is_an_error(model):
     """Not a traceback."""
     info = {**model.info, "reference": {"articles": 3}}
 
-    with pytest.raises(ModelError, match="its reference is damaged"):
+    with pytest.raises(ModelError, match="what its training recorded is damaged"):
         drift(replace(model, info=info), ["oil"] * 30)
 
 

@@ -1,6 +1,7 @@
 """Models on the shelf, and articles of many requests scored together."""
 
 import asyncio
+import os
 import sys
 import threading
 
@@ -56,6 +57,17 @@ def test_a_broken_folder_keeps_its_old_model(tmp_path, caplog):
         "b": "one",
     }
     assert "stays as it was" in caplog.text
+
+
+def test_a_reload_onto_a_card_that_is_none_has_failed(tmp_path):
+    """A FIFO in place of README.md hangs nobody, and the model in use stays."""
+    shelf = Shelf([Source(tiny_folder(tmp_path))])
+    before = shelf.default.model
+    (tmp_path / "README.md").unlink()
+    os.mkfifo(tmp_path / "README.md")
+
+    assert shelf.reload() is False
+    assert shelf.default.model is before
 
 
 def test_a_reload_that_would_give_one_name_to_two_changes_nothing(tmp_path, monkeypatch, caplog):

@@ -366,7 +366,7 @@ def test_a_vocabulary_is_a_sequence_of_its_terms():
             "not lead to|to a term twice",
         ),
         (lambda slots: slots[:16], r"holds shape \(16, 2\)"),
-        (lambda slots: slots.astype("<i4"), "of int32 in C order"),
+        (lambda slots: slots.astype("<i4"), "of <i4 in C order"),
         (lambda slots: np.maximum(slots, 1).astype("<u4"), "32 entries for 12 terms"),
     ],
     ids=["an entry less", "twice", "beyond", "too small", "signed", "full"],

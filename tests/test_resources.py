@@ -1,12 +1,23 @@
 """Shipped files, the cache folder, and writing without half-written files."""
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
 
+from classifier import files
 from classifier.errors import ClassifierError
-from classifier.files import cache_dir, file_sha256, replacing, resource, write_json_lines
+from classifier.files import (
+    cache_dir,
+    file_sha256,
+    json_text,
+    locked_folder,
+    replacing,
+    resource,
+    write_file,
+    write_json_lines,
+)
 
 
 @pytest.fixture
@@ -145,12 +156,102 @@ def test_a_finished_write_replaces_the_old_file(tmp_path: Path) -> None:
     ]
 
 
-def test_an_unwritable_place_names_the_variable_that_moves_the_cache(tmp_path: Path) -> None:
-    """A file where a folder should be is one clear line."""
+def test_an_unwritable_cache_names_the_variable_that_moves_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file where the cache should be is one clear line."""
+    monkeypatch.setenv("CLASSIFIER_CACHE", str(tmp_path / "file"))
     (tmp_path / "file").touch()
 
     with pytest.raises(ClassifierError, match=r"cannot be written .* CLASSIFIER_CACHE names it"):
         write_json_lines(tmp_path / "file" / "out.jsonl", [])
+
+
+def test_an_unwritable_place_of_the_user_s_has_nothing_to_do_with_the_cache(
+    tmp_path: Path,
+) -> None:
+    """Outside of the cache the advice is another folder."""
+    (tmp_path / "file").touch()
+
+    with pytest.raises(ClassifierError) as caught:
+        write_json_lines(tmp_path / "file" / "out.jsonl", [])
+
+    assert str(caught.value) == (
+        f"{tmp_path}/file/out.jsonl cannot be written (File exists). Choose another folder."
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a system without /dev/full")
+def test_a_full_disk_names_the_file(tmp_path: Path) -> None:
+    """The system's error names no file; ours does."""
+    (tmp_path / "out.bin").symlink_to("/dev/full")
+
+    with pytest.raises(ClassifierError, match=r"out\.bin cannot be written \(No space left"):
+        write_file(tmp_path / "out.bin", bytes(100_000))
+
+
+def test_errors_of_other_files_pass_through_a_write(tmp_path: Path) -> None:
+    """What is read meanwhile and fails is not called a failure to write."""
+    with pytest.raises(FileNotFoundError, match="input"), replacing(tmp_path / "out") as stream:
+        stream.write((tmp_path / "input").read_bytes())
+
+
+def test_what_a_killed_writer_left_is_removed_and_what_one_writes_is_not(tmp_path: Path) -> None:
+    """An unfinished file without a lock goes; that of a writer at work stays, as do others."""
+    (tmp_path / ".out.0123abcd.part").touch()
+    (tmp_path / ".out.notours.part").touch()
+
+    with replacing(tmp_path / "out") as slow:
+        slow.write(b"slow")
+        write_file(tmp_path / "out", b"quick")
+
+    assert (tmp_path / "out").read_bytes() == b"slow"
+    assert sorted(each.name for each in tmp_path.iterdir()) == [".out.notours.part", "out"]
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    """The file that it leads to is replaced where it lies."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "disk" / "real")
+
+    write_file(tmp_path / "out", b"new")
+
+    assert (tmp_path / "out").is_symlink()
+    assert (tmp_path / "disk" / "real").read_bytes() == b"new"
+
+
+def test_a_fifo_is_written_to(tmp_path: Path) -> None:
+    """Whoever reads it gets the bytes, and it stays what it is."""
+    os.mkfifo(tmp_path / "fifo")
+    reader = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+
+    write_file(tmp_path / "fifo", b"bytes")
+
+    found = os.read(reader, 10)
+    os.close(reader)
+    assert found == b"bytes"
+    assert (tmp_path / "fifo").is_fifo()
+
+
+def test_a_locked_folder_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two blocks never hold one folder; who waits too long is told of the other."""
+    monkeypatch.setattr(files, "PATIENCE", 0.05)
+
+    with (
+        locked_folder(tmp_path),
+        pytest.raises(ClassifierError, match=r"another process writes there"),
+        locked_folder(tmp_path),
+    ):
+        pass
+    with locked_folder(tmp_path):
+        pass
+
+
+def test_reports_are_ascii_and_refuse_what_json_does_not_know() -> None:
+    """Every report looks alike, and none holds NaN."""
+    assert json_text({"é": [1.5]}) == '{\n "\\u00e9": [\n  1.5\n ]\n}\n'
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        json_text({"a": float("nan")})
 
 
 def test_json_lines_keep_letters_as_they_are(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from classifier import files
 from classifier.errors import ModelError
 from classifier.model import folder as store
-from classifier.model.folder import golden_texts, load_model, save_model
+from classifier.model.folder import golden_texts, load_model, read_card, save_model
 from tests.models import ENERGY_TEXT, MIXED_TEXT, one_label_model, tiny_model
 
 BROKEN = json.loads((Path(__file__).parent / "cases" / "broken_manifests.json").read_bytes())
@@ -126,7 +127,7 @@ def test_a_changed_number_changes_the_hash(tmp_path):
 
 def test_weights_stay_on_disk(folder):
     """Mapped weights cannot be written to and own no memory."""
-    weights = load_model(folder).weights
+    weights = load_model(folder, mmap=True).weights
 
     assert not weights.flags.writeable
     assert not weights.flags.owndata
@@ -242,6 +243,111 @@ def test_a_save_after_a_killed_one_clears_up(folder):
     assert len(list(folder.iterdir())) == 6
 
 
+def test_files_cut_short_under_a_loaded_model_change_nothing(folder):
+    """What is loaded is in memory, whatever becomes of its folder."""
+    model = load_model(folder)
+    expected = model.predict([ENERGY_TEXT])
+
+    for role in ("vocabulary", "table", "idf", "weights"):
+        os.truncate(path_of(folder, role), 0)
+
+    assert model.predict([ENERGY_TEXT]) == expected
+
+
+SAVES = """
+import sys
+from pathlib import Path
+from classifier.model.folder import save_model
+from tests.models import one_label_model, tiny_model
+
+make = {"tiny": tiny_model, "one-label": one_label_model}[sys.argv[2]]
+for _ in range(15):
+    save_model(make(), Path(sys.argv[1]))
+"""
+
+
+def test_saves_at_the_same_time_leave_a_model_that_loads(folder):
+    """Two processes save different models into one folder, again and again."""
+    savers = [
+        subprocess.Popen(
+            [sys.executable, "-c", SAVES, str(folder), name], cwd=Path(__file__).parents[1]
+        )
+        for name in ("tiny", "one-label")
+    ]
+
+    names = {load_model(folder).name for _ in range(50)}
+    codes = [saver.wait() for saver in savers]
+
+    assert codes == [0, 0]
+    assert names <= {"tiny", "one-label"}
+    assert load_model(folder).name in ("tiny", "one-label")
+    assert len(list(folder.iterdir())) in (5, 6)
+
+
+def test_a_save_waits_for_the_one_under_way(folder, monkeypatch):
+    """While somebody holds the folder nothing in it is changed, and the wait has an end."""
+    monkeypatch.setattr(files, "PATIENCE", 0.05)
+
+    with (
+        files.locked_folder(folder),
+        pytest.raises(ModelError, match=r"model: another process writes there"),
+    ):
+        save_model(one_label_model(), folder)
+
+    assert load_model(folder).name == "tiny"
+
+
+def test_a_save_leaves_what_others_write_in_its_folder(folder):
+    """Only files with the names of ours are cleared away."""
+    names = ["notes.md", ".notes.md.0123abcd.part", "weights-old.npy", ".hidden"]
+    for name in names:
+        (folder / name).touch()
+
+    save_model(one_label_model(), folder)
+
+    assert {path.name for path in folder.iterdir()} >= set(names)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "README.md"])
+def test_a_link_out_of_the_folder_is_not_written_through(folder, tmp_path, name):
+    """A file elsewhere stays what it is, also when a link in the folder leads to it."""
+    (tmp_path / "elsewhere").write_text("mine")
+    (folder / name).unlink()
+    (folder / name).symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(ModelError, match=r"leads out of its folder"):
+        save_model(one_label_model(), folder)
+
+    assert (tmp_path / "elsewhere").read_text() == "mine"
+
+
+def test_a_card_is_read(folder):
+    """It is what people wrote, and empty when nobody did."""
+    (folder / "README.md").write_bytes(b"# caf\xc3\xa9 \xff")
+
+    assert read_card(folder) == "# café \ufffd"
+    (folder / "README.md").unlink()
+    assert read_card(folder) == ""
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda path: path.symlink_to("/etc/hostname"), "leads out of its folder"),
+        (os.mkfifo, "is no regular file"),
+        (lambda path: path.write_bytes(bytes(2**20 + 1)), "has 1048577 bytes; at most 1048576"),
+    ],
+    ids=["link", "fifo", "huge"],
+)
+def test_a_card_is_checked_as_every_other_file(folder, make, says):
+    """A card leads nowhere else, hangs nobody, and has a limit."""
+    (folder / "README.md").unlink()
+    make(folder / "README.md")
+
+    with pytest.raises(ModelError, match=says):
+        read_card(folder)
+
+
 def test_a_model_replaced_while_it_is_read_is_read_again(folder, monkeypatch):
     """When a save comes between the manifest and its files, the new model is loaded."""
     pending = {path_of(folder, "weights").name: lambda: save_model(one_label_model(), folder)}
@@ -307,10 +413,10 @@ def test_a_manifest_that_is_no_json_object_is_refused(folder, content, says):
 
 
 def test_a_huge_manifest_is_not_read(folder):
-    """A manifest above 64 MB is refused by its size."""
-    os.truncate(folder / "manifest.json", 65 * 2**20)
+    """A manifest above 16 MB is refused by its size."""
+    os.truncate(folder / "manifest.json", 17 * 2**20)
 
-    with pytest.raises(ModelError, match="has 68157440 bytes; no manifest is larger than 64 MB"):
+    with pytest.raises(ModelError, match="has 17825792 bytes; at most 16777216 are read"):
         load_model(folder)
 
 
@@ -373,6 +479,16 @@ def test_a_folder_in_place_of_a_file_is_refused(folder):
         load_model(folder)
 
 
+def test_golden_articles_have_a_limit(folder):
+    """A text of any length would be prepared before it is compared."""
+    manifest = manifest_of(folder)
+    manifest["golden"][0]["text"] = "oil " * 25_001
+    reseal(folder, manifest)
+
+    with pytest.raises(ModelError, match=r"'golden' must be at most 64 articles of 100000 char"):
+        load_model(folder)
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [
@@ -390,15 +506,15 @@ def test_a_folder_without_a_model_is_refused(tmp_path, name, says):
 
 
 WEIGHTS = np.zeros((12, 3), dtype="<f4")
-HUGE_HEADER = npy(WEIGHTS).replace(b"(12, 3), }" + b" " * 12, b"(1000000000000, 3), }  ", 1)
+HUGE_HEADER = npy(WEIGHTS).replace(b"(12, 3), }" + b" " * 12, b"(1000000000000, 3), } ", 1)
 
 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (npy(WEIGHTS.astype("<f8")), "of float64 in C order"),
-        (npy(WEIGHTS.astype(object)), "of object in C order"),
-        (npy(np.asfortranarray(WEIGHTS)), "of float32 in Fortran order"),
+        (npy(WEIGHTS.astype("<f8")), "of <f8 in C order"),
+        (npy(WEIGHTS.astype(object)), "of .O in C order"),
+        (npy(np.asfortranarray(WEIGHTS)), "of <f4 in Fortran order"),
         (npy(WEIGHTS[:11]), r"holds shape \(11, 3\)"),
         (npy(WEIGHTS.reshape(-1)), r"holds shape \(36,\)"),
         (npy(WEIGHTS, version=(2, 0)), "is no readable .npy file|version 2"),
@@ -406,6 +522,8 @@ HUGE_HEADER = npy(WEIGHTS).replace(b"(12, 3), }" + b" " * 12, b"(1000000000000, 
         (npy(WEIGHTS)[:-4], r"shape \(12, 3\) needs \d+"),
         (npy(WEIGHTS) + b"more", r"shape \(12, 3\) needs \d+"),
         (b"not an array at all", "is no readable .npy file"),
+        (b'\x93NUMPY\x01\x00\x40\x00{\'shape\': (1L, """' + b" " * 99, "is no readable .npy file"),
+        (npy(WEIGHTS).replace(b"(12, 3)", b"(9" + b"9" * 99), "is no readable .npy file"),
         (npy(WEIGHTS + np.float32("nan")), "no numbers or above 10000"),
         (npy(WEIGHTS - np.float32("inf")), "no numbers or above 10000"),
         (npy(WEIGHTS + np.float32(20_000)), "no numbers or above 10000"),
@@ -480,7 +598,7 @@ def test_a_manifest_too_large_to_load_is_not_saved(tmp_path, monkeypatch):
     """What loading would refuse for its size is refused when saving."""
     monkeypatch.setattr(store, "MAX_MANIFEST_BYTES", 100)
 
-    with pytest.raises(ModelError, match="its manifest would exceed 64 MB"):
+    with pytest.raises(ModelError, match="its manifest would exceed 16 MB"):
         save_model(tiny_model(), tmp_path / "model")
 
 

@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy
 import pytest
@@ -20,7 +22,7 @@ from classifier.corpus.write import (
     write_parquet,
     write_table,
 )
-from classifier.errors import BadInputError
+from classifier.errors import BadInputError, ClassifierError
 
 
 @dataclass(frozen=True)
@@ -149,14 +151,24 @@ def test_csv_has_a_column_per_score():
     )
 
 
-def test_csv_leaves_cells_as_they_are():
-    """Cells that a spreadsheet would calculate, and quotes and line breaks, survive."""
+@pytest.mark.parametrize("id", ["=1+1", "+SUM(A1)", "-dash", "@import", "\t=1"])
+def test_csv_marks_what_a_spreadsheet_would_compute(id):
+    """A text that looks like a formula gets an apostrophe before it."""
     stream = io.StringIO()
 
-    write_csv([Tagging(id="=1+1", note='say "no",\nthen go')], stream)
+    write_csv([Tagging(id=id)], stream)
+
+    assert list(csv.reader(io.StringIO(stream.getvalue())))[1][0] == f"'{id}"
+
+
+def test_csv_leaves_other_cells_as_they_are():
+    """Numbers, quotes and line breaks survive."""
+    stream = io.StringIO()
+
+    write_csv([Tagging(id="-17", note='say "no",\nthen go')], stream)
 
     record = list(csv.reader(io.StringIO(stream.getvalue())))[1]
-    assert record[0] == "=1+1"
+    assert record[0] == "-17"
     assert record[-1] == 'say "no",\nthen go'
 
 
@@ -209,10 +221,37 @@ def test_parquet_keeps_the_older_file_when_writing_fails(tmp_path):
 
 
 def test_parquet_names_a_place_it_cannot_write(tmp_path):
-    """A missing folder is said in one line."""
+    """A file in place of a folder is said in one line."""
     pytest.importorskip("pyarrow")
-    with pytest.raises(BadInputError, match=r"out\.parquet: cannot be written"):
-        write_parquet([Tagging()], tmp_path / "missing" / "out.parquet")
+    (tmp_path / "file").touch()
+
+    with pytest.raises(ClassifierError, match=r"out\.parquet cannot be written"):
+        write_parquet([Tagging()], tmp_path / "file" / "out.parquet")
+
+
+def test_parquet_leaves_a_device_a_device(tmp_path):
+    """What is no regular file is written to, never replaced."""
+    pytest.importorskip("pyarrow")
+    link = tmp_path / "null.parquet"
+    link.symlink_to(os.devnull)
+
+    write_parquet([Tagging()], link)
+
+    assert link.is_symlink()
+    assert Path(os.devnull).is_char_device()
+
+
+def test_parquet_follows_a_link(tmp_path):
+    """The file that a link leads to is replaced, and nothing else is left beside either."""
+    pytest.importorskip("pyarrow")
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "out.parquet").symlink_to(tmp_path / "disk" / "real.parquet")
+
+    write_parquet([Tagging()], tmp_path / "out.parquet")
+
+    assert (tmp_path / "out.parquet").is_symlink()
+    assert (tmp_path / "disk" / "real.parquet").read_bytes()[:4] == b"PAR1"
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["real.parquet"]
 
 
 def test_table_lines_up_and_marks_untagged_articles():

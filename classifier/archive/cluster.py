@@ -18,7 +18,19 @@ from tempfile import TemporaryDirectory
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
-from classifier.archive.journal import FOLDER, ClusterJournal, Entry, opened_cluster_journal
+from classifier.archive.journal import (
+    CLAIMS,
+    FOLDER,
+    VERSION,
+    ClusterJournal,
+    Entry,
+    check_free,
+    claim_line,
+    claim_name,
+    occupied,
+    opened_cluster_journal,
+    read_journal,
+)
 from classifier.archive.run import cut_short
 from classifier.archive.shard import Shard, ShardResult, tag_shard
 from classifier.archive.shards import INSTALL, Files, Place, find_files, place_of
@@ -241,8 +253,7 @@ def _unpacked(packed: PackedModel) -> Model:
         for name, content in packed.files.items():
             Path(folder, name).write_bytes(content)
         try:
-            # nothing is mapped, as the folder goes
-            model = load_model(Path(folder), mmap=False)
+            model = load_model(Path(folder))
         except ModelError as error:
             message = str(error).replace(folder, f"model {packed.signature} on this worker")
             raise ModelError(message) from None
@@ -265,12 +276,15 @@ class FarTask:
         Address of the folder of results.
     run : str
         Name of the run, below which unfinished results lie.
+    free : bool
+        Whether nothing was at its target when the run began.
     """
 
     shard: Shard
     address: str
     out: str
     run: str
+    free: bool
 
 
 def parts_folder(run: str) -> str:
@@ -347,12 +361,16 @@ def _tagged(task: FarTask, shard: Shard, tagger: Tagger, out: Place, folder: Pat
     result = tag_shard(shard, tagger, part, rejects=rejects, report=lambda articles, n_bytes: None)
     # a task that outlives its run must not replace what the next one writes
     _check_begun(task, out)
+    claim = out.below(f"{FOLDER}/{claim_name(shard.target)}")
+    if task.free and out.fs.exists(out.below(shard.target)) and not out.fs.exists(claim):
+        raise BadInputError(occupied(out.below(shard.target)))
     rejected = out.below(f"{FOLDER}/rejects/{shard.name}.jsonl")
     if rejects.exists():
         _name_address(rejects, str(shard.path), task.address)
         _publish(rejects, out, rejected, passing=f"{passing}.rejects")
     elif out.fs.exists(rejected):
         out.fs.rm_file(rejected)
+    out.fs.pipe_file(claim, claim_line(shard.target, (result.n_bytes, result.sha256)))
     _publish(part, out, out.below(shard.target), passing=passing)
     return result
 
@@ -422,7 +440,7 @@ class ClusterRun:
         earlier = self.kept.done(archive)
         run = secrets.token_hex(4)
         tasks = [
-            FarTask(shard, address, self.kept.out.address, run)
+            FarTask(shard, address, self.kept.out.address, run, self.kept.is_free(shard.target))
             for shard, address in zip(archive.shards, self.files.addresses, strict=True)
             if shard.name not in earlier
         ]
@@ -437,6 +455,7 @@ class ClusterRun:
         out = self.kept.out
         folder = out.below(parts_folder(run))
         out.fs.makedirs(folder, exist_ok=True)
+        out.fs.makedirs(out.below(f"{FOLDER}/{CLAIMS}"), exist_ok=True)
         try:
             out.fs.pipe_file(out.below(begun_mark(run)), b"")
             yield
@@ -731,12 +750,21 @@ def tag_files(
     Tagger(model_here(packed), options)
     check_versions(client)
     settings = {
-        "version": 1,
+        "version": VERSION,
         "model": packed.sha256,
         "source": files.root,
         **options.to_json(),
     }
-    with opened_cluster_journal(place, files.archive) as kept:
+
+    def check(kept: ClusterJournal) -> None:
+        done = () if restart else kept.done(files.archive)
+        check_free(files.archive, done, kept.may_write, place.address)
+
+    if place.is_local:
+        # before there is a trace of the run
+        check(ClusterJournal(read_journal(Path(place.path)), place, place.sizes()))
+    with opened_cluster_journal(place) as kept:
+        check(kept)
         if restart:
             kept.restart()
         kept.journal.check(settings)

@@ -13,7 +13,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from classifier.archive.journal import Entry, Journal, opened_journal, read_journal
+from classifier.archive.journal import (
+    VERSION,
+    Entry,
+    Journal,
+    check_free,
+    occupied,
+    opened_journal,
+    read_journal,
+)
+from classifier.archive.score import model_folder
 from classifier.archive.shard import Rejects, Shard, ShardResult, opened_part
 from classifier.archive.shards import Archive, find_archive
 from classifier.archive.tagger import Failure, Progress, RunSummary, Tagger, TagOptions, Tally
@@ -32,6 +41,7 @@ from classifier.archive.workers import (
 from classifier.corpus.open import import_parquet
 from classifier.errors import BadInputError, ClassifierError
 from classifier.files import file_sha256
+from classifier.model.folder import load_model, save_model
 from classifier.model.model import Model
 
 __all__ = [
@@ -169,7 +179,7 @@ class ArchiveRun:
                 return
             try:
                 self._publish(word.task, word.value)
-            except OSError as error:
+            except (BadInputError, OSError) as error:
                 self._fail(word.task, *told(error))
 
     def _fail(self, task: ShardTask, reason: str, stop: bool) -> None:
@@ -184,7 +194,9 @@ class ArchiveRun:
     def _publish(self, task: ShardTask, result: ShardResult) -> None:
         """Give a result its name, then write it down; killed in between, it is done again."""
         shard, out = task.shard, self.journal.out
-        rejects = self.journal.folder / "rejects" / f"{shard.name}.jsonl"
+        if not self.journal.may_write(shard.target):
+            raise BadInputError(occupied(out / shard.target))
+        rejects = self.journal.rejects_of(shard.name)
         if task.rejects.exists():
             rejects.parent.mkdir(parents=True, exist_ok=True)
             os.replace(task.rejects, rejects)  # noqa: PTH105
@@ -192,6 +204,7 @@ class ArchiveRun:
             rejects.unlink(missing_ok=True)
         target = out / shard.target
         target.parent.mkdir(parents=True, exist_ok=True)
+        self.journal.claim(shard.target, (result.n_bytes, result.sha256))
         os.replace(task.part, target)  # noqa: PTH105
         self.articles += result.tally.read
         self.journal.add(Entry.of(shard, result))
@@ -243,20 +256,37 @@ def plan_archive(
     """
     options, out = options or TagOptions(), Path(out)
     archive = _found(source, out, options)
-    journal = read_journal(out)
-    if restart:
-        _check_free(archive, journal)
-        journal = Journal(out)
-    with TemporaryDirectory() as folder, private_model(model, Path(folder, "model")) as own:
-        Tagger(own.load(), options)
-        journal.check(_settings(archive, options, own.sha256))
-    if not restart:
-        _check_free(archive, journal)
-    done = finished_names(archive, journal)
+    done = _checked(archive, out, options, model, restart=restart)
     return [
         Plan(shard.name, shard.target, "done" if shard.name in done else "to do")
         for shard in archive.shards
     ]
+
+
+def _checked(
+    archive: Archive,
+    out: Path,
+    options: TagOptions,
+    model: Model | Path | str | None,
+    *,
+    restart: bool,
+) -> set[str]:
+    """Return the names of the files that are finished, once nothing speaks against a run."""
+    journal = read_journal(out)
+    sha256 = _saved_hash(model) if isinstance(model, Model) else ""
+    loaded = model if isinstance(model, Model) else load_model(model_folder(model))
+    Tagger(loaded, options)
+    if not restart:
+        journal.check(_settings(archive, options, sha256 or str(loaded.info["hash"])))
+    done = set() if restart else finished_names(archive, journal)
+    check_free(archive, done, journal.may_write, out)
+    return done
+
+
+def _saved_hash(model: Model) -> str:
+    """Return the hash that a model in memory has when it is saved."""
+    with TemporaryDirectory() as folder:
+        return str(save_model(model, Path(folder)).info["hash"])
 
 
 def tag_archive(
@@ -305,9 +335,9 @@ def tag_archive(
     A script that calls this needs ``if __name__ == "__main__":``, as workers import it.
     """
     options, out = options or TagOptions(), Path(out)
-    # refuses what makes no sense before there is a trace of it
-    plan_archive(source, out, model=model, options=options, restart=restart)
     archive = _found(source, out, options)
+    # refuses what makes no sense before there is a trace of it
+    _checked(archive, out, options, model, restart=restart)
     with (
         opened_journal(out) as journal,
         private_model(model, journal.folder / "model") as own,
@@ -333,16 +363,4 @@ def _found(source: Source, out: Path, options: TagOptions) -> Archive:
 
 
 def _settings(archive: Archive, options: TagOptions, sha256: str) -> Mapping[str, Any]:
-    return {"version": 1, "model": sha256, "source": str(archive.root), **options.to_json()}
-
-
-def _check_free(archive: Archive, journal: Journal) -> None:
-    """Raise when a first run would replace files that it did not write."""
-    if journal.settings is not None:
-        return
-    for shard in archive.shards:
-        if os.path.lexists(journal.out / shard.target):
-            raise BadInputError(
-                f"{journal.out / shard.target}: is there already, and no run of ours has written "
-                "it. Name another folder."
-            )
+    return {"version": VERSION, "model": sha256, "source": str(archive.root), **options.to_json()}

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -26,8 +25,9 @@ from classifier.corpus.open import (
     utf8_bytes,
 )
 from classifier.corpus.read import csv_rows, parquet_rows, utf8_jsonl_rows
+from classifier.corpus.write import csv_cell, without_nan
 from classifier.errors import BadInputError
-from classifier.files import file_sha256
+from classifier.files import file_sha256, packed
 
 __all__ = [
     "Rejects",
@@ -35,7 +35,6 @@ __all__ = [
     "ShardResult",
     "opened_part",
     "opened_writer",
-    "packed",
     "position",
     "table_fields",
     "tag_parquet",
@@ -85,7 +84,7 @@ def opened_writer(
         return
     with _text(stream) as text:
         writer = csv.writer(text, delimiter="\t" if format == "tsv" else ",", lineterminator="\n")
-        writer.writerow(columns)
+        writer.writerow(map(csv_cell, columns))
         yield lambda row: writer.writerow([_cell(name, row.get(name), tagger) for name in columns])
 
 
@@ -98,7 +97,7 @@ def _text(stream: BinaryIO) -> Iterator[TextIO]:
 
 def _write_json(stream: BinaryIO, row: Mapping[str, object]) -> None:
     # what JSON has no form for, such as dates in Parquet, becomes text
-    line = json.dumps(row, ensure_ascii=False, default=str)
+    line = json.dumps(without_nan(row), ensure_ascii=False, default=str)
     stream.write(f"{line}\n".encode())
 
 
@@ -120,17 +119,17 @@ def _columns(tagger: Tagger, own: list[str]) -> dict[str, type]:
 
 def _cell(name: str, value: object, tagger: Tagger) -> object:
     if name == tagger.names["tags"] and isinstance(value, list):
-        return "|".join(value)
-    return _as_text(value)
+        return csv_cell("|".join(value))
+    return csv_cell(_as_text(value))
 
 
 def _as_text(value: object) -> object:
-    if value is None:
+    if value is None or value != value:
         return ""
     return (
         value
         if isinstance(value, str | float | int)
-        else json.dumps(value, ensure_ascii=False, default=str)
+        else json.dumps(without_nan(value), ensure_ascii=False, default=str)
     )
 
 
@@ -160,7 +159,7 @@ def _parquet_writer(stream: BinaryIO, columns: Mapping[str, type]) -> Iterator[W
 
 
 def _text_or_none(value: object) -> str | None:
-    return None if value is None else str(_as_text(value))
+    return None if value is None or value != value else str(_as_text(value))
 
 
 MOST_COLUMNS = 10_000
@@ -427,7 +426,6 @@ def _joined(
 
 # Level 6, the default, takes longer than the tagging and saves a tenth of the bytes.
 GZIP_LEVEL = 2
-ZSTD_LEVEL = 3
 Report = Callable[[int, int], None]
 
 
@@ -508,7 +506,7 @@ def tag_shard(
     """
     tally = Tally()
     with opened_part(part) as raw, Rejects(rejects) as reject:
-        with packed(raw, Path(shard.target).suffix.lower()) as stream:
+        with packed(raw, Path(shard.target).suffix.lower(), gzip_level=GZIP_LEVEL) as stream:
             if shard.by_lines:
                 for block in _blocks(shard, tagger.options, tally, report):
                     stream.write(
@@ -558,8 +556,10 @@ def opened_part(path: Path) -> Iterator[BinaryIO]:
             yield raw
             raw.flush()
             os.fsync(raw.fileno())
-    except BaseException:
+    except BaseException as error:
         path.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno and not error.filename:
+            error.filename = str(path)
         raise
 
 
@@ -585,21 +585,3 @@ class Rejects:
             self._stream.close()
         if kind is not None:
             self._path.unlink(missing_ok=True)
-
-
-@contextmanager
-def packed(raw: BinaryIO, suffix: str) -> Iterator[BinaryIO]:
-    """Give a stream that packs what is written as ``.gz`` or ``.zst``, else `raw` itself.
-
-    The same content gives the same bytes: neither name nor time is kept.
-    """
-    opened: object = nullcontext(raw)
-    if suffix == ".gz":
-        opened = gzip.GzipFile("", "wb", GZIP_LEVEL, raw, mtime=0)
-    elif suffix == ".zst":
-        import zstandard
-
-        compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True)
-        opened = compressor.stream_writer(raw, closefd=False)
-    with opened as stream:  # type: ignore[attr-defined]
-        yield stream

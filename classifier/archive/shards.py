@@ -6,8 +6,9 @@ import glob
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -90,7 +91,9 @@ def find_archive(
         root, found, links = *_listed(given), 0
     whole = len(given) == 1 and Path(given[0]).is_dir()
     _check_out(out, [root] if whole else [path.parent for path in found], whole=whole)
-    shards = [shard_of(root, path, input_format, format) for path in found]
+    # a folder may hold anything; whoever names files or a pattern knows what they are
+    named = None if whole else input_format
+    shards = [_local_shard(root, path, named, input_format, format) for path in found]
     kept = tuple(sorted((shard for shard in shards if shard), key=lambda shard: shard.name))
     if not kept:
         raise BadInputError(
@@ -158,21 +161,40 @@ def _check_out(out: Path, folders: Sequence[Path], *, whole: bool) -> None:
             )
 
 
-def shard_of(root: Path, path: Path, input_format: str | None, format: str | None) -> Shard | None:
-    """Return what a file is as a shard, ``None`` for one of no format that is read."""
-    found = format_by_name(path)
-    found = input_format or found if found or input_format else ""
-    if found not in ROW_FORMATS:
-        return None
+def _local_shard(
+    root: Path, path: Path, named: str | None, input_format: str | None, format: str | None
+) -> Shard | None:
+    found = input_format if format_by_name(path) else named
     try:
-        size, changed = (stat := path.stat()).st_size, stat.st_mtime_ns
+        found_stat = path.stat()
     except OSError:
         # told as this file's failure when it is its turn
-        size, changed = 0, 0
+        return shard_of(root, path, found, format)
+    # a FIFO or a device is never an archive's file
+    if not stat.S_ISREG(found_stat.st_mode):
+        return None
+    return shard_of(
+        root, path, found, format, n_bytes=found_stat.st_size, mtime_ns=found_stat.st_mtime_ns
+    )
+
+
+def shard_of(
+    root: Path,
+    path: Path,
+    input_format: str | None,
+    format: str | None,
+    *,
+    n_bytes: int = 0,
+    mtime_ns: int = 0,
+) -> Shard | None:
+    """Return what a file is as a shard, ``None`` for one of no format that is read."""
+    found = input_format or format_by_name(path)
+    if found not in ROW_FORMATS:
+        return None
     name = path.relative_to(root).as_posix()
     target_format = format or found
     target = name if target_format == found else _renamed(name, target_format)
-    return Shard(name, path, found, target, target_format, size, changed)
+    return Shard(name, path, found, target, target_format, n_bytes, mtime_ns)
 
 
 def _renamed(name: str, format: str) -> str:
@@ -309,8 +331,9 @@ def find_files(
     root, infos = _listed_far(places)
     whole = len(places) == 1 and places[0].path.rstrip("/") == root
     _check_far_out(out, root, places[0].fs, whole=whole)
+    by_name: Callable[[Path], object] = format_by_name if whole else str
     shards = [
-        _far_shard(root, path, info, input_format, format)
+        _far_shard(root, path, info, input_format if by_name(Path(path)) else None, format)
         for path, info in sorted(infos.items())
         if not any(part.startswith(".") for part in _name(path, root).split("/"))
     ]
@@ -382,10 +405,8 @@ def _check_far_out(out: Place, root: str, fs: Any, *, whole: bool) -> None:
 def _far_shard(
     root: str, path: str, info: Mapping[str, Any], input_format: str | None, format: str | None
 ) -> Shard | None:
-    shard = shard_of(Path(root), Path(path), input_format, format)
-    if shard is None:
-        return None
-    return replace(shard, n_bytes=info["size"], mtime_ns=_version(info))
+    size, version = info["size"], _version(info)
+    return shard_of(Path(root), Path(path), input_format, format, n_bytes=size, mtime_ns=version)
 
 
 def _version(info: Mapping[str, Any]) -> int:

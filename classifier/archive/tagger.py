@@ -14,7 +14,7 @@ from classifier.corpus.corpus import UNLABELLED, ReadOptions
 from classifier.corpus.labels import ArticleReader, BadRowError, Row
 from classifier.corpus.open import Block
 from classifier.corpus.read import utf8_jsonl_rows
-from classifier.corpus.write import PredictionFields, Tagged, prediction_row
+from classifier.corpus.write import PredictionFields, Tagged, prediction_row, without_nan
 from classifier.errors import BadInputError, SettingsError
 from classifier.model.model import Model
 from classifier.model.prediction import Prediction
@@ -82,9 +82,20 @@ class Tally:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Tally:
-        """Return what `to_json` made of a tally."""
-        counters = {name: Counter(values[name]) for name in ("tags", "rejects")}
-        return cls(**{**values, **counters})
+        """Return what `to_json` made of a tally.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            When it is nothing of the kind.
+        """
+        counters = {name: Counter(dict(values[name])) for name in ("tags", "rejects")}
+        tally = cls(**{**values, **counters})
+        counts = [getattr(tally, name) for name in NUMBERS]
+        counts += [*tally.tags.values(), *tally.rejects.values()]
+        if not all(type(count) is int for count in counts):
+            raise TypeError("counts are whole numbers")
+        return tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,9 +382,9 @@ def clash(name: str) -> str:
 def reject_line(row: Row, problem: BadRowError) -> str:
     """Return a bad row with the reason, as a line of JSON."""
     raw = row.raw if row.problem is not None else row.values
-    entry = {"file": row.file, row.unit: row.line, "reason": str(problem), "row": raw}
+    entry = {"file": row.file, "line": row.line, "reason": str(problem), "row": raw}
     try:
-        return json.dumps(entry, default=str) + "\n"
+        return json.dumps(without_nan(entry), default=str) + "\n"
     except (RecursionError, ValueError):
         return json.dumps({**entry, "row": "nested too deeply to write"}) + "\n"
 
@@ -406,6 +417,8 @@ def tag_block(tagger: Tagger, block: Block, file: str, *, tally: Tally, reject: 
     written = list[bytes]()
     for row, _, said in tagged:
         line = lines[row.line - block.first]
+        if (b"NaN" in line or b"Infinity" in line) and without_nan(row.values) != row.values:
+            line = json.dumps(without_nan(row.values), ensure_ascii=False).encode()
         body = _body(line)
         written += (body[:-1], b", ", fields.inside(said).encode(), b"}", line[len(body) :], b"\n")
     return b"".join(written)
@@ -419,7 +432,7 @@ def _body(line: bytes) -> bytes:
 
 
 def _without_text(tagger: Tagger, row: Row) -> str:
-    kept = json.dumps(tagger.carried(row.values), ensure_ascii=False)
+    kept = json.dumps(without_nan(tagger.carried(row.values)), ensure_ascii=False)
     return f"{kept[:-1]}{', ' if len(kept) > 2 else ''}"
 
 

@@ -12,7 +12,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, Generic, TypeVar
 
 from classifier.archive.score import model_folder
-from classifier.archive.shard import Shard, ShardResult, packed, position, tag_shard
+from classifier.archive.shard import GZIP_LEVEL, Shard, ShardResult, position, tag_shard
 from classifier.archive.tagger import Tagger, TagOptions, Tally, tag_block
 from classifier.corpus.corpus import ReadTally
 from classifier.corpus.open import (
@@ -33,7 +33,9 @@ from classifier.corpus.open import (
     open_bytes,
     utf8_bytes,
 )
+from classifier.corpus.read import check_rejects
 from classifier.errors import BadInputError, ClassifierError, ModelError
+from classifier.files import opened_text, packed
 from classifier.model.folder import load_model, save_model
 from classifier.model.model import Model
 
@@ -86,7 +88,7 @@ class PrivateModel:
         ModelError
             When it is not the one that the run began with.
         """
-        model = load_model(self.folder)
+        model = load_model(self.folder, mmap=True)
         if model.info["hash"] != self.sha256:
             raise ModelError(f"{self.folder}: was changed by someone. Run the same command again.")
         return model
@@ -119,11 +121,11 @@ def private_model(model: Model | Path | str | None, folder: Path) -> Iterator[Pr
 
 def _copied(source: Path | str | None, folder: Path) -> Model:
     place = model_folder(source)
-    # in the words of someone who named this folder, should anything be wrong with it
-    load_model(place)
     try:
         return _copy(place, folder)
     except ModelError:
+        # in the words of someone who named this folder, should anything be wrong with it
+        load_model(place)
         # it was replaced while it was copied
         shutil.rmtree(folder, ignore_errors=True)
         return _copy(place, folder)
@@ -133,7 +135,9 @@ def _copy(source: Path, folder: Path) -> Model:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path in source.iterdir():
-            if _OURS.fullmatch(path.name):
+            # what leads out of the folder is missed in the copy, and then refused by its name
+            inside = path.is_file() and path.resolve().is_relative_to(source.resolve())
+            if _OURS.fullmatch(path.name) and inside:
                 shutil.copyfile(path, folder / path.name)
     except OSError as error:
         raise ModelError(f"{source}: cannot be copied to {folder} ({error.strerror}).") from None
@@ -477,7 +481,7 @@ def block_worker(
         data = tag_block(tagger, task.block, task.file, tally=tally, reject=rejects.append)
         if data and task.packing:
             packing = io.BytesIO()
-            with packed(packing, task.packing) as stream:
+            with packed(packing, task.packing, gzip_level=GZIP_LEVEL) as stream:
                 stream.write(data)
             data = packing.getvalue()
         return TaggedBlock(data, tally, "".join(rejects))
@@ -525,7 +529,8 @@ def tag_stream(
     Raises
     ------
     BadInputError
-        At once when a file is no JSONL; while reading, when a row or a file is bad.
+        At once when a file is no JSONL, or would be overwritten by the rejects; while reading,
+        when a row or a file is bad.
 
     Notes
     -----
@@ -540,6 +545,7 @@ def tag_stream(
                 f"{source.name}: is {source.format}. Only JSONL goes through several processes "
                 "in one stream; leave out --jobs."
             )
+    check_rejects(options.reading, sources)
     return _stream(sources, model, jobs, options, packing, tally or ReadTally(), stdin, copied)
 
 
@@ -553,10 +559,11 @@ def _stream(
     stdin: BinaryIO | None,
     copied: bool,
 ) -> Iterator[bytes]:
+    rejects_path = options.reading.rejects
     with (
         TemporaryDirectory() as folder,
         private_model(model, Path(folder, "model")) as own,
-        _opened(options.reading.rejects) as rejects,
+        opened_text(rejects_path) if rejects_path else nullcontext() as rejects,
     ):
         blocks = (
             task for source in sources for task in block_tasks(source, options, packing, stdin)
@@ -565,28 +572,9 @@ def _stream(
             tally.read += tagged.tally.read
             tally.reasons.update(tagged.tally.rejects)
             tally.skipped = tally.reasons.total()
-            rejects.write(tagged.rejects)
+            if rejects:
+                rejects.write(tagged.rejects)
             yield tagged.data
-
-
-@contextmanager
-def _opened(path: Path | None) -> Iterator[io.TextIOBase]:
-    if path is None:
-        yield _Nowhere()
-        return
-    try:
-        stream = path.open("w", encoding="ascii")
-    except OSError as error:
-        raise BadInputError(
-            f"{path}: cannot be written ({error.strerror}). Name another file."
-        ) from None
-    with stream:
-        yield stream
-
-
-class _Nowhere(io.TextIOBase):
-    def write(self, text: str) -> int:
-        return len(text)
 
 
 def block_tasks(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -215,7 +214,7 @@ def _clock(seconds: float) -> str:
 
 def tell_summary(summary: RunSummary, target: Path | None, *, quiet: bool) -> None:
     """Say what a run did, and write its counts to `target` as JSON, or print them for ``-``."""
-    from classifier.files import replacing
+    from classifier.files import json_text, write_file
 
     if not quiet:
         for line in summary_lines(summary):
@@ -223,12 +222,11 @@ def tell_summary(summary: RunSummary, target: Path | None, *, quiet: bool) -> No
     for failure in summary.failures:
         remark(f"failed: {failure.file}: {failure.reason}")
     if target is not None:
-        content = json.dumps(summary.to_json(), indent=1, ensure_ascii=False)
+        content = json_text(summary.to_json())
         if str(target) == "-":
-            typer.echo(content)
+            typer.echo(content, nl=False)
         else:
-            with replacing(target) as stream:
-                stream.write(f"{content}\n".encode("utf-8", "backslashreplace"))
+            write_file(target, content.encode())
 
 
 def summary_lines(summary: RunSummary) -> list[str]:

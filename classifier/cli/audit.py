@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 from classifier.cli.options import QuietOption, folder_target, open_corpus, reads_articles
 from classifier.cli.terminal import on_terminal, remark_on, training_progress
 from classifier.corpus.corpus import ReadOptions, ReadTally
+from classifier.files import json_text, write_file
 
 if TYPE_CHECKING:
     from classifier.audit.audit import Audit
@@ -106,7 +106,7 @@ def _print(found: Audit, format: str, shown: int) -> None:
     from classifier.audit.report import markdown_page, section_lines, sections
 
     if format != "table":
-        page = _as_json(found) if format == "json" else markdown_page(found, shown=shown)
+        page = json_text(found.to_json()) if format == "json" else markdown_page(found, shown=shown)
         typer.echo(page, nl=False)
         return
     on_screen = on_terminal(sys.stdout)
@@ -118,23 +118,18 @@ def _print(found: Audit, format: str, shown: int) -> None:
         typer.echo("\n".join([*lines, ""]))
 
 
-def _as_json(found: Audit) -> str:
-    return json.dumps(found.to_json(), ensure_ascii=True, indent=1) + "\n"
-
-
 def _write(found: Audit, folder: Path, *, shown: int, quiet: bool) -> None:
     """Write the three files; without the extra for pages, say so and leave out the page."""
     from classifier.audit.report import html_page, markdown_page
     from classifier.errors import ClassifierError
-    from classifier.files import replacing
 
-    pages = {"audit.json": _as_json(found), "audit.md": markdown_page(found, shown=shown)}
+    figures = json_text(found.to_json())
+    pages = {"audit.json": figures, "audit.md": markdown_page(found, shown=shown)}
     try:
         pages["audit.html"] = html_page(found, shown=shown)
     except ClassifierError as error:
         typer.echo(f"classifier: audit.html is left out: {error}", err=True)
     for name, page in pages.items():
-        with replacing(folder / name) as stream:
-            stream.write(page.encode("utf-8", "replace"))
+        write_file(folder / name, page.encode("utf-8", "replace"))
     if not quiet:
         typer.echo(f"classifier: {', '.join(pages)} in {folder}", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,6 +11,7 @@ from classifier.cli.options import QuietOption, folder_target, open_corpus, read
 from classifier.cli.terminal import counted_on_terminal, echo_lines, remark_on
 from classifier.corpus.corpus import ReadOptions, ReadTally
 from classifier.errors import ClassifierError, CorpusError
+from classifier.files import json_text, write_file
 
 if TYPE_CHECKING:
     from classifier.evaluation.compare import Comparison
@@ -95,26 +95,18 @@ def _print(comparison: Comparison, format: str) -> None:
     from classifier.evaluation.compare import comparison_lines, comparison_markdown
 
     if format == "json":
-        typer.echo(_json(comparison), nl=False)
+        typer.echo(json_text(comparison.to_json()), nl=False)
     elif format == "markdown":
         echo_lines(comparison_markdown(comparison).rstrip())
     else:
         echo_lines("\n".join(line.replace("\n", " ") for line in comparison_lines(comparison)))
 
 
-def _json(comparison: Comparison) -> str:
-    content = json.dumps(comparison.to_json(), ensure_ascii=False, allow_nan=False, indent=1)
-    return f"{content}\n"
-
-
 def _write(comparison: Comparison, out: Path) -> None:
     from classifier.evaluation.compare import comparison_markdown
-    from classifier.files import replacing
 
-    contents = {"compare.json": _json(comparison), "compare.md": comparison_markdown(comparison)}
-    for name, content in contents.items():
-        with replacing(out / name) as stream:
-            stream.write(content.encode())
+    write_file(out / "compare.json", json_text(comparison.to_json()).encode())
+    write_file(out / "compare.md", comparison_markdown(comparison).encode())
 
 
 def _judge(comparison: Comparison, measure: str, most: float, *, quiet: bool) -> None:

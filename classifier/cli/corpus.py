@@ -196,8 +196,6 @@ def merge(
 
     for target in filter(None, (out, suggested_out)):
         refuse_inputs(target, [Path(corpus), Path(labelled)])
-    if suggested_out is not None and suggested_out.resolve() == out.resolve():
-        raise typer.BadParameter("must not be --out itself", param_hint="--suggested-out")
     tally = ReadTally()
     verdicts = read_verdicts(labelled, ignore=ignore or [], encoding=labelled_encoding)
     articles = open_corpus(corpus, reading, tally).articles
@@ -317,15 +315,14 @@ def _divided(
 
 def _write_table(outline: Outline, splits: tuple[Split, ...], target: Path) -> None:
     from classifier.corpus.split_files import write_assignments
-    from classifier.files import replacing
+    from classifier.files import write_file
 
     table = io.StringIO()
     write_assignments(outline, splits, table)
     if str(target) == "-":
         typer.echo(table.getvalue(), nl=False)
         return
-    with replacing(target) as stream:
-        stream.write(table.getvalue().encode())
+    write_file(target, table.getvalue().encode())
 
 
 def _tell(outline: Outline, splits: tuple[Split, ...], options: SplitOptions) -> None:

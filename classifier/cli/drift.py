@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 from classifier.cli.options import QuietOption, open_corpus, reads_articles
 from classifier.cli.terminal import counted_on_terminal, echo_lines, remark_on
 from classifier.corpus.corpus import ReadOptions, ReadTally
+from classifier.files import json_text
 
 if TYPE_CHECKING:
     from classifier.drift.drift import Drift
@@ -55,7 +55,7 @@ def drift(
     corpora = [open_corpus(name, reading, tally) for name in articles]
     stream = chain.from_iterable(corpus.articles for corpus in corpora)
     found = compare_with_training(tagger, counted_on_terminal(stream, "articles", quiet=quiet))
-    echo_lines(json.dumps(found.to_json(), indent=1) if format == "json" else _table(found))
+    echo_lines(json_text(found.to_json()).rstrip() if format == "json" else _table(found))
     if tally.skipped:
         remark_on(tally, quiet=quiet)
     if strict and found.verdict == "different":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -21,6 +20,7 @@ from classifier.cli.terminal import echo_lines, on_terminal, remark_on, training
 from classifier.corpus.corpus import ReadOptions, ReadTally
 from classifier.corpus.write import disarmed
 from classifier.errors import ClassifierError
+from classifier.files import json_text, write_file
 
 if TYPE_CHECKING:
     from classifier.evaluation.report import Report
@@ -138,7 +138,7 @@ def _warn(report: Report, *, quiet: bool) -> None:
 
 def _print(report: Report, format: str) -> None:
     if format == "json":
-        typer.echo(_json(report))
+        typer.echo(json_text(report.to_json()), nl=False)
     elif format == "markdown":
         from classifier.evaluation.evaluate import report_markdown
 
@@ -153,7 +153,7 @@ def _write(report: Report, folder: Path, *, html: bool) -> None:
     """Write the files of a report, the page last, as it needs an extra that may be missing."""
     from classifier.evaluation.evaluate import report_markdown
 
-    _put(folder / JSON, _json(report) + "\n")
+    _put(folder / JSON, json_text(report.to_json()))
     _put(folder / MARKDOWN, report_markdown(report))
     if html:
         from classifier.evaluation.evaluate import report_page
@@ -161,13 +161,5 @@ def _write(report: Report, folder: Path, *, html: bool) -> None:
         _put(folder / HTML, report_page(report))
 
 
-def _json(report: Report) -> str:
-    # pure ASCII: texts from outside cannot command a terminal, and no encoding can spoil them
-    return json.dumps(report.to_json(), allow_nan=False)
-
-
 def _put(path: Path, text: str) -> None:
-    from classifier.files import replacing
-
-    with replacing(path.resolve()) as file:
-        file.write(text.encode(errors="backslashreplace"))
+    write_file(path, text.encode(errors="backslashreplace"))

@@ -122,7 +122,7 @@ def card(
     """
     from classifier.archive.score import load
     from classifier.evaluation.card import model_card
-    from classifier.files import replacing
+    from classifier.files import write_file
 
     if out is not None:
         refuse_inputs(out, report or [])
@@ -130,8 +130,7 @@ def card(
     if out is None:
         echo_lines(text.rstrip("\n"))
         return
-    with replacing(out.resolve()) as file:
-        file.write(text.encode())
+    write_file(out, text.encode())
 
 
 def _read_report(path: Path) -> Report:

@@ -237,6 +237,8 @@ _LABEL_OPTIONS: dict[str, Any] = {
     "source_field": _field("source", "Field with the outlet.", panel=_LABELS),
     "date_field": _field("date", "Field with the day of publication.", panel=_LABELS),
 }
+# Options that name a file to write.
+_WRITTEN = ("out", "rejects", "summary", "assignments", "suggested_out")
 _DEFAULTS = {f.name: f.default for f in dataclasses.fields(ReadOptions)} | {
     "input_format": None,
     "label_columns": [],
@@ -256,6 +258,7 @@ def reads_articles(*, labels: bool) -> Callable[[Callable[..., None]], Callable[
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
         def wrapper(**values: Any) -> None:
+            _refuse_one_file(values)
             chosen = {name: values.pop(name) for name in options}
             command(**values, reading=_read_options(chosen | unread))
 
@@ -265,6 +268,22 @@ def reads_articles(*, labels: bool) -> Callable[[Callable[..., None]], Callable[
         return wrapper
 
     return decorate
+
+
+def _refuse_one_file(values: dict[str, Any]) -> None:
+    """Raise `typer.BadParameter` when two options name one file to write."""
+    named: dict[Path, str] = {}
+    for name in _WRITTEN:
+        path = values.get(name)
+        # devices take whatever comes
+        if not isinstance(path, Path) or (path.exists() and not path.is_file()):
+            continue
+        option = "--" + name.replace("_", "-")
+        other = named.setdefault(path.resolve(), option)
+        if other != option:
+            raise typer.BadParameter(
+                f"{path} is also the file of {other}; name another one", param_hint=option
+            )
 
 
 def _read_options(chosen: dict[str, Any]) -> ReadOptions:

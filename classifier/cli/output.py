@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import math
 import os
 import shutil
@@ -11,10 +9,10 @@ import sys
 import textwrap
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from classifier.article import Article
 from classifier.cli.explanation import TOP, deciding_spans
@@ -364,7 +362,6 @@ def write_predictions(
     if keep is not None:
         predictions = filter(keep, predictions)
     if layout.format == "parquet" and layout.out is not None:
-        layout.out.parent.mkdir(parents=True, exist_ok=True)
         write.write_parquet(predictions, layout.out, labels=model.labels)
         return
     with _opened(layout.out) as stream:
@@ -414,21 +411,10 @@ def _opened(out: Path | None) -> Iterator[TextIO]:
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
         yield sys.stdout
         return
-    with (
-        _opened_file(out) as raw,
-        _packed(raw) if _is_packed(out) else nullcontext(raw) as binary,
-        io.TextIOWrapper(binary, "utf-8", errors="backslashreplace", newline="") as stream,
-    ):
+    from classifier.files import replacing_text
+
+    with replacing_text(out, errors="backslashreplace") as stream:
         yield stream
-
-
-@contextmanager
-def _opened_file(out: Path) -> Iterator[BinaryIO]:
-    from classifier.files import replacing
-
-    # a pipe or /dev/null is written to, not replaced; a link's target is replaced, not the link
-    with out.open("wb") if _is_special(out) else replacing(out.resolve()) as raw:
-        yield raw
 
 
 @contextmanager
@@ -439,10 +425,7 @@ def write_bytes(out: Path | None) -> Iterator[tuple[Callable[[bytes], object], s
             raise OSError("standard output is closed; name a file with --out")
         yield sys.stdout.buffer.write, ""
         return
-    with _opened_file(out) as raw:
+    from classifier.files import replacing
+
+    with replacing(out) as raw:
         yield raw.write, ".gz" if _is_packed(out) else ""
-
-
-def _packed(raw: BinaryIO) -> BinaryIO:
-    # neither name nor time, so that the same predictions give the same bytes
-    return gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0)  # type: ignore[return-value]

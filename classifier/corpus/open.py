@@ -9,14 +9,14 @@ import os
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from classifier.errors import BadInputError
-from classifier.files import open_zstd
+from classifier.files import open_zstd, replacing
 
 __all__ = [
     "COMPRESSIONS",
@@ -194,6 +194,8 @@ def _borrow(stdin: BinaryIO, name: str, encoding: str) -> Iterator[io.BufferedRe
 
 def _unpacked(path: Path) -> io.BufferedReader:
     suffix = path.suffix.lower()
+    if suffix in COMPRESSIONS and path.is_file() and not path.stat().st_size:
+        raise EOFError
     if suffix == ".gz":
         return io.BufferedReader(gzip.open(path), _BUFFER_BYTES)
     if suffix == ".zst":
@@ -309,13 +311,18 @@ def _named_file(path: Path, format: str | None) -> Source:
 
 
 def _in_folder(folder: Path, format: str | None) -> Iterator[Source]:
-    files = sorted(path for path in _walk(folder) if format_by_name(path))
+    files = sorted(path for path in _walk(folder) if format_by_name(path) and not _is_special(path))
     if not files:
         known = " ".join(_FORMAT_OF)
         raise BadInputError(f"{folder}: no file to read in this folder. Names may end in {known}.")
     for path in files:
         name = _bare(path.relative_to(folder)).as_posix()
         yield Source(str(path), path, format or format_by_name(path), name)
+
+
+def _is_special(path: Path) -> bool:
+    """Return whether a path is a FIFO or a device, which would hang whoever reads a folder."""
+    return path.exists() and not path.is_file()
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -386,22 +393,19 @@ def open_parquet_writer(
     Raises
     ------
     BadInputError
-        If pyarrow is missing, or `path` or a value cannot be written.
+        If pyarrow is missing, or a value cannot be written.
+    ClassifierError
+        If `path` cannot be written.
     """
     parquet = import_parquet(str(path))
     from pyarrow import ArrowException
 
     schema = _schema(columns)
-    unfinished = path.with_name(path.name + ".unfinished")
     try:
-        with parquet.ParquetWriter(unfinished, schema) as writer:
+        with replacing(path) as stream, parquet.ParquetWriter(stream, schema) as writer:
             yield lambda rows: writer.write_table(_table(rows, schema))
-        unfinished.replace(path)
-    except (OSError, ArrowException, UnicodeError) as error:
+    except (ArrowException, UnicodeError) as error:
         raise BadInputError(f"{path}: cannot be written ({error}). Write elsewhere.") from None
-    finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
 
 
 def _schema(columns: Mapping[str, type]) -> Any:

@@ -30,12 +30,15 @@ from classifier.corpus.open import (
     open_text,
     unmarked,
 )
+from classifier.corpus.write import without_nan
 from classifier.errors import BadInputError
+from classifier.files import opened_text
 
 __all__ = [
     "ReadOptions",
     "ReadTally",
     "SeenIds",
+    "check_rejects",
     "csv_rows",
     "html_article",
     "jsonl_rows",
@@ -551,7 +554,7 @@ def read_articles(
     """
     given = [paths] if isinstance(paths, str | Path) else paths
     sources = find_sources(given, format=options.format)
-    _check_rejects(options, sources)
+    check_rejects(options, sources)
     return _articles(sources, options, tally if tally is not None else ReadTally(), stdin)
 
 
@@ -656,12 +659,13 @@ def _set_aside(
 
 def _json_line(entry: dict[str, object]) -> str:
     try:
-        return json.dumps(entry, ensure_ascii=False, default=str) + "\n"
+        return json.dumps(without_nan(entry), ensure_ascii=False, default=str) + "\n"
     except (RecursionError, ValueError):
         return json.dumps({**entry, "row": "nested too deeply to write"}, ensure_ascii=False) + "\n"
 
 
-def _check_rejects(options: ReadOptions, sources: list[Source]) -> None:
+def check_rejects(options: ReadOptions, sources: list[Source]) -> None:
+    """Raise `BadInputError` when the file for rejects is one of the inputs."""
     if options.rejects is None:
         return
     target = options.rejects.resolve()
@@ -672,10 +676,5 @@ def _check_rejects(options: ReadOptions, sources: list[Source]) -> None:
 def _open_rejects(options: ReadOptions) -> AbstractContextManager[TextIO | None]:
     if options.on_error == "stop" or options.rejects is None:
         return nullcontext()
-    try:
-        # Undecodable bytes live in the row as lone surrogates; the escape is legal JSON.
-        return options.rejects.open("w", encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise BadInputError(
-            f"{options.rejects}: cannot be written ({error.strerror}). Name another file."
-        ) from None
+    # Undecodable bytes live in the row as lone surrogates; the escape is legal JSON.
+    return opened_text(options.rejects, errors="backslashreplace")

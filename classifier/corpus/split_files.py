@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
 import re
@@ -29,7 +28,7 @@ from classifier.corpus.split import (
 )
 from classifier.corpus.write import write_articles_jsonl
 from classifier.errors import BadInputError, CorpusError
-from classifier.files import file_sha256
+from classifier.files import file_sha256, packed
 
 __all__ = [
     "MANIFEST",
@@ -256,12 +255,8 @@ def _write_parts(folder: Path, spool: IO[bytes], splits: Sequence[Split]) -> lis
 
 
 def _write_packed(path: Path, lines: Iterable[bytes]) -> None:
-    # Neither name nor time in the header, so that the same split gives the same bytes.
-    with (
-        path.open("xb") as raw,
-        gzip.GzipFile("", "wb", _COMPRESSION, fileobj=raw, mtime=0) as packed,
-    ):
-        packed.writelines(lines)
+    with path.open("xb") as raw, packed(raw, ".gz", gzip_level=_COMPRESSION) as stream:
+        stream.writelines(lines)
 
 
 def _write_manifest(

@@ -23,9 +23,13 @@ __all__ = [
     "SCORE_DECIMALS",
     "PredictionFields",
     "Tagged",
+    "csv_cell",
     "disarmed",
+    "plain_cell",
     "prediction_row",
+    "safe_cell",
     "table_line",
+    "without_nan",
     "write_articles_jsonl",
     "write_csv",
     "write_jsonl",
@@ -48,6 +52,63 @@ def disarmed(text: str) -> str:
     '�[31mred'
     """
     return _DANGEROUS.sub("\ufffd", text)
+
+
+# What spreadsheets may take for the beginning of a formula.
+_FORMULA = re.compile("'*[=+\\-@|%\t\r\n＝＋－＠]")
+
+
+def safe_cell(text: str) -> str:
+    """Return `text` so that a spreadsheet shows it instead of computing it.
+
+    An apostrophe goes before what could begin a formula; `plain_cell` takes exactly that one
+    away, so every text survives the way there and back.
+
+    >>> safe_cell("=1+1"), safe_cell("'=1+1"), safe_cell("gas")
+    ("'=1+1", "''=1+1", 'gas')
+    """
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def plain_cell(cell: str) -> str:
+    """Return the text that `safe_cell` turned into `cell`.
+
+    >>> plain_cell("'=1+1"), plain_cell("'tis")
+    ('=1+1', "'tis")
+    """
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+def csv_cell(value: object) -> object:
+    """Return what is written as a cell of a CSV file for programs: text by `safe_cell`.
+
+    Numbers stay as they are, also those that are text.
+
+    >>> csv_cell("-0.5"), csv_cell("-dash"), csv_cell(None)
+    ('-0.5', "'-dash", None)
+    """
+    return value if not isinstance(value, str) or _is_number(value) else safe_cell(value)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def without_nan(value: Any) -> Any:
+    """Return a value as JSON can hold it: numbers that are not finite, as ``None``.
+
+    >>> without_nan({"a": [1.5, float("nan")]})
+    {'a': [1.5, None]}
+    """
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: without_nan(inner) for name, inner in value.items()}
+    return list(map(without_nan, value)) if isinstance(value, list) else value
 
 
 def table_line(prediction: Tagged) -> str:
@@ -211,8 +272,8 @@ def write_csv(predictions: Iterable[Tagged], stream: TextIO, *, labels: Sequence
     Notes
     -----
     The columns are ``id``, ``tags`` (joined by ``|``), one ``score_<label>`` per label,
-    ``coverage``, ``model``, ``note``. Cells are quoted where CSV asks for it and never altered: a
-    cell that begins with ``=``, ``+``, ``-`` or ``@`` is data; import it as text.
+    ``coverage``, ``model``, ``note``. A text that a spreadsheet could take for a formula, as it
+    begins with ``=``, ``+``, ``-``, ``@`` or a tab and is no number, gets an apostrophe before it.
 
     Raises
     ------
@@ -221,10 +282,11 @@ def write_csv(predictions: Iterable[Tagged], stream: TextIO, *, labels: Sequence
     """
     names, predictions = _score_labels(predictions, labels)
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(_columns(names))
+    writer.writerow(map(csv_cell, _columns(names)))
     count = 0
     for each in predictions:
-        writer.writerow({**_as_row(each, names), "tags": "|".join(each.tags)}.values())
+        cells = {**_as_row(each, names), "tags": "|".join(each.tags)}.values()
+        writer.writerow(map(csv_cell, cells))
         count += 1
     return count
 
@@ -238,7 +300,9 @@ def write_parquet(predictions: Iterable[Tagged], path: Path, *, labels: Sequence
     Raises
     ------
     BadInputError
-        If pyarrow is missing, `path` cannot be written, or the scores are not of one set of labels.
+        If pyarrow is missing, or the scores are not of one set of labels.
+    ClassifierError
+        If `path` cannot be written.
     """
     names, predictions = _score_labels(predictions, labels)
     kinds = [str, list, *[float] * len(names), float, str, str]

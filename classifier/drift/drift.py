@@ -22,6 +22,7 @@ from classifier.drift.distances import (
     term_divergences,
 )
 from classifier.errors import BadInputError, ModelError
+from classifier.model.folder import reading_record
 from classifier.model.model import BATCH, Model
 from classifier.text import article_text
 
@@ -227,14 +228,12 @@ def drift(model: Model, articles: Iterable[Article | str]) -> Drift:
         raise BadInputError(
             f"{len(seen)} articles tell nothing about the rest: compare {LEAST_ARTICLES} or more."
         )
-    try:
+    with reading_record(model):
         level = FALSE_ALARMS / (3 + 2 * len(model.labels))
         base = _base(model, reference)
         measures = [*_scalars(model, seen, reference, level), *_tags(model, seen, reference, level)]
         measures += _terms(model, seen, reference["terms"], base, level)
         n_training = int(reference["articles"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"model '{model.name}': its reference is damaged ({error!r})") from error
     names = _more_often(model, seen.term_counts, base)
     return Drift(model.signature, len(seen), n_training, tuple(measures), names)
 

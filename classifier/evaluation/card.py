@@ -22,7 +22,7 @@ from classifier.evaluation.evaluate import (
 )
 from classifier.evaluation.report import Report
 from classifier.files import resource
-from classifier.model.folder import cut_texts, recorded
+from classifier.model.folder import cut_texts, reading_record, recorded
 from classifier.model.model import Model
 from classifier.pages.document import markdown_table, plain
 from classifier.published.sources import CORPORA
@@ -376,11 +376,12 @@ def model_card(model: Model, *, reports: Sequence[Report] = ()) -> str:
     Raises
     ------
     ModelError
-        When a report is about another model.
+        When a report is about another model, or what the training recorded is damaged.
     """
     for report in reports:
         _check_model(report, model)
-    return "\n\n".join(_blocks(model, reports)) + "\n"
+    with reading_record(model):
+        return "\n\n".join(_blocks(model, reports)) + "\n"
 
 
 def _blocks(model: Model, reports: Sequence[Report]) -> Iterator[str]:

@@ -35,6 +35,7 @@ from classifier.evaluation.report import (
     label_reports,
     ranking,
 )
+from classifier.model.folder import reading_record
 from classifier.model.model import Model
 from classifier.pages.document import markdown_table
 from classifier.pages.page import percent, render_page, rounded
@@ -649,9 +650,10 @@ def _seen_in_training(model: Model, name: str, sha256: str) -> tuple[bool | None
     corpus = model.info.get("corpus")
     if not isinstance(corpus, Mapping) or not {"names", "sha256"} <= set(corpus):
         return None, ""
-    if corpus["sha256"] == sha256:
-        return True, "content"
-    return (True, "name") if name and name in corpus["names"] else (False, "")
+    with reading_record(model):
+        if corpus["sha256"] == sha256:
+            return True, "content"
+        return (True, "name") if name and name in corpus["names"] else (False, "")
 
 
 def _notes(notes: Iterable[str]) -> tuple[NoteCount, ...]:

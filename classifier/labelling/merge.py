@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,7 +11,7 @@ from classifier.article import Article, Labels
 from classifier.corpus.labels import label_names
 from classifier.corpus.write import write_articles_jsonl
 from classifier.errors import CorpusError
-from classifier.files import replacing
+from classifier.files import replacing_text
 from classifier.labelling.sheet import Verdict, article_key, text_key
 
 __all__ = [
@@ -282,14 +279,7 @@ def save_articles(articles: Iterable[Article], path: Path) -> int:
 
     The file appears, or replaces an older one, only when all went well.
     """
-    with (
-        replacing(path) as raw,
-        # neither name nor time, so that the same articles give the same bytes
-        gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0)
-        if path.suffix == ".gz"
-        else nullcontext(raw) as binary,
-        io.TextIOWrapper(binary, "utf-8", newline="\n") as stream,
-    ):
+    with replacing_text(path) as stream:
         return write_articles_jsonl(articles, stream)
 
 

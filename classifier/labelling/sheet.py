@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,9 +14,9 @@ from classifier.corpus.corpus import ReadOptions
 from classifier.corpus.labels import BadRowError, Row, article_from, is_blank, parse_label_columns
 from classifier.corpus.open import find_sources, format_by_content, open_bytes, open_text
 from classifier.corpus.read import csv_rows, jsonl_rows
-from classifier.corpus.write import disarmed
+from classifier.corpus.write import disarmed, plain_cell, safe_cell
 from classifier.errors import BadInputError
-from classifier.files import replacing
+from classifier.files import replacing_text
 
 __all__ = [
     "DRAWN_AT_RANDOM",
@@ -27,9 +25,7 @@ __all__ = [
     "article_key",
     "label_column",
     "label_of_column",
-    "plain_cell",
     "read_verdicts",
-    "safe_cell",
     "save_sheet",
     "sheet_row",
     "text_key",
@@ -222,29 +218,7 @@ DRAWN_AT_RANDOM = "drawn at random"
 LONGEST_CELL = 32_000
 LABEL_PREFIX = "label:"
 # What spreadsheets run as formulas, in both widths, or skip on the way to one.
-_FORMULA = re.compile("'*[=+\\-@|%\t\r\n＝＋－＠]")
 _KEY_PREFIX = "text:"
-
-
-def safe_cell(text: str) -> str:
-    """Return `text` so that a spreadsheet shows it instead of computing it.
-
-    An apostrophe goes before what could begin a formula; `plain_cell` takes exactly that one
-    away, so every text survives the way there and back.
-
-    >>> safe_cell("=1+1"), safe_cell("'=1+1"), safe_cell("gas")
-    ("'=1+1", "''=1+1", 'gas')
-    """
-    return f"'{text}" if _FORMULA.match(text) else text
-
-
-def plain_cell(cell: str) -> str:
-    """Return the text that `safe_cell` turned into `cell`.
-
-    >>> plain_cell("'=1+1"), plain_cell("'tis")
-    ('=1+1', "'tis")
-    """
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def article_key(article: Article) -> str:
@@ -338,11 +312,8 @@ def save_sheet(
     """Write a sheet to a file, by which spreadsheets know it for UTF-8, or to a stream."""
     if not isinstance(target, Path):
         return write_sheet(rows, target, labels=labels, excerpt=excerpt)
-    with (
-        replacing(target) as raw,
-        # the mark at the start of the file is what tells spreadsheets its encoding
-        io.TextIOWrapper(raw, "utf-8-sig", errors="backslashreplace", newline="") as stream,
-    ):
+    # the mark at the start of the file is what tells spreadsheets its encoding
+    with replacing_text(target, encoding="utf-8-sig", errors="backslashreplace") as stream:
         return write_sheet(rows, stream, labels=labels, excerpt=excerpt)
 
 

@@ -186,4 +186,4 @@ def calibration_from_json(value: Mapping[str, object]) -> Calibration:
             return PiecewiseLinear(value["margins"], value["probabilities"])  # type: ignore[arg-type]
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"the calibration is not readable: {error}") from error
-    raise ModelError(f"the calibration is of a kind not known here: {value['kind']!r}")
+    raise ModelError(f"the calibration is of a kind not known here: {value['kind']!r:.60}")

@@ -10,9 +10,8 @@ import mmap as memory
 import os
 import re
 import reprlib
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,8 +20,9 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from classifier.errors import ModelError
-from classifier.model.calibration import Calibration, PiecewiseLinear, calibration_from_json
+from classifier.errors import ClassifierError, ModelError
+from classifier.files import flush_folder, locked_folder, remove_unlocked, write_file
+from classifier.model.calibration import Calibration, calibration_from_json
 from classifier.model.model import Model
 from classifier.model.vocabulary import Analyzer, Buffer, Table, Vocabulary, fault_of, n_slots
 from classifier.text import TEXT_RULES_VERSION, article_text
@@ -47,6 +47,8 @@ __all__ = [
     "manifest_json",
     "parse_manifest",
     "quality_table",
+    "read_card",
+    "reading_record",
     "recorded",
     "save_model",
 ]
@@ -70,7 +72,7 @@ class Fields:
     def refusal(self, key: str, wanted: str) -> ModelError:
         """Return an error that says what the field must be and what it is."""
         found = reprlib.repr(self.values[key]) if key in self.values else "missing"
-        return ModelError(f"{self.where}: '{key}' must be {wanted}, but is {found}")
+        return ModelError(f"{self.where}: '{key}' must be {wanted}, but is {found:.80}")
 
     def text(self, key: str) -> str:
         """Return a field that is a text."""
@@ -149,7 +151,10 @@ def _finite(value: object, low: float, high: float) -> float | None:
 FORMAT_VERSION = 2
 # Version 1 knew no `lead_divisor` and no table.
 READABLE_VERSIONS = (1, 2)
-MAX_LEAD_WORDS, MAX_LEAD_REPEATS, MAX_LEAD_DIVISOR = 1_000_000, 100, 1000
+# No article gets longer by more than a hundred thousand words.
+MAX_LEAD_WORDS, MAX_LEAD_REPEATS, MAX_LEAD_DIVISOR = 10_000, 10, 1000
+MAX_GOLDEN, MAX_GOLDEN_CHARACTERS = 64, 100_000
+MAX_FILE_BYTES = 2**34
 # The model's hash is that of its manifest without this line, files and all being in there by hash.
 _HASH_LINE = re.compile(rb'^ "hash": "[0-9a-f]{64}",\n', re.MULTILINE)
 SUFFIXES = {"vocabulary": ".txt", "table": ".npy", "idf": ".npy", "weights": ".npy"}
@@ -261,7 +266,7 @@ def parse_manifest(raw: bytes, path: Path) -> Manifest:
         outline=_outline(top, labels),
         n_terms=shapes.whole("n_terms"),
         files=_stored_files(top.inner("files"), top.whole("format_version")),
-        golden=tuple(_golden_article(row, labels) for row in top.rows("golden")),
+        golden=_golden_articles(top, labels),
     )
     if top.text("hash") != hashlib.sha256(_HASH_LINE.sub(b"", raw, count=1)).hexdigest():
         raise ModelError(
@@ -338,13 +343,24 @@ def _analyzer(given: Fields, version: int) -> Analyzer:
 
 
 def _calibration(top: Fields, n_labels: int) -> Calibration:
+    given = top.inner("calibration")
+    if given.text("kind") == "piecewise-linear":
+        for key in ("margins", "probabilities"):
+            _check_lines(given, key, n_labels)
     try:
-        calibration = calibration_from_json(top.inner("calibration").values)
+        return calibration_from_json(given.values)
     except (ModelError, ArithmeticError) as error:
         raise ModelError(f"{top.where}: {error}") from error
-    if isinstance(calibration, PiecewiseLinear) and len(calibration.margins) != n_labels:
-        raise top.refusal("calibration", f"a line for each of the {n_labels} labels")
-    return calibration
+
+
+def _check_lines(given: Fields, key: str, n_labels: int) -> None:
+    lines = given.values.get(key)
+    sound = isinstance(lines, list) and len(lines) == n_labels
+    for line in lines if isinstance(lines, list) else ():
+        known = isinstance(line, list) and None not in [_finite(x, -1e6, 1e6) for x in line]
+        sound = sound and known
+    if not sound:
+        raise given.refusal(key, f"a list of numbers for each of the {n_labels} labels")
 
 
 def _stored_files(files: Fields, version: int) -> dict[str, StoredFile]:
@@ -354,12 +370,22 @@ def _stored_files(files: Fields, version: int) -> dict[str, StoredFile]:
 
 def _stored_file(files: Fields, role: str) -> StoredFile:
     entry = files.inner(role)
-    stored = StoredFile(entry.text("name"), entry.text("sha256"), entry.whole("bytes"))
+    n_bytes = entry.whole("bytes", most=MAX_FILE_BYTES)
+    stored = StoredFile(entry.text("name"), entry.text("sha256"), n_bytes)
     # the one name a file can have; no path leads out of the folder by way of a manifest
     expected = f"{role}-{stored.sha256[:8]}{SUFFIXES[role]}"
     if stored.name != expected or len(stored.sha256) != 64 or not stored.sha256.isalnum():
         raise entry.refusal("name", f"{role}-<start of its sha256>{SUFFIXES[role]}")
     return stored
+
+
+def _golden_articles(top: Fields, labels: tuple[str, ...]) -> tuple[GoldenArticle, ...]:
+    golden = tuple(_golden_article(row, labels) for row in top.rows("golden"))
+    if len(golden) > MAX_GOLDEN or sum(len(each.text) for each in golden) > MAX_GOLDEN_CHARACTERS:
+        raise top.refusal(
+            "golden", f"at most {MAX_GOLDEN} articles of {MAX_GOLDEN_CHARACTERS} characters in all"
+        )
+    return golden
 
 
 def _golden_article(row: Fields, labels: tuple[str, ...]) -> GoldenArticle:
@@ -375,7 +401,13 @@ def _golden_article(row: Fields, labels: tuple[str, ...]) -> GoldenArticle:
 
 FLOAT = np.dtype("<f4")
 SLOT = np.dtype("<u4")
-MAX_HEADER_BYTES = 10_240
+# The header of an array as NumPy writes it; another is not read, whatever it holds.
+MAX_HEADER_BYTES = 256
+_HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00..\{'descr': '([<>|=]?\w{1,8})', 'fortran_order': (False|True), "
+    rb"'shape': \((\d{1,20}(?:, \d{1,20})*)?,?\), \} *\n",
+    re.DOTALL,
+)
 LARGEST_VALUE = 1e4
 MEND = "Fetch or train the model again."
 
@@ -486,19 +518,18 @@ def _array(
 
 
 def _header_length(buffer: Buffer, shape: tuple[int, ...], path: Path, dtype: np.dtype[Any]) -> int:
-    stream = io.BytesIO(buffer[:MAX_HEADER_BYTES])
-    try:
-        version = npy.read_magic(stream)
-        found, fortran_order, kind = npy.read_array_header_1_0(stream)
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path} is no readable .npy file: {error}. {MEND}") from error
-    if (version, found, fortran_order, kind) != ((1, 0), shape, False, dtype):
+    header = _HEADER.match(buffer[:MAX_HEADER_BYTES])
+    if header is None or header.end() != 10 + int.from_bytes(buffer[8:10], "little"):
+        raise ModelError(f"{path} is no readable .npy file of version 1. {MEND}")
+    kind, fortran_order = header[1].decode(), header[2] == b"True"
+    found = tuple(int(length) for length in (header[3] or b"").split(b", ") if length)
+    if (found, fortran_order, kind) != (shape, False, dtype.str):
         order = "Fortran" if fortran_order else "C"
         raise ModelError(
-            f"{path} holds shape {found} of {kind} in {order} order (.npy version {version[0]}), "
-            f"the model needs {shape} of {dtype} in C order (version 1). {MEND}"
+            f"{path} holds shape {found} of {kind} in {order} order, the model needs {shape} of "
+            f"{dtype.str} in C order. {MEND}"
         )
-    return stream.tell()
+    return header.end()
 
 
 MAX_LABELS = 8
@@ -547,10 +578,11 @@ def golden_articles(model: Model) -> tuple[GoldenArticle, ...]:
 
 
 def _scored(model: Model, texts: Sequence[str]) -> tuple[GoldenArticle, ...]:
-    margins = model.margins([article_text(text) for text in texts])
+    prepared = [article_text(text) for text in texts]
+    rows = zip(texts, model.margins(prepared), model.predict_prepared(prepared), strict=True)
     return tuple(
         GoldenArticle(text, tuple(row.tolist()), tuple(said.scores.values()), said.tags)
-        for text, row, said in zip(texts, margins, model.predict(texts), strict=True)
+        for text, row, said in rows
     )
 
 
@@ -588,8 +620,37 @@ def _difference(labels: Sequence[str], now: GoldenArticle, then: GoldenArticle) 
     return ""
 
 
+@contextmanager
+def reading_record(model: Model) -> Iterator[None]:
+    """Turn whatever is wrong with what a training recorded, which may be any JSON, into an error.
+
+    Raises
+    ------
+    ModelError
+        In place of what went wrong in the block.
+    """
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"model '{model.name:.60}': what its training recorded is damaged ({error!r:.100}). "
+            f"{MEND}"
+        ) from error
+
+
 def described(model: Model) -> str:
-    """Return what a model is, in a few lines; what its training did not record is left out."""
+    """Return what a model is, in a few lines; what its training did not record is left out.
+
+    Raises
+    ------
+    ModelError
+        When what was recorded is damaged.
+    """
+    with reading_record(model):
+        return _described(model)
+
+
+def _described(model: Model) -> str:
     kind = "any number of" if model.mode == "several" else "exactly one of"
     labels = ", ".join(model.labels)
     lines = [f"{model.signature}: {kind} {labels}; {len(model.vocabulary):,} terms"]
@@ -609,7 +670,17 @@ def quality_table(model: Model) -> str:
     """Return cross-validated figures of a training as a table for the terminal.
 
     ``cut`` is the probability from which a label is given.
+
+    Raises
+    ------
+    ModelError
+        When what was recorded is damaged.
     """
+    with reading_record(model):
+        return _quality_table(model)
+
+
+def _quality_table(model: Model) -> str:
     figures = recorded(model, "figures")
     if not figures:
         return "no figures are recorded"
@@ -663,7 +734,10 @@ def _percent(figures: Mapping[str, Any]) -> str:
 
 MANIFEST = "manifest.json"
 CARD = "README.md"
-MAX_MANIFEST_BYTES = 64 * 2**20
+# A label takes some 4 kB with its calibration and figures, so that 4,000 labels have room.
+MAX_MANIFEST_BYTES = 16 * 2**20
+MAX_CARD_BYTES = 2**20
+ATTEMPTS = 5
 _ARRAY_FILE = re.compile(rf"(?:{'|'.join(SUFFIXES)})-[0-9a-f]{{8}}\.(?:txt|npy)")
 _PART_FILE = re.compile(
     rf"\.(?:{_ARRAY_FILE.pattern}|manifest\.json|README\.md)\.[0-9a-f]{{8}}\.part"
@@ -675,9 +749,10 @@ class _MissingFileError(ModelError):
 
 
 def save_model(model: Model, folder: Path, *, card: str = "") -> Model:
-    """Write `model` into `folder`, replacing the model that is there; one process at a time.
+    """Write `model` into `folder`, replacing the model that is there.
 
-    Killed at any moment, it leaves the old model or the new one. Files of other people stay.
+    Killed at any moment, it leaves the old model or the new one; of two at the same time, the
+    second waits for the first. Files of other people stay.
 
     Parameters
     ----------
@@ -703,16 +778,20 @@ def save_model(model: Model, folder: Path, *, card: str = "") -> Model:
     manifest = encode_manifest(manifest_json(stored, files, golden_articles(stored)))
     if len(manifest) > MAX_MANIFEST_BYTES:
         raise ModelError(
-            f"model '{model.name}': its manifest would exceed 64 MB. Shorten its info."
+            f"model '{model.name}': its manifest would exceed 16 MB. Shorten its info."
         )
     stored = replace(stored, info=parse_manifest(manifest, folder / MANIFEST).outline.info)
     written = {file.name: contents[role] for role, file in files.items()}
     try:
-        _write_folder(folder, written, manifest, card or _short_card(stored))
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked_folder(folder):
+            _write_folder(folder, written, manifest, card or _short_card(stored))
     except OSError as error:
         raise ModelError(
             f"{folder}: no model can be written there ({error.strerror}). Choose another folder."
         ) from error
+    except ClassifierError as error:
+        raise ModelError(str(error)) from error
     return stored
 
 
@@ -727,51 +806,34 @@ def _short_card(model: Model) -> str:
 
 
 def _write_folder(folder: Path, arrays: Mapping[str, bytes], manifest: bytes, card: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    for name in (*arrays, MANIFEST, CARD):
+        _check_inside(folder / name, folder)
     for name, content in arrays.items():
-        _write(folder / name, content)
-    _flush_folder(folder)
+        write_file(folder / name, content)
     # From here on the folder is the new model. Arrays are named after their content, so those
     # of the old model were all in place until now.
-    _write(folder / MANIFEST, manifest)
-    _flush_folder(folder)
-    _write(folder / CARD, card.encode())
+    write_file(folder / MANIFEST, manifest)
+    write_file(folder / CARD, card.encode())
+    # whoever saves holds the lock, so that no other save is under way
     for path in sorted(folder.iterdir()):
-        left_over = _ARRAY_FILE.fullmatch(path.name) and path.name not in arrays
-        if left_over or _PART_FILE.fullmatch(path.name):
-            # Windows keeps files that another process has mapped; the next save removes them
-            with suppress(PermissionError):
+        # Windows keeps files that another process has mapped; the next save removes them
+        with suppress(PermissionError):
+            if _ARRAY_FILE.fullmatch(path.name) and path.name not in arrays:
                 path.unlink()
+            elif _PART_FILE.fullmatch(path.name):
+                remove_unlocked(path)
+    flush_folder(folder)
 
 
-def _write(path: Path, content: bytes) -> None:
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    with part.open("xb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(path)
-
-
-def _flush_folder(folder: Path) -> None:
-    # Windows cannot open folders, and needs no such flush
-    with suppress(PermissionError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def load_model(folder: Path, *, mmap: bool = True) -> Model:
+def load_model(folder: Path, *, mmap: bool = False) -> Model:
     """Return the model in `folder`, after checking every file of it but the card.
 
     Parameters
     ----------
     folder : Path
     mmap : bool
-        Leave the weights on disk and map them, so that processes share one copy. Without it
-        they are read into memory, which is safer where files may be cut short under a reader.
+        Leave the weights on disk and map them, so that processes share one copy. A file that
+        is cut short under a reader then ends its process: for folders that nobody else writes to.
 
     Raises
     ------
@@ -779,22 +841,39 @@ def load_model(folder: Path, *, mmap: bool = True) -> Model:
         When a file is missing, cut short, changed, absurd or of another version, or when the
         golden articles are not scored as they were.
     """
-    try:
-        return _load(folder, mmap)
-    except _MissingFileError:
+    for _ in range(ATTEMPTS - 1):
         # a save may have replaced the model between the manifest and its files
-        return _load(folder, mmap)
+        with suppress(_MissingFileError):
+            return _load(folder, mmap)
+    return _load(folder, mmap)
 
 
 def _load(folder: Path, mmap: bool) -> Model:
     path = folder / MANIFEST
-    manifest = parse_manifest(bytes(_read(path, folder)), path)
-    # README.md has no hash: a card is for people, and people edit it
-    buffers = {role: _checked(folder, file, mmap) for role, file in manifest.files.items()}
-    paths = _paths(folder, manifest.files)
-    model = decoded(manifest.outline, manifest.n_terms, buffers, paths)
-    check_golden(model, manifest.golden, str(folder))
+    try:
+        manifest = parse_manifest(bytes(_read(path, folder, most=MAX_MANIFEST_BYTES)), path)
+        # README.md has no hash: a card is for people, and people edit it
+        buffers = {role: _checked(folder, file, mmap) for role, file in manifest.files.items()}
+        paths = _paths(folder, manifest.files)
+        model = decoded(manifest.outline, manifest.n_terms, buffers, paths)
+        check_golden(model, manifest.golden, str(folder))
+    except MemoryError as error:
+        raise ModelError(f"{folder}: the model does not fit into memory.") from error
     return model
+
+
+def read_card(folder: Path) -> str:
+    """Return what ``README.md`` of a model's folder says to people, empty when there is none.
+
+    Raises
+    ------
+    ModelError
+        When it is no regular file, leads out of the folder, or has more than 1 MB.
+    """
+    try:
+        return bytes(_read(folder / CARD, folder, most=MAX_CARD_BYTES)).decode(errors="replace")
+    except _MissingFileError:
+        return ""
 
 
 def _paths(folder: Path, files: Mapping[str, StoredFile]) -> dict[str, Path]:
@@ -809,15 +888,17 @@ def _checked(folder: Path, file: StoredFile, mmap: bool) -> Buffer:
     return buffer
 
 
-def _read(path: Path, folder: Path, *, n_bytes: int | None = None, mmap: bool = False) -> Buffer:
+def _read(
+    path: Path, folder: Path, *, n_bytes: int | None = None, most: int = 0, mmap: bool = False
+) -> Buffer:
+    """Return a file of `folder` that has `n_bytes`, or at most `most`."""
     try:
         if not path.is_file():
             raise _not_a_file(path, folder)
-        if not path.resolve().is_relative_to(folder.resolve()):
-            raise ModelError(f"{path} leads out of its folder. Copy the file itself there.")
+        _check_inside(path, folder)
         with path.open("rb") as stream:
             size = os.fstat(stream.fileno()).st_size
-            _check_size(path, size, n_bytes)
+            _check_size(path, size, n_bytes, most)
             if mmap and size:
                 return memory.mmap(stream.fileno(), 0, access=memory.ACCESS_READ)
             return stream.read()
@@ -838,9 +919,14 @@ def _not_a_file(path: Path, folder: Path) -> ModelError:
     return _MissingFileError(f"{path} is missing. {MEND}")
 
 
-def _check_size(path: Path, size: int, n_bytes: int | None) -> None:
+def _check_inside(path: Path, folder: Path) -> None:
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ModelError(f"{path} leads out of its folder. Copy the file itself there.")
+
+
+def _check_size(path: Path, size: int, n_bytes: int | None, most: int) -> None:
     if n_bytes is None:
-        if size > MAX_MANIFEST_BYTES:
-            raise ModelError(f"{path} has {size} bytes; no manifest is larger than 64 MB.")
+        if size > most:
+            raise ModelError(f"{path} has {size} bytes; at most {most} are read.")
     elif size != n_bytes:
         raise ModelError(f"{path} has {size} bytes where the manifest says {n_bytes}. {MEND}")

@@ -214,11 +214,21 @@ class Model:
         point: str = BALANCED,
         thresholds: Mapping[str, float] | None = None,
     ) -> Iterator[Prediction]:
-        """Yield one `Prediction` an article, holding no more than a batch of them."""
+        """Return an iterator of one `Prediction` an article; it holds no more than a batch.
+
+        Raises
+        ------
+        ModelError
+            As `predict`, before the first article is asked for.
+        """
         thresholds = self.thresholds_at(point) | dict(thresholds or {})
         decision = self._decision_by(thresholds) if thresholds else self._decision
-        remaining = iter(articles)
-        while batch := as_articles(islice(remaining, BATCH)):
+        return self._stream(iter(articles), decision)
+
+    def _stream(
+        self, articles: Iterator[Article | str], decision: Decision
+    ) -> Iterator[Prediction]:
+        while batch := as_articles(islice(articles, BATCH)):
             yield from self._predict_batch(batch, decision)
 
     @cached_property
@@ -231,6 +241,15 @@ class Model:
 
     def _predict_batch(self, articles: list[Article], decision: Decision) -> Iterator[Prediction]:
         texts = [article_text(article) for article in articles]
+        return self._predicted(articles, texts, decision)
+
+    def predict_prepared(self, texts: Sequence[str]) -> list[Prediction]:
+        """Return one `Prediction` a text that `article_text` has prepared, in order."""
+        return list(self._predicted(as_articles(texts), texts, self._decision))
+
+    def _predicted(
+        self, articles: Sequence[Article], texts: Sequence[str], decision: Decision
+    ) -> Iterator[Prediction]:
         signature, explain = self.signature, self.explain
         rows = zip(articles, texts, self._judged(texts, decision), strict=True)
         for article, text, (tags, scores, n_words, n_known) in rows:
@@ -249,9 +268,9 @@ class Model:
                 _explain=partial(explain, text),
             )
 
-    def _judged(self, texts: list[str], decision: Decision) -> Iterable[Judged]:
+    def _judged(self, texts: Sequence[str], decision: Decision) -> Iterable[Judged]:
         if self.kernel:
-            return self.kernel.judged(texts, decision)
+            return self.kernel.judged(list(texts), decision)
         reading = self.read_by_dict(texts)
         answers = decision(self.margins_of(reading))
         return judged(answers, reading.n_words.tolist(), reading.n_known.tolist())

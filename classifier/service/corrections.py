@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 from classifier.errors import ClassifierError
-from classifier.files import replacing
+from classifier.files import locked_folder, replacing
 from classifier.labelling.sheet import text_key
 
 __all__ = ["FeedbackFile", "FeedbackFullError"]
@@ -66,7 +65,7 @@ class FeedbackFile:
             When the file would pass its limit.
         """
         line = json.dumps(row, ensure_ascii=False).encode() + b"\n"
-        with self._lock, _alone_in(self.path.parent):
+        with self._lock, locked_folder(self.path.parent):
             lines = self._lines()
             kept = [each for each in lines if not _same_article(each, row)]
             if sum(map(len, kept)) + len(line) > MAX_BYTES:
@@ -108,19 +107,3 @@ def _same_article(line: bytes, row: Mapping[str, object]) -> bool:
         return same_id or text_key(other["text"]) == text_key(str(row["text"]))
     except (ValueError, AttributeError, KeyError, TypeError):
         return False  # not one of ours: left for people to look at
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Keep the other workers from the files in `folder`, where the system can."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: one worker alone is supported there
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

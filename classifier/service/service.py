@@ -9,13 +9,12 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from starlette.requests import Request
 
 from classifier.archive.score import model_folder
-from classifier.errors import ClassifierError, ModelError
-from classifier.model.folder import load_model
+from classifier.errors import ModelError
+from classifier.model.folder import load_model, read_card
 from classifier.model.model import Model
 from classifier.service.batching import Scorer
 from classifier.service.corrections import FeedbackFile
@@ -26,8 +25,6 @@ from classifier.service.metrics import Metrics
 __all__ = ["Service", "Shelf", "Shelved", "service_of"]
 
 
-CARD = "README.md"
-MAX_CARD_BYTES = 256 * 1024
 log = logging.getLogger("classifier.service")
 
 
@@ -97,24 +94,16 @@ class Shelf:
 def _renewed(old: Shelved) -> tuple[Shelved | None, Shelved]:
     try:
         return _loaded(old.source), old
-    except (ClassifierError, OSError) as error:
+    # whatever it is, the models in use stay, and the reload has failed
+    except Exception as error:
         log.error("reload: %s stays as it was: %s", old.model.signature, error)
         return None, old
 
 
 def _loaded(source: Source) -> Shelved:
     folder = model_folder(source.folder)
-    # not mapped: a file that is cut short under a map ends the process
-    model = load_model(folder, mmap=False)
-    return Shelved(source.name or model.name, model, source, _card(folder / CARD))
-
-
-def _card(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(MAX_CARD_BYTES).decode(errors="replace")
-    except OSError:
-        return ""
+    model = load_model(folder)
+    return Shelved(source.name or model.name, model, source, read_card(folder))
 
 
 def _by_name(shelved: Iterable[Shelved]) -> dict[str, Shelved]:

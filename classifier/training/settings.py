@@ -104,8 +104,9 @@ class Settings:
         _check("bigrams", self.bigrams, _is_flag, "true or false")
         for name in ("C_per_label", "fold_plurals"):
             _check(name, (getattr(self, name),), _is_flag, "true or false")
-        _check("lead_repeats", self.lead_repeats, _is_whole(0, 100), "a whole number, 0 to 100")
-        divisor = (self.lead_divisor,)
+        _check("lead_repeats", self.lead_repeats, _is_whole(0, 10), "a whole number, 0 to 10")
+        words, divisor = (self.lead_words,), (self.lead_divisor,)
+        _check("lead_words", words, _is_whole(0, 10_000), "a whole number, 0 to 10000")
         _check("lead_divisor", divisor, _is_whole(1, 1000), "a whole number, 1 to 1000")
         for name, least in _LEAST.items():
             wanted = f"a whole number, at least {least}"
@@ -138,7 +139,6 @@ _CHOICES = {
 }
 _LEAST = {
     "min_df": 1,
-    "lead_words": 0,
     "isotonic_positives": 1,
     "rare_positives": 0,
     "n_folds": 2,
