@@ -140,7 +140,9 @@ def collected(
 
 def joined(outcomes: Iterable[Outcome]) -> Outcome:
     """Put the parts of a scheme together."""
-    return Outcome(*map(np.concatenate, zip(*(vars(out).values() for out in outcomes), strict=True)))
+    return Outcome(
+        *map(np.concatenate, zip(*(vars(out).values() for out in outcomes), strict=True))
+    )
 
 
 def figures(news: News, outs: dict[str, Outcome]) -> dict[str, Any]:
