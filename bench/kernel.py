@@ -11,8 +11,6 @@ import argparse
 import io
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -33,7 +31,6 @@ from classifier.text import STEPS, article_text, scanner
 
 Item = TypeVar("Item")
 BATCH = 40
-STORY = "Oil prices rose as ministers met in Vienna to talk about output and a gas pipeline.\n"
 
 
 def batches(items: Sequence[Item]) -> list[list[Item]]:
@@ -95,42 +92,6 @@ def alone(model: Model, articles: list[Article]) -> Iterator[float]:
         yield quickest(model.predict, [[article]], runs=3)
 
 
-def cold(*arguments: str, runs: int = 11) -> float:
-    """Return the median milliseconds of a process of its own."""
-    took = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True)
-        took.append(1e3 * (time.perf_counter() - start))
-    return statistics.median(took)
-
-
-def first_score() -> float:
-    """Return milliseconds from imported modules to the first score."""
-    code = (
-        "import time\n"
-        "from classifier.archive.score import score\n"
-        "start = time.perf_counter()\n"
-        f"score({STORY!r})\n"
-        "print(1e3 * (time.perf_counter() - start))\n"
-    )
-    done = [
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        for _ in range(7)
-    ]
-    return statistics.median(float(each.stdout) for each in done)
-
-
-def starting() -> Iterator[tuple[str, float]]:
-    """Yield what a process takes to start, in milliseconds."""
-    with tempfile.TemporaryDirectory() as folder:
-        story = Path(folder) / "one.txt"
-        story.write_text(STORY)
-        yield 'python -c "import numpy"', cold("-c", "import numpy")
-        yield "classifier predict one.txt", cold("-m", "classifier", "predict", str(story))
-    yield "model load to first score, beyond imports", first_score()
-
-
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -152,9 +113,6 @@ def main() -> None:
     print(f"{'':<30}" + "".join(f"{name.split(',')[0]:>18}" for name in columns))
     for stage in next(iter(columns.values())):
         print(f"{stage:<30}" + "".join(f"{took[stage]:18.1f}" for took in columns.values()))
-    os.environ[SWITCH] = "on"
-    for name, took in starting():
-        print(f"{name:<44}{took:8.1f} ms")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 ``python -m bench.serve_load`` starts a service of its own, keeps the figures in
 ``bench/results/serve.json``, and fails when an answer was an error other than a deliberate 429 or
-503. ``--clients 50 --seconds 5`` makes it smaller, ``--url`` asks a service that is already there.
+503. ``--clients 50 --seconds 5`` makes it smaller.
 """
 
 from __future__ import annotations
@@ -147,25 +147,16 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--url")
     asked = parser.parse_args()
-    with _given(asked.url) if asked.url else served("--workers", str(asked.workers)) as url:
+    with served("--workers", str(asked.workers)) as url:
         result = asyncio.run(load(url, clients=asked.clients, seconds=asked.seconds))
-    setting = {"workers": asked.workers, "cores": os.cpu_count()}
-    figures = setting | result.figures()
+    figures = {"workers": asked.workers, "cores": os.cpu_count()} | result.figures()
     print(json.dumps(figures, indent=1))
-    if not asked.url:
-        kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        name = f"{asked.clients} clients, {asked.workers} workers"
-        kept[name] = figures
-        RESULTS.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    kept[f"{asked.clients} clients, {asked.workers} workers"] = figures
+    RESULTS.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
     if result.n_errors:
         sys.exit(f"{result.n_errors} errors")
-
-
-@contextmanager
-def _given(url: str) -> Iterator[str]:
-    yield url
 
 
 if __name__ == "__main__":

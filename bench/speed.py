@@ -18,13 +18,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench import speed_measures as measure
+from bench import speed_measure as measure
 from bench.environment import ROOT
 from bench.kernel import stages
-from bench.speed_corpora import bulk_articles, labelled_files, rows
-from bench.speed_plot import draw
-from bench.speed_report import report
-from bench.speed_tools import KERNEL, NUMPY, SHIPPED, TOOLS, has_jobs, interpreter
+from bench.pages import put_between_marks
+from bench.speed_measure import (
+    KERNEL,
+    NUMPY,
+    SHIPPED,
+    TOOLS,
+    bulk_articles,
+    has_jobs,
+    interpreter,
+    labelled_files,
+    rows,
+)
+from bench.speed_report import draw, report
 from classifier.corpus.read import read_articles
 from classifier.files import write_json_lines
 from classifier.model.export import export_joblib
@@ -34,7 +43,6 @@ from classifier.text import scanner
 RESULTS = Path(__file__).parent / "results" / "speed.json"
 PAGE = ROOT / "docs" / "speed-peers.md"
 PLOT = "![Time of one article, and of an article in a file](images/speed.svg)"
-BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
 POOL_VARIABLE = "CLASSIFIER_POOL"
 POOL = ROOT.parent / "shared" / "pool.jsonl.gz"
 
@@ -159,13 +167,6 @@ def version_in(environment: str, package: str) -> str:
     return done.stdout.strip()
 
 
-def write_page(results: dict[str, Any], page: Path = PAGE) -> None:
-    """Rewrite the part of the page between the marks."""
-    head, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    tail = rest.partition(END)[2]
-    page.write_text(f"{head}{BEGIN}\n{PLOT}\n\n{report(results)}\n{END}{tail}", encoding="utf-8")
-
-
 def main() -> None:
     """Measure, and write results, table and plot."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -182,7 +183,7 @@ def main() -> None:
         told |= {"load": [load, os.getloadavg()[0]], "minutes": took}
         RESULTS.write_text(json.dumps({"machine": told, **results}, indent=1) + "\n")
     results = json.loads(RESULTS.read_text())
-    write_page(results)
+    put_between_marks(PAGE, "speed", f"{PLOT}\n\n{report(results)}")
     draw(results)
     print(report(results))
 

@@ -351,7 +351,7 @@ def test_a_mistake_is_one_line_and_exit_code_1(model, tmp_path, monkeypatch, arg
     ("args", "message"),
     [
         (["--on-error", "maybe"], "'maybe' is not one of 'stop', 'skip'"),
-        (["--input-format", "xml"], "'xml' is not one of 'jsonl', 'csv', 'tsv', 'parquet'"),
+        (["--input-format", "pdf"], "'pdf' is not one of 'jsonl', 'json', 'csv', 'tsv', 'parquet'"),
         (["--format", "xml"], "'xml' is not one of 'table', 'jsonl', 'csv', 'parquet'"),
         (["--threshold", "energy"], "--threshold: 'energy' is not of the form label=0.7"),
         (["--threshold", "=0.7"], "--threshold: '=0.7' is not of the form label=0.7"),

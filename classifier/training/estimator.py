@@ -232,7 +232,7 @@ rare_positives, n_folds, min_words, min_coverage
         max_false_tags: float | None = None,
         calibration: str = "auto",
         isotonic_positives: int = 50,
-        rare_positives: int = 2,
+        rare_positives: int = 1,
         n_folds: int = 5,
         min_words: int = 5,
         min_coverage: float | None = None,

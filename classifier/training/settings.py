@@ -89,7 +89,7 @@ class Settings:
     max_false_tags: float | None = None
     calibration: str = "auto"
     isotonic_positives: int = 50
-    rare_positives: int = 2
+    rare_positives: int = 1
     n_folds: int = 5
     min_words: int = 5
     min_coverage: float | None = None
