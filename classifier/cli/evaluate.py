@@ -19,6 +19,7 @@ from classifier.cli.options import (
 from classifier.cli.terminal import echo_lines, on_terminal, remark_on, training_progress
 from classifier.corpus.corpus import ReadOptions, ReadTally
 from classifier.corpus.write import disarmed
+from classifier.errors import ClassifierError
 from classifier.files import json_text, write_file
 
 if TYPE_CHECKING:
@@ -144,7 +145,12 @@ def _write(report: Report, folder: Path, *, html: bool) -> None:
     if html:
         from classifier.evaluation.evaluate import report_page
 
-        _put(folder / HTML, report_page(report))
+        try:
+            page = report_page(report)
+        except ClassifierError as error:
+            typer.echo(f"classifier: {HTML} is left out: {error}", err=True)
+        else:
+            _put(folder / HTML, page)
 
 
 def _put(path: Path, text: str) -> None:
