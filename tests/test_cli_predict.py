@@ -633,3 +633,13 @@ def test_two_options_cannot_name_one_file(tmp_path, model, monkeypatch):
     for outcome in outcomes:
         said = " ".join(outcome.err.replace("│", " ").split())
         assert ".jsonl is also the file of --out; name another one" in said
+
+
+def test_many_words_of_a_tag_break_between_words(model, rows):
+    """At the width of the terminal, and no word in two."""
+    outcome = run("predict", "--model", model, rows, "--terms", "--format", "table", COLUMNS="24")
+
+    assert outcome.out.split("b    ")[0].splitlines()[1:] == [
+        "    energy: oil gas",
+        "      pipeline minister",
+    ]
