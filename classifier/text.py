@@ -48,6 +48,8 @@ _INLINE_TAG = re.compile(
 )
 # A UTF-8 lead byte and a continuation byte, as Windows-1252 or Latin-1 shows them.
 _MOJIBAKE = re.compile("[Â-ô][\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]")
+# Each repair of such a run takes one away and looks at all the rest again; no text has one.
+_ENDLESS = re.compile("([Â-ô])\\1{15}")
 # Nearly all of nearly every text: what to leave out to look at the rest alone.
 _COMMON = bytes(range(0x20, 0x7F)) + b"\n"
 # Printable, and in normal form C next to anything.
@@ -208,7 +210,10 @@ def with_mojibake_repaired(text: str) -> str:
 
     # By line, so that one sound curly quote elsewhere does not veto the repair.
     lines = text.split("\n")
-    return "\n".join(fix_encoding(line) if _MOJIBAKE.search(line) else line for line in lines)
+    return "\n".join(
+        fix_encoding(line) if _MOJIBAKE.search(line) and not _ENDLESS.search(line) else line
+        for line in lines
+    )
 
 
 def has_mojibake(text: str) -> bool:

@@ -1,6 +1,7 @@
 """What an article turns into before anything counts its words."""
 
 import json
+import time
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -174,3 +175,38 @@ def test_a_body_with_words_is_never_emptied(body: str) -> None:
 def test_a_hostile_giant_is_read_in_linear_time(text: str, length: int) -> None:
     """Megabytes of one thing repeated come through; a quadratic step would never finish."""
     assert len(article_text(text)) == length
+
+
+HOSTILE = {
+    "one letter of mojibake": lambda n: "Â" * n + "”",
+    "two letters of mojibake": lambda n: "ÂÃ" * (n // 2) + "”",
+    "stacked marks": lambda n: "a" + "\u0327\u0301" * (n // 2),
+    "blanks": lambda n: "a" + " \n" * (n // 2) + "b",
+    "ampersands": lambda n: "&" + "amp;" * (n // 4),
+    "open tags": lambda n: "<p a=" * (n // 5),
+    "closed tags": lambda n: "<p>a" * (n // 4),
+    "datelines": lambda n: "BAKU, May 2. /Trend/ " * (n // 21),
+    "stamps": lambda n: "date 2025-04-18 " * (n // 16),
+    "capitals": lambda n: "BAKU, " * (n // 6),
+    "promotion": lambda n: "Text. " + "Read more: x. " * (n // 14),
+    "agencies": lambda n: "(AP, " * (n // 5),
+    "sentences": lambda n: "A. " * (n // 3),
+    "credits": lambda n: "told Reuters " * (n // 13),
+    "joiners": lambda n: "a\u200d" * (n // 2),
+}
+
+
+@pytest.mark.parametrize("pattern", HOSTILE)
+def test_time_grows_with_the_text(pattern: str) -> None:
+    """Sixteen times the text takes no hundred times as long; what is quick anyway may jitter."""
+    write = HOSTILE[pattern]
+
+    def seconds(n: int) -> float:
+        took = []
+        for _ in range(3):
+            begin = time.process_time()
+            article_text(write(n))
+            took.append(time.process_time() - begin)
+        return min(took)
+
+    assert seconds(64_000) < 100 * max(seconds(4_000), 0.002)
