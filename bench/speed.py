@@ -20,7 +20,6 @@ from typing import Any
 
 from bench import speed_measure as measure
 from bench.environment import ROOT
-from bench.kernel import stages
 from bench.pages import put_between_marks
 from bench.speed_measure import (
     KERNEL,
@@ -110,11 +109,7 @@ def profile(path: Path) -> dict[str, dict[str, float]]:
     for name in (KERNEL, NUMPY):
         os.environ |= TOOLS[name].variables
         scanner.cache_clear()
-        found[name] = {
-            stage: took
-            for stage, took in stages(load_model(SHIPPED), articles, 7)
-            if not stage.startswith(" ")  # steps of a stage, in the way without a compiler
-        }
+        found[name] = dict(measure.stages(load_model(SHIPPED), articles, 7))
     os.environ |= TOOLS[KERNEL].variables
     scanner.cache_clear()
     return found
