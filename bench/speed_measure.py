@@ -252,13 +252,6 @@ def our_command() -> Command:
     return [Path(sys.executable).parent / "classifier", "predict"]
 
 
-@cache
-def has_jobs() -> bool:
-    """Return whether `classifier predict` divides the work among processes by itself."""
-    told = subprocess.run([*our_command(), "--help"], capture_output=True, text=True, check=True)
-    return "--jobs" in told.stdout
-
-
 def _libmultilabel(name: str, options: str) -> Tool:
     variables = {"LIBMULTILABEL_OPTIONS": options}
     return Tool(name, "libmultilabel_peer", "LibMultiLabel", variables=variables)
@@ -373,7 +366,7 @@ def bulk(whole: Path, models: dict[str, Path], ways: Ways, n_rounds: int) -> dic
     for name, n_processes in ways:
         tool, model = TOOLS[name], models[name]
         commands = calls(tool, model, [whole] if n_processes == 1 else halves)
-        if n_processes == 2 and tool.environment == "ours" and has_jobs():
+        if n_processes == 2 and tool.environment == "ours":
             commands = [two_jobs(whole, model)]
         works[f"{name} × {n_processes}"] = partial(launched, commands, tool.variables)
         works[f"{name} × 0"] = partial(launched, calls(tool, model, [one]), tool.variables)
@@ -398,9 +391,8 @@ def memory(pool: Path, folder: Path) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
     for n_articles in (FEW, MANY):
         write_json_lines(data, bulk_articles(pool, n_articles))
-        ways = {"1": TOOLS[KERNEL].bulk(SHIPPED, data, data.with_suffix(".out"))}
-        if has_jobs():
-            ways["2"] = two_jobs(data, SHIPPED)
+        one = TOOLS[KERNEL].bulk(SHIPPED, data, data.with_suffix(".out"))
+        ways = {"1": one, "2": two_jobs(data, SHIPPED)}
         for name, way in ways.items():
             found.setdefault(name, []).append(launched([way]).megabytes)
     return found

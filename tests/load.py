@@ -1,6 +1,6 @@
 """The service under load: 200 clients at once, for a bounded time.
 
-``python -m bench.serve_load http://127.0.0.1:8000`` asks a service that was started before, and
+``python -m tests.load http://127.0.0.1:8000`` asks a service that was started before, and
 fails when an answer was an error other than a deliberate 429 or 503.
 """
 
@@ -124,7 +124,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20)
     asked = parser.parse_args()
     result = asyncio.run(load(asked.url, clients=asked.clients, seconds=asked.seconds))
-    print(json.dumps(result.figures(), indent=1))
+    sys.stdout.write(json.dumps(result.figures(), indent=1) + "\n")
     if result.n_errors:
         sys.exit(f"{result.n_errors} errors")
 
