@@ -103,52 +103,12 @@ def label_of(article: Article) -> str:
     return label
 
 
+TOPICS = json.loads((Path(__file__).parent / "topics.json").read_text())
 # Each group is a label of every article of its topics.
-GROUPS = {
-    "company": "earn acq",
-    "energy": "crude gas nat-gas fuel heat jet pet-chem",
-    "finance": "money-fx interest dlr money-supply reserves",
-    "food": "sugar coffee cocoa tea orange potato",
-    "farming": "grain cotton livestock carcass meal-feed veg-oil rubber lumber",
-    "indicators": "gnp cpi wpi ipi jobs retail housing income lei bop instal-debt cpu",
-    "metals": "gold copper alum iron-steel tin zinc lead nickel platinum strategic-metal",
-    "commodities": "sugar coffee cocoa tea orange potato grain cotton livestock carcass meal-feed "
-    "veg-oil rubber lumber gold copper alum iron-steel tin zinc lead nickel platinum "
-    "strategic-metal crude gas nat-gas fuel heat jet pet-chem",
-    "comp": "comp.graphics comp.os.ms-windows.misc comp.sys.ibm.pc.hardware "
-    "comp.sys.mac.hardware comp.windows.x",
-    "comp.hardware": "comp.sys.ibm.pc.hardware comp.sys.mac.hardware",
-    "comp.windowing": "comp.os.ms-windows.misc comp.windows.x",
-    "rec": "rec.autos rec.motorcycles rec.sport.baseball rec.sport.hockey",
-    "rec.sport": "rec.sport.baseball rec.sport.hockey",
-    "rec.vehicles": "rec.autos rec.motorcycles",
-    "sci": "sci.crypt sci.electronics sci.med sci.space",
-    "talk": "talk.politics.guns talk.politics.mideast talk.politics.misc talk.religion.misc",
-    "politics": "talk.politics.guns talk.politics.mideast talk.politics.misc",
-    "religion": "alt.atheism soc.religion.christian talk.religion.misc",
-}
-# Articles kept of topics made rare; seventeen topics of R52 are rare already.
-RARE = {
-    "bop": 8,
-    "cotton": 9,
-    "gas": 8,
-    "housing": 4,
-    "lei": 7,
-    "livestock": 8,
-    "orange": 6,
-    "pet-chem": 9,
-    "retail": 3,
-    "tin": 7,
-    "wpi": 5,
-    "rec.motorcycles": 6,
-    "sci.electronics": 9,
-}
-WITHOUT_LABEL = "misc.forsale"
-# Articles kept of every other topic at most.
-MOST = {
-    "train": {"reuters-r52": 500, "20newsgroups": 150, WITHOUT_LABEL: 600},
-    "test": {"reuters-r52": 250, "20newsgroups": 75, WITHOUT_LABEL: 300},
-}
+GROUPS: dict[str, str] = TOPICS["groups"]
+# Articles kept of topics made rare (seventeen topics of R52 are rare already), of every other topic
+# at most by set, and the topic that stands for no label.
+RARE, MOST, WITHOUT_LABEL = TOPICS["rare"], TOPICS["most"], TOPICS["without_label"]
 MOST_OF_RARE_IN_TEST = 10
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -198,16 +198,10 @@ def _part(
 def by_label(truth: Matrix, out: Outcome, labels: Sequence[str]) -> dict[str, Any]:
     """Return the figures of each label."""
     ece = expected_calibration_error(truth, out.probabilities)
+    rows = per_label(truth, out.balanced, out.margins, labels)
     return {
-        row.label: {
-            "articles": row.support,
-            "precision": row.precision,
-            "recall": row.recall,
-            "f1": row.f1,
-            "average_precision": row.average_precision,
-            "calibration_error": float(ece[k]),
-        }
-        for k, row in enumerate(per_label(truth, out.balanced, out.margins, labels))
+        row.label: asdict(row) | {"calibration_error": float(error)}
+        for row, error in zip(rows, ece, strict=True)
     }
 
 
@@ -278,7 +272,7 @@ def details(name: str, f: dict[str, Any]) -> str:
         f"the articles without a label are given one (balanced {ours['false_tags']:.1%})."
     )
     labels = [
-        [label, f"{row['articles']}"]
+        [label, f"{row['support']}"]
         + [f"{row[key]:.3f}" for key in ("precision", "recall", "f1", "average_precision")]
         + [f"{row['calibration_error']:.1%}"]
         for label, row in f["by_label"].items()

@@ -20,7 +20,6 @@ from typing import Any
 
 from bench import speed_measure as measure
 from bench.environment import ROOT
-from bench.kernel import stages
 from bench.pages import put_between_marks
 from bench.speed_measure import (
     KERNEL,
@@ -28,7 +27,6 @@ from bench.speed_measure import (
     SHIPPED,
     TOOLS,
     bulk_articles,
-    has_jobs,
     interpreter,
     labelled_files,
     rows,
@@ -44,7 +42,6 @@ RESULTS = Path(__file__).parent / "results" / "speed.json"
 PAGE = ROOT / "docs" / "speed-peers.md"
 PLOT = "![Time of one article, and of an article in a file](images/speed.svg)"
 POOL_VARIABLE = "CLASSIFIER_POOL"
-POOL = ROOT.parent / "shared" / "pool.jsonl.gz"
 
 EXPORTED, AS_IT_COMES = "scikit-learn, exported", "LibMultiLabel, as it comes"
 # These take long to train and their time is no goal: one round.
@@ -110,11 +107,7 @@ def profile(path: Path) -> dict[str, dict[str, float]]:
     for name in (KERNEL, NUMPY):
         os.environ |= TOOLS[name].variables
         scanner.cache_clear()
-        found[name] = {
-            stage: took
-            for stage, took in stages(load_model(SHIPPED), articles, 7)
-            if not stage.startswith(" ")  # steps of a stage, in the way without a compiler
-        }
+        found[name] = dict(measure.stages(load_model(SHIPPED), articles, 7))
     os.environ |= TOOLS[KERNEL].variables
     scanner.cache_clear()
     return found
@@ -128,11 +121,7 @@ def in_bulk(folder: Path, pool: Path, models: dict[str, Path], n_rounds: int) ->
     found = measure.bulk(whole, models, ways, n_rounds)
     found |= measure.bulk(whole, models, [(name, 1) for name in ONCE], 1)
     lengths = [len(row["text"].split()) for row in rows(whole)]
-    told = {
-        "articles": len(lengths),
-        "words": statistics.mean(lengths),
-        "jobs": has_jobs(),
-    }
+    told = {"articles": len(lengths), "words": statistics.mean(lengths)}
     return {"bulk_corpus": told, "bulk": found, "memory": measure.memory(pool, folder)}
 
 
@@ -170,7 +159,7 @@ def version_in(environment: str, package: str) -> str:
 def main() -> None:
     """Measure, and write results, table and plot."""
     parser = argparse.ArgumentParser(description=__doc__)
-    pool = Path(os.environ.get(POOL_VARIABLE, POOL))
+    pool = Path(os.environ.get(POOL_VARIABLE, ""))
     parser.add_argument("--pool", type=Path, default=pool, help="articles for the bulk runs")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--again", action="store_true", help="only write table and plot again")

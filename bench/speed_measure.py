@@ -5,11 +5,13 @@ A round does everything once, so that all tools share what else the machine does
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -25,9 +27,12 @@ from classifier.compiled import SWITCH
 from classifier.corpus.corpus import UNLABELLED
 from classifier.corpus.read import read_articles
 from classifier.corpus.split import split_corpus
+from classifier.corpus.write import write_articles_jsonl, write_jsonl
 from classifier.evaluation.bootstrap import bootstrap_f1
 from classifier.files import resource, write_json_lines
+from classifier.model.model import Model
 from classifier.published.sources import load_corpus
+from classifier.text import article_text
 
 ONE_ARTICLE = range(350, 451)  # words
 MOST_SINGLE = 150
@@ -114,7 +119,7 @@ def write_parts(whole: Path) -> tuple[list[Path], Path]:
 
 
 LAUNCHER = Path(__file__).parent / "speed_launch.py"
-Value = TypeVar("Value")
+Value, Item = TypeVar("Value"), TypeVar("Item")
 Command = Sequence[str | Path]
 Call = tuple[Command, Path]  # and the file for its output
 
@@ -247,13 +252,6 @@ def our_command() -> Command:
     return [Path(sys.executable).parent / "classifier", "predict"]
 
 
-@cache
-def has_jobs() -> bool:
-    """Return whether `classifier predict` divides the work among processes by itself."""
-    told = subprocess.run([*our_command(), "--help"], capture_output=True, text=True, check=True)
-    return "--jobs" in told.stdout
-
-
 def _libmultilabel(name: str, options: str) -> Tool:
     variables = {"LIBMULTILABEL_OPTIONS": options}
     return Tool(name, "libmultilabel_peer", "LibMultiLabel", variables=variables)
@@ -368,7 +366,7 @@ def bulk(whole: Path, models: dict[str, Path], ways: Ways, n_rounds: int) -> dic
     for name, n_processes in ways:
         tool, model = TOOLS[name], models[name]
         commands = calls(tool, model, [whole] if n_processes == 1 else halves)
-        if n_processes == 2 and tool.environment == "ours" and has_jobs():
+        if n_processes == 2 and tool.environment == "ours":
             commands = [two_jobs(whole, model)]
         works[f"{name} × {n_processes}"] = partial(launched, commands, tool.variables)
         works[f"{name} × 0"] = partial(launched, calls(tool, model, [one]), tool.variables)
@@ -393,9 +391,8 @@ def memory(pool: Path, folder: Path) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
     for n_articles in (FEW, MANY):
         write_json_lines(data, bulk_articles(pool, n_articles))
-        ways = {"1": TOOLS[KERNEL].bulk(SHIPPED, data, data.with_suffix(".out"))}
-        if has_jobs():
-            ways["2"] = two_jobs(data, SHIPPED)
+        one = TOOLS[KERNEL].bulk(SHIPPED, data, data.with_suffix(".out"))
+        ways = {"1": one, "2": two_jobs(data, SHIPPED)}
         for name, way in ways.items():
             found.setdefault(name, []).append(launched([way]).megabytes)
     return found
@@ -415,3 +412,60 @@ def start(files: Files, folder: Path, n_rounds: int) -> dict[str, list[float]]:
     }
     runs = in_rounds(works, n_rounds)
     return {name: [1e3 * run.wall for run in found] for name, found in runs.items()}
+
+
+BATCH = 40
+
+
+def batches(items: Sequence[Item]) -> list[list[Item]]:
+    """Return `items` in lists of `BATCH`."""
+    rest = iter(items)
+    return list(iter(lambda: list(islice(rest, BATCH)), []))
+
+
+def quickest(work: Callable[[list[Item]], object], parts: list[list[Item]], *, runs: int) -> float:
+    """Return microseconds an item of the quickest run of each part."""
+    best = [float("inf")] * len(parts)
+    for _ in range(runs):
+        for i, part in enumerate(parts):
+            start = time.perf_counter()
+            work(part)
+            best[i] = min(best[i], time.perf_counter() - start)
+    return 1e6 * sum(best) / sum(map(len, parts))
+
+
+def stages(model: Model, articles: list[Article], runs: int) -> Iterator[tuple[str, float]]:
+    """Yield the name of each stage with its microseconds an article."""
+    parts = batches(articles)
+    yield "JSONL → Article", reading(articles, runs)
+    yield "article_text", quickest(lambda part: list(map(article_text, part)), parts, runs=runs)
+    texts = [list(map(article_text, part)) for part in parts]
+    readings = [[model.read(part)] for part in texts]
+    per_reading = len(readings) / len(articles)
+    yield "text → term counts", quickest(model.read, texts, runs=runs)
+    took = quickest(lambda part: model.margins_from(part[0]), readings, runs=runs)
+    yield "term counts → margins", took * per_reading
+    margins = [[model.margins_from(part[0])] for part in readings]
+    took = quickest(lambda part: model.calibration(part[0]), margins, runs=runs)
+    yield "margins → probabilities", took * per_reading
+    yield "predict, in batches", quickest(model.predict, parts, runs=runs)
+    said = [model.predict(part) for part in parts]
+    yield "Prediction → JSONL", quickest(lambda p: write_jsonl(p, io.StringIO()), said, runs=runs)
+    yield "predict, one by one, median", statistics.median(alone(model, articles))
+
+
+def reading(articles: list[Article], runs: int) -> float:
+    """Return microseconds an article of reading them from a JSONL file."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "articles.jsonl"
+        with path.open("w", encoding="utf-8") as stream:
+            write_articles_jsonl(articles, stream)
+        return quickest(lambda p: list(read_articles(p, UNLABELLED)), [[path]], runs=runs) / len(
+            articles
+        )
+
+
+def alone(model: Model, articles: list[Article]) -> Iterator[float]:
+    """Yield microseconds of each article tagged by itself, the quickest of three."""
+    for article in articles:
+        yield quickest(model.predict, [[article]], runs=3)

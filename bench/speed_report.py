@@ -223,8 +223,7 @@ def bulk_table(results: Results) -> str:
     told = results["bulk_corpus"]
     lines = [
         f"{told['articles']:,} articles of {told['words']:.0f} words; our two processes are "
-        f"{'`--jobs 2`' if told['jobs'] else 'two commands with half of the file each'}, the "
-        "peers' two scripts with half of the file each.",
+        "`--jobs 2`, the peers' two scripts with half of the file each.",
         "",
         "| processes | articles a second | wall | start alone | CPU an article | largest process |",
         "|---|---:|---:|---:|---:|---:|",

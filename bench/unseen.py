@@ -58,6 +58,7 @@ NAMES = {
 
 Rows = NDArray[np.int64]
 Matrix = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -129,10 +130,9 @@ def gather(settings: Settings, *, with_texts: bool = False) -> News:
 def splits(news: News) -> Iterator[Split]:
     """Yield every split; near-duplicates of test articles never stay on the training side."""
     natural = news.counted.natural
-    everything = np.ones(len(natural), dtype=bool)
     ours = news.corpora == "news_articles"
     for name in np.unique(news.outlets[ours]):
-        yield _split(news, OUTLETS, name, ours & (news.outlets == name), everything)
+        yield _split(news, OUTLETS, name, ours & (news.outlets == name))
     for name in WORLD:
         whole = news.corpora == name
         if (whole & natural).any():
@@ -142,26 +142,18 @@ def splits(news: News) -> Iterator[Split]:
     _, later = time_split(dates[rows].tolist(), test_share=0.25)
     day = min(dates[rows[later]].tolist())
     test = natural & (dates >= day)
-    yield _split(news, LATER, f"from {day}", test, dates < day, unseen=False)
+    yield _split(news, LATER, f"from {day}", test, dates < day)
     folds = np.full(len(natural), -1)
     folds[rows] = stratified_folds(news.truth[rows], news.counted.groups[rows], n_folds=5, seed=1)
     for fold in range(5):
-        name = f"fold {fold + 1}"
-        yield _split(news, NESTED, name, folds == fold, folds != fold, unseen=False)
+        yield _split(news, NESTED, f"fold {fold + 1}", folds == fold)
 
 
-def _split(
-    news: News,
-    scheme: str,
-    part: str,
-    test: NDArray[np.bool_],
-    train: NDArray[np.bool_],
-    *,
-    unseen: bool = True,
-) -> Split:
+def _split(news: News, scheme: str, part: str, test: Flags, train: Flags | None = None) -> Split:
     """Return a split without near-duplicates, nor outlets where they are to be unseen."""
+    train = np.ones_like(test) if train is None else train
     train = train & ~test & ~np.isin(news.counted.groups, news.counted.groups[test])
-    if unseen:
+    if scheme in (OUTLETS, SOURCES):
         train &= ~np.isin(news.outlets, news.outlets[test])
     return Split(scheme, part, np.flatnonzero(train), np.flatnonzero(test))
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -25,8 +24,8 @@ from classifier.corpus.split import stratified_folds
 from classifier.evaluation.bootstrap import paired_bootstrap
 from classifier.evaluation.metrics import average_precision, false_tag_rate, micro_f1
 from classifier.pages.document import markdown_table
-from classifier.training.choose import out_of_fold
-from classifier.training.count import tfidf
+from classifier.training.choose import Fold
+from classifier.training.count import damped_counts, tfidf, weighted
 from classifier.training.cuts import choose_thresholds
 from classifier.training.fit import (
     Candidate,
@@ -45,6 +44,7 @@ HOUSE_ARTICLES = (0, 300, 600, 1200, 2400, 4800)
 Matrix = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Fits = list[tuple[Matrix, Matrix, Matrix]]
+N_FOLDS = 5
 # Weight of articles of others that are no natural sample.
 PICKED = 0.3
 # What was fitted is kept: variants that differ in cuts alone share it.
@@ -105,7 +105,7 @@ VARIANTS = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """Margins and tags of a scheme's test articles, in the order of the splits."""
+    """Margins and tags of a scheme's test articles."""
 
     rows: NDArray[np.int64]
     margins: Matrix
@@ -117,29 +117,28 @@ def main() -> None:
     results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     words = [word for word in sys.argv[1:] if not word.startswith("--")]
     if "--curve" in sys.argv:
-        results["curve"] = list(curve())
+        n_house = int((counted().corpora == HOUSE).sum())
+        sizes = sorted({min(n, n_house) for n in HOUSE_ARTICLES})
+        rows = compared([Variant(f"{n}", most_house=n) for n in sizes])
+        results["curve"] = [{"house": int(name), **row} for name, row in rows.items()]
     elif "--pages" not in sys.argv:
-        chosen = [v for v in VARIANTS if v.name == BASE or not words or _named(v, words)]
+        named = [v for v in VARIANTS[1:] if not words or any(w in v.name for w in words)]
         rows = results.get("variants", {}) if words else {}
-        results["variants"] = rows | compared(chosen)
+        results["variants"] = rows | compared([VARIANTS[0], *named])
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     put_between_marks(PAGE, "variants", table(results["variants"]))
 
 
-def _named(variant: Variant, words: list[str]) -> bool:
-    return any(word in variant.name for word in words)
-
-
 def compared(variants: list[Variant]) -> dict[str, dict[str, Any]]:
-    """Return the figures of every variant on both schemes, and what changed against the base."""
-    outcomes: dict[tuple[str, str], Outcome] = {}
+    """Return the figures of every variant on both schemes, and what changed against the first."""
+    first: dict[str, Outcome] = {}
     found: dict[str, dict[str, Any]] = {}
     for variant in variants:
         news = counted(**variant.counting)
         found[variant.name] = {}
         for scheme in (OUTLETS, SOURCES):
             out = outcome(news, variant, scheme)
-            base = outcomes.setdefault((BASE, scheme), out)
+            base = first.setdefault(scheme, out)
             found[variant.name][scheme] = figures(news, base, out)
         print(variant.name, json.dumps(found[variant.name]), flush=True)
     return found
@@ -183,15 +182,17 @@ def margins(news: News, variant: Variant, split: Split) -> tuple[Matrix, Matrix,
     min_df = variant.counting.get("min_df", Settings.min_df)
     folds = np.full(len(part), -1)
     natural = part.natural
-    folds[natural] = stratified_folds(Y[natural], part.groups[natural], n_folds=5, seed=0)
-    held = out_of_fold(part, Y, folds, [candidate], min_df=min_df)[0].margins[natural]
-    counts = part.counts(candidate.lead_repeats)
-    idf, each = fold_idf(counts, part, candidate, min_df), article_weights(part, candidate)
-    X = tfidf(counts, idf)
-    scales = ratio_scales(X, Y, each, candidate.ratio_power)
+    folds[natural] = stratified_folds(Y[natural], part.groups[natural], n_folds=N_FOLDS, seed=0)
+    damped = damped_counts(part.counts(candidate.lead_repeats))
+    each, held = article_weights(part, candidate), np.full(Y.shape, np.nan)
+    for number in range(N_FOLDS):
+        fold = Fold.of(part, folds, number, candidate, min_df=min_df, damped=damped)
+        held[fold.test], _ = fold.margins(Y, candidate, each)
+    idf = fold_idf(damped, part, candidate, min_df)
+    X, scales = weighted(damped, idf), ratio_scales(damped, Y, each, candidate.ratio_power)
     linear = fit_linear(X, Y, [candidate.C] * Y.shape[1], each, scales=scales)
     test = tfidf(news.counted.counts(candidate.lead_repeats)[split.test], idf)
-    return held, Y[natural], test @ linear.coef + linear.bias
+    return held[natural], Y[natural], test @ linear.coef + linear.bias
 
 
 def used(news: News, variant: Variant) -> Flags:
@@ -214,20 +215,6 @@ def figures(news: News, base: Outcome, out: Outcome) -> dict[str, Any]:
         "mean_average_precision": float(average_precision(truth, out.margins).mean()),
         "false_tags": false_tag_rate(truth, out.given).value,
     }
-
-
-def curve() -> Iterator[dict[str, Any]]:
-    """Yield the figures with more and more house articles, as far as there are."""
-    news = counted()
-    n_house = int((news.corpora == HOUSE).sum())
-    sizes = sorted({min(n, n_house) for n in HOUSE_ARTICLES})
-    for n in sizes:
-        row: dict[str, Any] = {"house": n}
-        for scheme in (OUTLETS, SOURCES):
-            out = outcome(news, Variant(f"{n} house articles", most_house=n), scheme)
-            row[scheme] = figures(news, out, out)
-        print(json.dumps(row), flush=True)
-        yield row
 
 
 def table(results: dict[str, Any]) -> str:

@@ -152,7 +152,7 @@ def test_the_table_of_files_counts_articles_a_second():
     run = {"wall": [2.0], "cpu": [1.5], "megabytes": [80.0]}
     start = {"wall": [0.25], "cpu": [0.2], "megabytes": [60.0]}
     results = {
-        "bulk_corpus": {"articles": 1000, "words": 412.4, "jobs": True},
+        "bulk_corpus": {"articles": 1000, "words": 412.4},
         "bulk": {"fastText × 1": run, "fastText × 0": start},
     }
     table = bulk_table(results)

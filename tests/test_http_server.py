@@ -17,11 +17,11 @@ import httpx
 import pytest
 from uvicorn import Server
 
-from bench.serve_load import load
 from classifier.errors import ClassifierError
 from classifier.service.limits import Limits, ServiceSettings, Source
 from classifier.service.server import LOGGING, bind, server_config
 from tests.command_line import run
+from tests.load import load
 from tests.service import ENERGY_TEXT, serving, tiny_folder
 
 JSON = "Content-Type: application/json"

@@ -26,7 +26,7 @@ FEWEST_UNTAGGED = 50
 USUAL_FALSE_TAGS = 0.09
 MOSTLY_UNTAGGED = 0.25
 # What a label with few positives borrows from others with few: as much as so many positives, of
-# labels nearer in the logarithm of their number the more. A quarter or four times as much, and
+# labels nearer in the logarithm of their number the more. Half or five times as much, and
 # half or twice as near, are as good on labels of R52 and 20 Newsgroups (docs/variants.md).
 BORROWED_POSITIVES, NEARNESS = 1.0, 0.4
 # Cuts tried for it at most.
