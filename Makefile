@@ -7,7 +7,7 @@
 # make kernel  compile the kernel in place, after a change of it
 # make sanitize  its tests under the address and undefined-behaviour sanitizers (gcc)
 # make readme  renew the output that README.md shows
-# make quality measure the figures in README.md and docs/quality.md
+# make quality measure the figures in README.md and docs/quality.md; installs a sentence encoder apart
 # make notebooks  run the notebooks and keep their output
 
 PYTHON ?= python3
@@ -63,8 +63,8 @@ quality: .venv/.installed-dev corpora
 
 bench-quality: quality
 	$(BIN)/python -m bench.public_sets
-	$(BIN)/python -m bench.many_labels
 	$(BIN)/python -m bench.variants
+	$(BIN)/python -m bench.variants --curve
 	$(BIN)/python -m bench.plots
 
 bench: .venv/.installed-dev

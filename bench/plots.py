@@ -4,67 +4,85 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 
+from bench.unseen import OUTLETS, SOURCES
+
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench" / "results"
 IMAGES = ROOT / "docs" / "images"
-OURS, PLAIN, GREY = "#1f6f8b", "#c9a227", "#777777"
+OURS, PLAIN = COLOURS = ("#1f6f8b", "#c9a227")
 
 
 def main() -> None:
     """Draw everything there are results for."""
+    plain_style()
+    variants = json.loads((RESULTS / "variants.json").read_text())
+    draw_outlets(json.loads((RESULTS / "quality.json").read_text())["schemes"][OUTLETS])
+    draw_variants(variants["variants"])
+    if "curve" in variants:
+        draw_curve(variants["curve"])
+
+
+def plain_style() -> None:
+    """Make the same results give the same file."""
     mpl.use("Agg")
-    # the same results give the same file
     mpl.rcParams.update({"svg.hashsalt": "classifier", "font.size": 9})
     IMAGES.mkdir(parents=True, exist_ok=True)
-    draw_outlets(json.loads((RESULTS / "quality.json").read_text()))
-    draw_variants(json.loads((RESULTS / "variants.json").read_text()))
 
 
-def draw_outlets(results: dict) -> None:  # type: ignore[type-arg]
+def draw_outlets(scheme: dict[str, Any]) -> None:
     """Draw the micro-F1 on each unseen outlet, ours beside the plain baseline, with intervals."""
-    scheme = results["schemes"]["unseen outlet"]
-    ours, plain = scheme["parts"], scheme["plain_parts"]
-    names = sorted(ours, key=lambda name: ours[name][0])
+    parts = dict(sorted(scheme["parts"].items(), key=lambda part: part[1]["ours"][0]))
     figure, axes = plt.subplots(figsize=(7, 3.6))
-    for parts, colour, shift, label in (
-        (ours, OURS, 0.15, "default"),
-        (plain, PLAIN, -0.15, "plain"),
-    ):
-        for place, name in enumerate(names):
-            estimate, low, high, _ = parts[name]
-            axes.plot([low, high], [place + shift] * 2, color=colour, lw=1.5)
-            axes.plot(
-                estimate, place + shift, "o", color=colour, ms=5, label=label if not place else None
-            )
-    axes.set_yticks(range(len(names)), [f"{name} ({ours[name][3]})" for name in names])
+    for way, colour, shift in (("ours", OURS, 0.15), ("plain", PLAIN, -0.15)):
+        values = [part[way] for part in parts.values()]
+        _with_intervals(axes, values, shift, colour, way)
+    axes.set_yticks(range(len(parts)), [f"{n} ({p['articles']})" for n, p in parts.items()])
     axes.set_xlabel("micro-F1, trained without the outlet, 95 % interval")
-    axes.grid(axis="x", color="#dddddd")
-    axes.legend(loc="lower right", frameon=False)
-    _save(figure, "unseen-outlets.svg")
+    _save(figure, axes, "unseen-outlets.svg")
 
 
-def draw_variants(results: dict) -> None:  # type: ignore[type-arg]
-    """Draw the change in micro-F1 of each variant against the default, with intervals."""
-    names = [name for name in results if name != "the default"][::-1]
+def draw_variants(results: dict[str, Any]) -> None:
+    """Draw the change in micro-F1 of each variant against the base, with intervals."""
+    names = list(results)[:0:-1]
     figure, axes = plt.subplots(figsize=(7, 0.2 * len(names) + 1))
-    for place, name in enumerate(names):
-        estimate, low, high = results[name]["change"]
-        clear = GREY if low <= 0 <= high else (OURS if estimate > 0 else "#b03a2e")
-        axes.plot([low, high], [place, place], color=clear, lw=1.5)
-        axes.plot(estimate, place, "o", color=clear, ms=4)
+    for scheme, colour, shift in ((OUTLETS, OURS, 0.15), (SOURCES, PLAIN, -0.15)):
+        values = [results[name][scheme]["change"] for name in names]
+        _with_intervals(axes, values, shift, colour, scheme)
     axes.axvline(0, color="black", lw=0.8)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(-1, len(names))
-    axes.set_xlabel("change in micro-F1 on unseen outlets against the default, 95 % interval")
+    axes.set_xlabel("change in micro-F1 against the base, 95 % interval")
+    _save(figure, axes, "variants.svg")
+
+
+def draw_curve(rows: list[dict[str, Any]]) -> None:
+    """Draw the mean average precision against the number of house articles."""
+    figure, axes = plt.subplots(figsize=(5, 3))
+    for scheme, colour in zip((OUTLETS, SOURCES), COLOURS, strict=True):
+        values = [row[scheme]["mean_average_precision"] for row in rows]
+        axes.plot([row["house"] for row in rows], values, "o-", color=colour, label=scheme)
+    axes.set_xlabel("articles of our own in the training")
+    axes.set_ylabel("mean average precision")
+    _save(figure, axes, "house-curve.svg")
+
+
+def _with_intervals(
+    axes: Any, values: list[list[float]], shift: float, colour: str, label: str
+) -> None:
+    places = [place + shift for place in range(len(values))]
+    estimates = [estimate for estimate, _, _ in values]
+    axes.hlines(places, [v[1] for v in values], [v[2] for v in values], color=colour, lw=1.5)
+    axes.plot(estimates, places, "o", color=colour, ms=4, label=label)
+
+
+def _save(figure: Any, axes: Any, name: str) -> None:
     axes.grid(axis="x", color="#dddddd")
-    _save(figure, "variants.svg")
-
-
-def _save(figure, name: str) -> None:  # type: ignore[no-untyped-def]
+    axes.legend(frameon=False)
     figure.savefig(IMAGES / name, bbox_inches="tight", metadata={"Date": None})
     plt.close(figure)
 

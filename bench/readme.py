@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bench.pages import put_between_marks
+
 __all__ = ["COMMANDS", "shown"]
 
 ROOT = Path(__file__).parent.parent
@@ -37,9 +39,7 @@ def _block(command: str, lines: int) -> str:
 
 def main() -> None:
     """Rewrite the part of the README between the marks."""
-    readme = ROOT / "README.md"
-    head, _, rest = readme.read_text().partition(BEGIN)
-    readme.write_text(f"{head}{BEGIN}\n{shown()}\n{END}{rest.partition(END)[2]}")
+    put_between_marks(ROOT / "README.md", "shown", shown())
 
 
 if __name__ == "__main__":

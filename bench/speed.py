@@ -18,13 +18,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench import speed_measures as measure
+from bench import speed_measure as measure
 from bench.environment import ROOT
-from bench.kernel import stages
-from bench.speed_corpora import bulk_articles, labelled_files, rows
-from bench.speed_plot import draw
-from bench.speed_report import report
-from bench.speed_tools import KERNEL, NUMPY, SHIPPED, TOOLS, has_jobs, interpreter
+from bench.pages import put_between_marks
+from bench.speed_measure import (
+    KERNEL,
+    NUMPY,
+    SHIPPED,
+    TOOLS,
+    bulk_articles,
+    interpreter,
+    labelled_files,
+    rows,
+)
+from bench.speed_report import draw, report
 from classifier.corpus.read import read_articles
 from classifier.files import write_json_lines
 from classifier.model.export import export_joblib
@@ -34,9 +41,7 @@ from classifier.text import scanner
 RESULTS = Path(__file__).parent / "results" / "speed.json"
 PAGE = ROOT / "docs" / "speed-peers.md"
 PLOT = "![Time of one article, and of an article in a file](images/speed.svg)"
-BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
 POOL_VARIABLE = "CLASSIFIER_POOL"
-POOL = ROOT.parent / "shared" / "pool.jsonl.gz"
 
 EXPORTED, AS_IT_COMES = "scikit-learn, exported", "LibMultiLabel, as it comes"
 # These take long to train and their time is no goal: one round.
@@ -102,11 +107,7 @@ def profile(path: Path) -> dict[str, dict[str, float]]:
     for name in (KERNEL, NUMPY):
         os.environ |= TOOLS[name].variables
         scanner.cache_clear()
-        found[name] = {
-            stage: took
-            for stage, took in stages(load_model(SHIPPED), articles, 7)
-            if not stage.startswith(" ")  # steps of a stage, in the way without a compiler
-        }
+        found[name] = dict(measure.stages(load_model(SHIPPED), articles, 7))
     os.environ |= TOOLS[KERNEL].variables
     scanner.cache_clear()
     return found
@@ -120,11 +121,7 @@ def in_bulk(folder: Path, pool: Path, models: dict[str, Path], n_rounds: int) ->
     found = measure.bulk(whole, models, ways, n_rounds)
     found |= measure.bulk(whole, models, [(name, 1) for name in ONCE], 1)
     lengths = [len(row["text"].split()) for row in rows(whole)]
-    told = {
-        "articles": len(lengths),
-        "words": statistics.mean(lengths),
-        "jobs": has_jobs(),
-    }
+    told = {"articles": len(lengths), "words": statistics.mean(lengths)}
     return {"bulk_corpus": told, "bulk": found, "memory": measure.memory(pool, folder)}
 
 
@@ -159,17 +156,10 @@ def version_in(environment: str, package: str) -> str:
     return done.stdout.strip()
 
 
-def write_page(results: dict[str, Any], page: Path = PAGE) -> None:
-    """Rewrite the part of the page between the marks."""
-    head, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    tail = rest.partition(END)[2]
-    page.write_text(f"{head}{BEGIN}\n{PLOT}\n\n{report(results)}\n{END}{tail}", encoding="utf-8")
-
-
 def main() -> None:
     """Measure, and write results, table and plot."""
     parser = argparse.ArgumentParser(description=__doc__)
-    pool = Path(os.environ.get(POOL_VARIABLE, POOL))
+    pool = Path(os.environ.get(POOL_VARIABLE, ""))
     parser.add_argument("--pool", type=Path, default=pool, help="articles for the bulk runs")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--again", action="store_true", help="only write table and plot again")
@@ -182,7 +172,7 @@ def main() -> None:
         told |= {"load": [load, os.getloadavg()[0]], "minutes": took}
         RESULTS.write_text(json.dumps({"machine": told, **results}, indent=1) + "\n")
     results = json.loads(RESULTS.read_text())
-    write_page(results)
+    put_between_marks(PAGE, "speed", f"{PLOT}\n\n{report(results)}")
     draw(results)
     print(report(results))
 

@@ -1,260 +1,239 @@
-"""Each thing that was tried, alone, on unseen outlets; part of ``make bench-quality``.
+"""What each setting and each part of the data does, alone; part of ``make bench-quality``.
 
-Every recipe is trained once an outlet, the outlet left out, with cuts and calibration from inner
-folds, and compared with the default on the same articles.
+Every variant trains once without each outlet of NewsArticles and once without each source of the
+world corpora, as `bench.quality` does, and is compared with the base on the same articles.
+Selection is off, so that only the named thing differs. With words, only variants whose names hold
+one of them run, and the others keep their results; ``--curve`` draws the curve of house articles.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-import time
-import zlib
-from collections import Counter
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
 
 import joblib
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.feature_selection import chi2
-from sklearn.utils.extmath import randomized_svd
 
-from bench.documents import Collection, load_collection
-from bench.pages import put_between_marks
-from bench.recipes import BASE, PLAIN, RECIPES, Recipe
-from classifier.corpus.split import leave_one_source_out, stratified_folds
+from bench.pages import put_between_marks, signed
+from bench.unseen import HOUSE, OUTLETS, ROOT, SOURCES, WORLD, News, Split, gather, splits
+from classifier.corpus.split import stratified_folds
 from classifier.evaluation.bootstrap import paired_bootstrap
-from classifier.evaluation.metrics import (
-    average_precision,
-    expected_calibration_error,
-    false_tag_rate,
-    macro_f1,
-    micro_f1,
-)
-from classifier.training.calibrate import fit_calibration
-from classifier.training.count import inverse_document_frequencies
+from classifier.evaluation.metrics import average_precision, false_tag_rate, micro_f1
+from classifier.pages.document import markdown_table
+from classifier.training.choose import Fold
+from classifier.training.count import damped_counts, tfidf, weighted
 from classifier.training.cuts import choose_thresholds
+from classifier.training.fit import (
+    Candidate,
+    article_weights,
+    fit_linear,
+    fold_idf,
+    ratio_scales,
+)
+from classifier.training.settings import Settings
 
-ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench" / "results" / "variants.json"
 PAGE = ROOT / "docs" / "variants.md"
+BASE = "the base"
+HOUSE_ARTICLES = (0, 300, 600, 1200, 2400, 4800)
 
 Matrix = NDArray[np.float64]
-Rows = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+Fits = list[tuple[Matrix, Matrix, Matrix]]
+N_FOLDS = 5
+# Weight of articles of others that are no natural sample.
+PICKED = 0.3
+# What was fitted is kept: variants that differ in cuts alone share it.
+MARGINS: dict[str, Fits] = {}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One change of the base.
+
+    Parameters
+    ----------
+    candidate : dict
+        Fields of `Candidate` that differ.
+    counting : dict
+        Settings that differ in counting.
+    cuts : dict
+        Arguments of `choose_thresholds` that differ; the margins are the base's.
+    weights : dict of str to float
+        Weights of corpora.
+    without : tuple of str
+        Corpora that are left out of the training.
+    most_house : int or None
+        So many articles of ours at most.
+    """
+
+    name: str
+    candidate: dict[str, Any] = field(default_factory=dict)
+    counting: dict[str, Any] = field(default_factory=dict)
+    cuts: dict[str, Any] = field(default_factory=dict)
+    weights: dict[str, float] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
+    most_house: int | None = None
+
+
+VARIANTS = (
+    Variant(BASE),
+    *(Variant(f"ratio_power {p}", {"ratio_power": p}) for p in (0.0, 1.0)),
+    *(Variant(f"lead_repeats {n}", {"lead_repeats": n}) for n in (0, 1, 4)),
+    Variant("idf smooth", {"idf": "smooth"}),
+    *(Variant(f"C {c}", {"C": c}) for c in (0.5, 2.0)),
+    Variant("fold_plurals false", counting={"fold_plurals": False}),
+    Variant("bigrams true", {"bigrams": True}, {"bigrams": (True,), "min_df": 3}),
+    *(Variant(f"borderline_weight {w}", {"borderline_weight": w}) for w in (0.25, 1.0)),
+    Variant("auxiliary_weight 1.0", weights=dict.fromkeys(("allsides", *WORLD), 1.0)),
+    Variant("cuts smoothed-f1", cuts={"rule": "smoothed-f1"}),
+    Variant("cuts micro-macro", cuts={"rule": "micro-macro"}),
+    *(Variant(f"max_false_tags {x}", cuts={"max_false_tags": x}) for x in (0.05, 0.075, 0.12, 1.0)),
+    Variant("cuts smoothed-f1, no limit", cuts={"rule": "smoothed-f1", "max_false_tags": 1.0}),
+    *(Variant(f"without {name}", without=(name,)) for name in WORLD),
+    Variant("without world", without=WORLD),
+    Variant("without allsides", without=("allsides",)),
+    Variant("without house", without=(HOUSE,)),
+    *(Variant(f"allsides at {w}", weights={"allsides": w}) for w in (0.6, 1.0)),
+    *(Variant(f"house at {w}", weights={HOUSE: w}) for w in (0.3, 2.0)),
+)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a recipe said of the natural articles, each by a model without its outlet."""
+    """Margins and tags of a scheme's test articles."""
 
-    probabilities: Matrix
-    given: NDArray[np.bool_]
-    seconds: float
-    n_terms: int
-
-
-def counted(collection: Collection, recipe: Recipe) -> sp.csr_matrix:
-    """Count the terms of every document in the way of the recipe."""
-    ids: dict[str, int] = {}
-    indices, data, starts = [], [], [0]
-    for document in collection.documents:
-        counts: Counter = recipe.weigh(recipe.tokens(document), document)  # type: ignore[type-arg]
-        for term, count in counts.items():
-            place = hash_of(term) % recipe.hashed if recipe.hashed else len(ids)
-            indices.append(ids.setdefault(term, place))
-            data.append(count)
-        starts.append(len(indices))
-    width = recipe.hashed or len(ids)
-    shape = (len(collection.documents), width)
-    matrix = sp.csr_matrix((np.array(data, dtype=np.float64), indices, starts), shape=shape)
-    matrix.sum_duplicates()
-    return matrix
-
-
-def hash_of(term: str) -> int:
-    """Return a number that is the same in every process."""
-    return zlib.crc32(term.encode())
-
-
-def weighted(counts: sp.csr_matrix, train: Rows, recipe: Recipe, Y: Matrix) -> sp.csr_matrix:
-    """Return tf-idf of all rows with document frequencies of the training rows."""
-    idf = inverse_document_frequencies(counts[train], recipe.min_df, form=recipe.idf)
-    values = recipe.tf(counts.data) * idf[counts.indices]
-    rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
-    norms = np.sqrt(np.bincount(rows, weights=values**2, minlength=counts.shape[0]))
-    norms[norms == 0] = 1.0
-    norms = recipe.pivot * norms + (1 - recipe.pivot) * norms[train].mean()
-    X = sp.csr_matrix((values / norms[rows], counts.indices, counts.indptr), counts.shape)
-    if recipe.best_terms:
-        scores = [chi2(X[train], Y[train][:, k] > 0)[0] for k in range(Y.shape[1])]
-        best = np.nan_to_num(np.max(scores, axis=0))
-        X = X @ sp.diags((best >= np.sort(best)[-recipe.best_terms]).astype(float))
-    return X
-
-
-def fitted(
-    X: sp.csr_matrix, train: Rows, Y: Matrix, weights: NDArray[np.float64], recipe: Recipe
-) -> tuple[Matrix, NDArray[np.float64]]:
-    """Fit each label on the rows that know it; return coefficients and biases."""
-    directions = None
-    if recipe.semantic:
-        _, _, vt = randomized_svd(X[train], recipe.semantic, n_iter=2, random_state=0)
-        directions = vt.T
-        X = sp.hstack([X, sp.csr_matrix(X @ directions)]).tocsr()
-    fits = []
-    for k in range(Y.shape[1]):
-        known = train[~np.isnan(Y[train, k])]
-        fits.append(recipe.fit(X[known], Y[known, k], weights[known], recipe.C))
-    coef = np.column_stack([coef for coef, _ in fits])
-    if directions is not None:
-        # A linear function of linear directions is linear in the terms: it folds back.
-        n_terms = directions.shape[0]
-        coef = coef[:n_terms] + directions @ coef[n_terms:]
-    return coef, np.array([bias for _, bias in fits])
-
-
-def outcome(collection: Collection, recipe: Recipe) -> Outcome:
-    """Train without each outlet in turn and tag its articles."""
-    begin = time.process_time()
-    counts = counted(collection, recipe)
-    natural = np.flatnonzero(collection.corpus == "news_articles")
-    share = dict(recipe.corpora)
-    extra = np.flatnonzero([name in share for name in collection.corpus])
-    weights = np.where(collection.borderline, recipe.borderline, 1.0) * np.array(
-        [share.get(name, 1.0) for name in collection.corpus]
-    )
-    place = {row: i for i, row in enumerate(natural)}
-    probabilities = np.zeros((len(natural), collection.truth.shape[1]))
-    given = np.zeros(probabilities.shape, dtype=bool)
-    sources = [collection.sources[i] for i in natural]
-    n_terms = 0
-    for _, train, test in leave_one_source_out(sources, collection.groups[natural]):
-        own, test = natural[train], natural[test]
-        margins, unseen, n_terms = _margins(collection, counts, own, extra, test, weights, recipe)
-        Y = collection.truth[own]
-        cuts = choose_thresholds(margins, Y, rule=recipe.rule, max_false_tags=recipe.max_false_tags)
-        at = [place[row] for row in test]
-        probabilities[at] = fit_calibration(margins, Y)(unseen)
-        given[at] = unseen >= cuts
-    return Outcome(probabilities, given, time.process_time() - begin, n_terms)
-
-
-def _margins(  # type: ignore[no-untyped-def]
-    collection: Collection,
-    counts: sp.csr_matrix,
-    own: Rows,
-    extra: Rows,
-    test: Rows,
-    weights: NDArray[np.float64],
-    recipe: Recipe,
-):
-    """Return out-of-fold margins of the training articles, and those of the unseen ones."""
-    Y = collection.truth
-    folds = stratified_folds(Y[own], collection.groups[own], n_folds=5, seed=0)
-    inner = np.zeros((len(own), Y.shape[1]))
-    bag = []
-    for fold in range(5):
-        train = np.concatenate([own[folds != fold], extra])
-        X, coef, bias = _trained(collection, counts, train, weights, recipe)
-        inner[folds == fold] = X[own[folds == fold]] @ coef + bias
-        bag.append(X[test] @ coef + bias)
-    X, coef, bias = _trained(collection, counts, np.concatenate([own, extra]), weights, recipe)
-    unseen = X[test] @ coef + bias
-    if recipe.bagged:
-        unseen = np.mean([*bag, unseen], axis=0)
-    if recipe.stacked:
-        inner, unseen = _stacked(inner, unseen, Y[own], folds)
-    return inner, unseen, int((np.abs(coef).sum(axis=1) > 0).sum())
-
-
-def _trained(collection, counts, train, weights, recipe):  # type: ignore[no-untyped-def]
-    X = weighted(counts, train, recipe, collection.truth)
-    coef, bias = fitted(X, train, collection.truth, weights, recipe)
-    if not recipe.self_training:
-        return X, coef, bias
-    unlabelled = np.flatnonzero(collection.corpus == "unlabelled")
-    margins = X[unlabelled] @ coef + bias
-    Y = collection.truth.copy()
-    # Only what the model is sure of; the rest stays unknown.
-    Y[unlabelled] = np.where(margins > 0.3, 1.0, np.where(margins < -0.7, 0.0, np.nan))
-    weights = weights.copy()
-    weights[unlabelled] = recipe.self_training
-    coef, bias = fitted(X, np.concatenate([train, unlabelled]), Y, weights, recipe)
-    return X, coef, bias
-
-
-def _stacked(inner: Matrix, unseen: Matrix, Y: Matrix, folds: Rows) -> tuple[Matrix, Matrix]:
-    """Return margins corrected by a linear function of all labels' margins (ridge)."""
-    ones = np.column_stack([inner, np.ones(len(inner))])
-
-    def solve(rows: NDArray[np.bool_]) -> Matrix:
-        A = ones[rows]
-        return np.linalg.solve(A.T @ A + 10 * np.eye(A.shape[1]), A.T @ (2 * Y[rows] - 1))
-
-    corrected = np.zeros_like(inner)
-    for fold in range(folds.max() + 1):
-        corrected[folds == fold] = ones[folds == fold] @ solve(folds != fold)
-    final = solve(np.ones(len(inner), dtype=bool))
-    return corrected, np.column_stack([unseen, np.ones(len(unseen))]) @ final
-
-
-def figures(truth: Matrix, out: Outcome) -> dict[str, float]:
-    """Return the figures of one outcome as JSON types."""
-    return {
-        "micro_f1": micro_f1(truth, out.given),
-        "macro_f1": macro_f1(truth, out.given),
-        "mean_average_precision": float(average_precision(truth, out.probabilities).mean()),
-        "calibration_error": float(expected_calibration_error(truth, out.probabilities).max()),
-        "false_tag_rate": false_tag_rate(truth, out.given).value,
-        "seconds": round(out.seconds, 1),
-        "terms": out.n_terms,
-    }
+    rows: NDArray[np.int64]
+    margins: Matrix
+    given: Flags
 
 
 def main() -> None:
-    """Run every recipe and write results and table."""
-    collection = load_collection()
-    natural = collection.corpus == "news_articles"
-    truth, groups = collection.truth[natural], collection.groups[natural]
-    chosen = [r for r in RECIPES if not sys.argv[1:] or any(a in r.name for a in sys.argv[1:])]
-    recipes = [BASE, PLAIN, *chosen]
-    outcomes = joblib.Parallel(n_jobs=2, verbose=5)(
-        joblib.delayed(outcome)(collection, recipe) for recipe in recipes
-    )
-    base = outcomes[0]
-    results = {}
-    for recipe, out in zip(recipes, outcomes, strict=True):
-        gain = paired_bootstrap(truth, base.given, out.given, groups=groups)
-        results[recipe.name] = figures(truth, out) | {
-            "change": [gain.estimate, gain.low, gain.high]
-        }
-    RESULTS.parent.mkdir(exist_ok=True)
+    """Run variants or the curve, and write results and table."""
+    results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    words = [word for word in sys.argv[1:] if not word.startswith("--")]
+    if "--curve" in sys.argv:
+        n_house = int((counted().corpora == HOUSE).sum())
+        sizes = sorted({min(n, n_house) for n in HOUSE_ARTICLES})
+        rows = compared([Variant(f"{n}", most_house=n) for n in sizes])
+        results["curve"] = [{"house": int(name), **row} for name, row in rows.items()]
+    elif "--pages" not in sys.argv:
+        named = [v for v in VARIANTS[1:] if not words or any(w in v.name for w in words)]
+        rows = results.get("variants", {}) if words else {}
+        results["variants"] = rows | compared([VARIANTS[0], *named])
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    put_between_marks(PAGE, "variants", table(results))
+    put_between_marks(PAGE, "variants", table(results["variants"]))
 
 
-def table(results: dict[str, dict]) -> str:  # type: ignore[type-arg]
-    """Return the results as Markdown; changes are against the default, in the first row."""
-    base = results[BASE.name]
-    lines = [
-        "| variant | micro-F1 (95 % interval of the change) | macro-F1 | mean AP | largest ECE "
-        "| false tags | CPU s | terms |",
-        "|---|---|---:|---:|---:|---:|---:|---:|",
+def compared(variants: list[Variant]) -> dict[str, dict[str, Any]]:
+    """Return the figures of every variant on both schemes, and what changed against the first."""
+    first: dict[str, Outcome] = {}
+    found: dict[str, dict[str, Any]] = {}
+    for variant in variants:
+        news = counted(**variant.counting)
+        found[variant.name] = {}
+        for scheme in (OUTLETS, SOURCES):
+            out = outcome(news, variant, scheme)
+            base = first.setdefault(scheme, out)
+            found[variant.name][scheme] = figures(news, base, out)
+        print(variant.name, json.dumps(found[variant.name]), flush=True)
+    return found
+
+
+@cache
+def counted(**counting: Any) -> News:
+    """Return all articles, counted in one way."""
+    return gather(replace(Settings(), **counting))
+
+
+def outcome(news: News, variant: Variant, scheme: str) -> Outcome:
+    """Train without each part of a scheme and tag it."""
+    parts = [split for split in splits(news) if split.scheme == scheme]
+    fits = f"{scheme}: {replace(variant, name='', cuts={})}"
+    if fits not in MARGINS:
+        MARGINS[fits] = joblib.Parallel(n_jobs=2)(
+            joblib.delayed(margins)(news, variant, split) for split in parts
+        )
+    given = [
+        test >= choose_thresholds(held, truth, **({"max_false_tags": None} | variant.cuts))
+        for held, truth, test in MARGINS[fits]
     ]
-    for name, f in results.items():
-        change = "{:+.4f} ({:+.4f} to {:+.4f})".format(*f["change"])
-        micro = f"**{f['micro_f1']:.4f}**" if f is base else change
-        macro, ap = (
-            f"{f[key]:.4f}" if f is base else f"{f[key] - base[key]:+.4f}"
-            for key in ("macro_f1", "mean_average_precision")
-        )
-        lines.append(
-            f"| {name} | {micro} | {macro} | {ap} | {f['calibration_error']:.1%} "
-            f"| {f['false_tag_rate']:.1%} | {f['seconds']:.0f} | {f['terms']:,} |"
-        )
-    return "\n".join(lines)
+    return Outcome(
+        np.concatenate([split.test for split in parts]),
+        np.concatenate([test for _, _, test in MARGINS[fits]]),
+        np.concatenate(given),
+    )
+
+
+def margins(news: News, variant: Variant, split: Split) -> tuple[Matrix, Matrix, Matrix]:
+    """Return out-of-fold margins and truth of natural articles, and margins of unseen ones."""
+    train = split.train[used(news, variant)[split.train]]
+    part, Y = news.counted.select(train), news.truth[train]
+    weights = {HOUSE: 1.0} | variant.weights
+    candidate = Candidate(
+        **{"C": 1.0, "lead_repeats": 2, "ratio_power": 0.5, "borderline_weight": 0.5}
+        | variant.candidate,
+        corpus_weights=tuple(weights.get(name, PICKED) for name in part.corpora),
+    )
+    min_df = variant.counting.get("min_df", Settings.min_df)
+    folds = np.full(len(part), -1)
+    natural = part.natural
+    folds[natural] = stratified_folds(Y[natural], part.groups[natural], n_folds=N_FOLDS, seed=0)
+    damped = damped_counts(part.counts(candidate.lead_repeats))
+    each, held = article_weights(part, candidate), np.full(Y.shape, np.nan)
+    for number in range(N_FOLDS):
+        fold = Fold.of(part, folds, number, candidate, min_df=min_df, damped=damped)
+        held[fold.test], _ = fold.margins(Y, candidate, each)
+    idf = fold_idf(damped, part, candidate, min_df)
+    X, scales = weighted(damped, idf), ratio_scales(damped, Y, each, candidate.ratio_power)
+    linear = fit_linear(X, Y, [candidate.C] * Y.shape[1], each, scales=scales)
+    test = tfidf(news.counted.counts(candidate.lead_repeats)[split.test], idf)
+    return held[natural], Y[natural], test @ linear.coef + linear.bias
+
+
+def used(news: News, variant: Variant) -> Flags:
+    """Return which articles a variant may train on."""
+    kept: Flags = ~np.isin(news.corpora, variant.without)
+    if variant.most_house is not None:
+        ours = np.flatnonzero(news.corpora == HOUSE)
+        order = np.random.default_rng(0).permutation(ours)
+        kept[order[variant.most_house :]] = False
+    return kept
+
+
+def figures(news: News, base: Outcome, out: Outcome) -> dict[str, Any]:
+    """Return the figures of a variant on one scheme as JSON types."""
+    truth, groups = news.truth[base.rows], news.counted.groups[base.rows]
+    gain = paired_bootstrap(truth, base.given, out.given, groups=groups)
+    return {
+        "micro_f1": micro_f1(truth, out.given),
+        "change": [gain.estimate, gain.low, gain.high],
+        "mean_average_precision": float(average_precision(truth, out.margins).mean()),
+        "false_tags": false_tag_rate(truth, out.given).value,
+    }
+
+
+def table(results: dict[str, Any]) -> str:
+    """Return the results as Markdown; changes are against the base, in the first row."""
+    base = results[BASE]
+    rows = []
+    for name, found in results.items():
+        cells = [name]
+        for scheme in (OUTLETS, SOURCES):
+            f, b = found[scheme], base[scheme]
+            ranking = f["mean_average_precision"]
+            if found is base:
+                cells += [f"**{f['micro_f1']:.3f}**", f"{ranking:.4f}", f"{f['false_tags']:.1%}"]
+            else:
+                moved = ranking - b["mean_average_precision"]
+                cells += [signed(f["change"]), f"{moved:+.4f}", f"{f['false_tags']:.1%}"]
+        rows.append(cells)
+    columns = ["", "outlets: micro-F1", "mAP", "false tags"]
+    return markdown_table([*columns, "sources: micro-F1", "mAP", "false tags"], rows)
 
 
 if __name__ == "__main__":

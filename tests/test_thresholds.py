@@ -96,6 +96,18 @@ def test_a_rare_label_gets_no_cut_below_the_pooled_one(rare_positives, cuts):
     )
 
 
+def test_a_label_with_one_article_borrows_from_its_like():
+    """Its own articles say to give it to all; two labels like it say to give it to few."""
+    scores = np.array([[0.9, 0.9, 0.7], [0.4, 0.3, 0.6], [0.3, 0.2, 0.5], [0.1, 0.1, 0.2]])
+    truth = np.array([[1.0, 1.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+
+    alone = choose_thresholds(scores[:, 2:], truth[:, 2:], rule="smoothed-f1")
+    together = choose_thresholds(scores, truth, rule="smoothed-f1")
+
+    assert_allclose(alone, [-0.8])
+    assert_allclose(together, [0.65, 0.6, 0.8])
+
+
 def test_a_rare_label_keeps_a_cut_above_the_pooled_one():
     """A label that is never present stays above its highest score."""
     truth = np.column_stack([TRUTH[:, 0], np.zeros(4)])

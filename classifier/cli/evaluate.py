@@ -25,6 +25,7 @@ from classifier.cli.terminal import (
 )
 from classifier.corpus.corpus import ReadOptions
 from classifier.corpus.write import disarmed
+from classifier.errors import ClassifierError
 from classifier.files import json_text, write_file
 
 if TYPE_CHECKING:
@@ -151,7 +152,12 @@ def _write(report: Report, folder: Path, *, html: bool) -> None:
     if html:
         from classifier.evaluation.evaluate import report_page
 
-        _put(folder / HTML, report_page(report))
+        try:
+            page = report_page(report)
+        except ClassifierError as error:
+            typer.echo(f"classifier: {HTML} is left out: {error}", err=True)
+        else:
+            _put(folder / HTML, page)
 
 
 def _put(path: Path, text: str) -> None:

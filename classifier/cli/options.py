@@ -248,6 +248,9 @@ _TEXT_OPTIONS: dict[str, Any] = {
         ),
     ],
     "encoding": Annotated[str, _option(metavar="NAME", help="Encoding of text files.")],
+    "sheet": Annotated[
+        str, _option(metavar="NAME", help="Sheet of a workbook.", show_default="the first")
+    ],
     "text_field": _field("text", "Field or column with the body."),
     "title_field": _field("title", "Field or column with the headline."),
     "id_field": _field("id", "Field or column with the id."),

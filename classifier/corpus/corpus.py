@@ -27,7 +27,10 @@ __all__ = [
 ]
 
 
-FORMATS = ("jsonl", "csv", "tsv", "parquet", "txt", "md", "html")
+FORMATS = (
+    "jsonl", "json", "csv", "tsv", "parquet", "xlsx", "xml", "warc", "txt", "md", "html",
+    "fasttext", "annif",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,7 @@ class ReadOptions:
     Parameters
     ----------
     format : str or None
-        One of ``jsonl``, ``csv``, ``tsv``, ``parquet``, ``txt``, ``md``, ``html``;
-        ``None`` goes by each file's name.
+        One of `FORMATS`; ``None`` goes by each file's name and first bytes.
     encoding : str
         Encoding of text files. A byte-order mark at the start is dropped; that of UTF-16 is
         believed.
@@ -72,6 +74,8 @@ class ReadOptions:
         Refuse an id that was seen before, instead of taking its article for an update.
     line_ids : bool
         Call articles without an id by their place, such as ``news.csv line 17``.
+    sheet : str
+        Which sheet of a workbook; the first where it is empty.
     known_labels : tuple of str or None
         The labels allowed; any other is an error.
     on_error : str
@@ -106,6 +110,7 @@ class ReadOptions:
     unique_ids: bool = False
     line_ids: bool = False
     known_labels: tuple[str, ...] | None = None
+    sheet: str = ""
     on_error: str = "stop"
     rejects: Path | None = None
 

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
@@ -55,6 +56,8 @@ _FRONT_MATTER = re.compile(
 _TITLE_LINE = re.compile(r"^title:(.*)$", re.M)
 _HEADING = re.compile(r"\A\s*#[ \t]+(.*)(?:\n|\Z)")
 # Every pattern stops at the next marker of its own kind, so none can be made to run for long.
+# The time to find the text of a page grows with the square of their number: 4 s for so many.
+MOST_TAGS = 30_000
 _MARKUP = (
     (re.compile(r"<!--(?:(?!-->|<!--).)*-->", re.S), ""),
     (re.compile(r"^[ \t]*(?:```|~~~).*$", re.M), ""),
@@ -93,8 +96,14 @@ def html_article(html: str, name: str) -> tuple[str, str]:
     Raises
     ------
     BadInputError
-        If trafilatura is missing.
+        If trafilatura is missing, or the page has more tags than any article's.
     """
+    tags = html.count("<")
+    if tags > MOST_TAGS:
+        raise BadInputError(
+            f"{name}: {tags} tags, and a page is searched for its text when it has at most "
+            f"{MOST_TAGS}. Save the text of the article alone."
+        )
     found = _trafilatura(name).bare_extraction(html, with_metadata=True, include_comments=False)
     if found is None:
         return "", ""
@@ -431,7 +440,9 @@ def _quoting_problem(error: csv.Error) -> BadRowError:
 
 
 _DEFAULTS = ReadOptions()
-_TABLES = ("csv", "tsv", "parquet")
+_TABLES = ("csv", "tsv", "parquet", "xlsx")
+_HEAD_BYTES = 4096
+_QUOTED = re.compile(r'"[^"]*"')
 
 
 def read_articles(
@@ -516,28 +527,82 @@ def _rows(
 ) -> Iterator[Row]:
     if source.format == "parquet":
         yield from parquet_rows(source)
-        return
-    with open_bytes(source, stdin, encoding=options.encoding) as stream:
-        encoding = marked_encoding(stream, options.encoding)
-        format = source.format or format_by_content(stream)
-        if format == "jsonl" and is_utf8(encoding):
-            yield from utf8_jsonl_rows(unmarked(stream), source.name, encoding=encoding)
-            return
-        newline = "\n" if format == "jsonl" else ""
-        with open_text(stream, encoding=encoding, newline=newline) as text:
-            if format == "jsonl":
-                yield from jsonl_rows(text, source.name, encoding=encoding)
-            elif format in ("csv", "tsv"):
-                delimiter = "," if format == "csv" else "\t"
-                yield from csv_rows(
-                    text,
-                    source.name,
-                    encoding=encoding,
-                    delimiter=delimiter,
-                    quoting=options.quoting,
-                )
-            else:
-                yield from _document_rows(text, source, format, options, encoding, tally)
+    elif source.format == "xlsx":
+        yield from _workbook_rows(source, options)
+    else:
+        with open_bytes(source, stdin, encoding=options.encoding) as stream:
+            yield from _stream_rows(stream, source, options, tally)
+
+
+def _stream_rows(
+    stream: io.BufferedReader, source: Source, options: ReadOptions, tally: ReadTally
+) -> Iterator[Row]:
+    format = source.format or format_by_content(stream)
+    encoding = marked_encoding(stream, options.encoding)
+    if format == "txt" and not options.format and format_by_content(stream) == "fasttext":
+        format = "fasttext"
+    if format in ("xml", "warc"):
+        return _item_rows(stream, source, format)
+    if format == "jsonl" and is_utf8(encoding):
+        return utf8_jsonl_rows(unmarked(stream), source.name, encoding=encoding)
+    return _text_rows(stream, source, format, replace(options, encoding=encoding), tally)
+
+
+def _text_rows(
+    stream: io.BufferedReader,
+    source: Source,
+    format: str,
+    options: ReadOptions,
+    tally: ReadTally,
+) -> Iterator[Row]:
+    encoding, name = options.encoding, source.name
+    newline = "\n" if format == "jsonl" else ""
+    with open_text(stream, encoding=encoding, newline=newline) as text:
+        if format == "jsonl":
+            yield from jsonl_rows(text, name, encoding=encoding)
+        elif format in ("csv", "tsv"):
+            delimiter = _delimiter(stream, "\t" if format == "tsv" else ",", encoding)
+            quoting = options.quoting
+            yield from csv_rows(text, name, encoding=encoding, delimiter=delimiter, quoting=quoting)
+        elif format in ("json", "fasttext", "annif"):
+            yield from _labelled_texts(text, name, format)
+        else:
+            yield from _document_rows(text, source, format, options, tally)
+
+
+def _delimiter(stream: io.BufferedReader, usual: str, encoding: str) -> str:
+    """Return what stands between the cells of the first line, the usual mark where it occurs."""
+    head = stream.peek(_HEAD_BYTES)[:_HEAD_BYTES].decode(encoding, "replace").partition("\n")[0]
+    bare = _QUOTED.sub("", head)
+    counts = {mark: bare.count(mark) for mark in (usual, ";", "\t", "|", ",")}
+    return usual if counts[usual] else max(counts, key=lambda mark: counts[mark])
+
+
+def _labelled_texts(text: io.TextIOBase, name: str, format: str) -> Iterator[Row]:
+    from classifier.corpus.formats import inline
+    from classifier.corpus.formats.json import json_rows
+
+    if format == "json":
+        return json_rows(text, name)
+    return (inline.fasttext_rows if format == "fasttext" else inline.annif_rows)(text, name)
+
+
+def _workbook_rows(source: Source, options: ReadOptions) -> Iterator[Row]:
+    from classifier.corpus.formats.xlsx import xlsx_rows
+
+    if source.path is None:
+        raise BadInputError("standard input: XLSX cannot be streamed. Save it to a file first.")
+    yield from xlsx_rows(source.path, source.name, sheet=options.sheet)
+
+
+def _item_rows(stream: io.BufferedReader, source: Source, format: str) -> Iterator[Row]:
+    if format == "xml":
+        from classifier.corpus.formats.xml import xml_rows
+
+        return xml_rows(stream, source.name)
+    from classifier.corpus.formats.warc import warc_rows
+
+    return warc_rows(stream, source.name)
 
 
 def _document_rows(
@@ -545,10 +610,9 @@ def _document_rows(
     source: Source,
     format: str,
     options: ReadOptions,
-    encoding: str,
     tally: ReadTally,
 ) -> Iterator[Row]:
-    content = stream.read()
+    content, encoding = stream.read(), options.encoding
     position, found = bad_bytes(content)
     if found:
         problem = BadRowError("bad encoding", encoding_reason(found, encoding))

@@ -32,7 +32,6 @@ __all__ = [
     "SplitOptions",
     "check_share",
     "group_members",
-    "leave_one_source_out",
     "outlet_folds",
     "outlet_split",
     "outline_of",
@@ -285,24 +284,6 @@ def _neediest(missing: FloatArray, room: FloatArray, rng: np.random.Generator) -
     """Return the fold that misses most articles of the label among those not yet full."""
     by_need = np.lexsort((rng.random(len(room)), -room, -missing, room <= 0))
     return int(by_need[0])
-
-
-def leave_one_source_out(
-    sources: Sequence[str], groups: IntArray | None = None
-) -> Iterator[tuple[str, IntArray, IntArray]]:
-    """Yield each source in alphabetical order with its train and test positions.
-
-    The test side is the articles of the source, the train side all others but for their
-    near-duplicates. Articles with an empty source are never tested on.
-
-    Raises
-    ------
-    CorpusError
-        When a source comes that leaves nothing to train on, or `groups` has another length.
-    """
-    names = np.array(sources, dtype=str)
-    for name in np.unique(names[names != ""]):
-        yield str(name), *without_leaks("split by source", names == name, groups=groups)
 
 
 def outlet_split(

@@ -102,6 +102,10 @@ def subject(report: Report) -> str:
     )
 
 
+# Labelled articles, near-duplicates as one, below which no figure is worth much.
+FEW_ARTICLES = 30
+
+
 def warnings(report: Report) -> list[str]:
     """Return what must be known before a figure is believed."""
     corpus = report.corpus
@@ -115,7 +119,23 @@ def warnings(report: Report) -> list[str]:
             "labels that the corpus never mentions are not judged: "
             + listed(corpus.unmentioned_labels)
         )
-    return said
+    return said + list(_too_little(report))
+
+
+def _too_little(report: Report) -> Iterator[str]:
+    """Yield why the figures say little, whatever they are."""
+    corpus, known = report.corpus, [label for label in report.labels if label.known]
+    if known and all(label.support in (0, label.known) for label in known):
+        given = [label.label for label in known if label.support]
+        yield (
+            f"every article has the same labels ({listed(given) or 'none'}): the figures do not "
+            "tell how well the model tells articles apart. Add articles without them."
+        )
+    if corpus.n_groups < FEW_ARTICLES:
+        yield (
+            f"only {corpus.n_groups} separate articles are labelled: with fewer than "
+            f"{FEW_ARTICLES} even the intervals are a guess."
+        )
 
 
 def seen_warning(report: Report) -> str:

@@ -25,6 +25,12 @@ FEWEST_UNTAGGED = 50
 # would raise all cuts for the sake of a few.
 USUAL_FALSE_TAGS = 0.09
 MOSTLY_UNTAGGED = 0.25
+# What a label with few positives borrows from others with few: as much as so many positives, of
+# labels nearer in the logarithm of their number the more. Half or five times as much, and
+# half or twice as near, are as good on labels of R52 and 20 Newsgroups (docs/variants.md).
+BORROWED_POSITIVES, NEARNESS = 1.0, 0.4
+# Cuts tried for it at most.
+MOST_TRIED = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,7 @@ def choose_thresholds(
     truth: Matrix,
     *,
     rule: str = "expected-f1",
-    rare_positives: int = 2,
+    rare_positives: int = 1,
     max_false_tags: float | None = 1.0,
     calibration: str = "auto",
     isotonic_positives: int = 50,
@@ -79,11 +85,12 @@ def choose_thresholds(
         (Lipton et al., ECML 2014), for labels with `isotonic_positives` positives, whose
         probabilities can be relied on, and smoothed F1 for the others; the best
         ``(2tp + 1) / (2tp + fp + fn + 2)`` per label, which never collapses to "everything" on
-        a label without positives; or the best sum of micro- and macro-F1 over all labels, by
+        a label without positives, to which labels below `isotonic_positives` add what is known
+        of labels with about as many; or the best sum of micro- and macro-F1 over all labels, by
         cyclic descent (Lin et al., CIKM 2023).
     rare_positives : int
         A label with fewer positives gets no cut below the one that is best for all labels
-        pooled: a handful of articles cannot justify a lower one.
+        pooled. Above 1 it costs labels with few what they borrow from others.
     max_false_tags : float or None
         Largest share of the articles known to have no label that may be given one. Where the
         cuts exceed it, all are raised by the same amount. ``None`` stands for 0.09 where at
@@ -110,9 +117,9 @@ def choose_thresholds(
         raise SettingsError(f"rule is '{rule}'. Choose one of {', '.join(RULES)}.")
     curves = [_Curve(scores[:, k], truth[:, k]) for k in range(scores.shape[1])]
     macro = rule == "micro-macro" and point.beta == 1
-    cuts = _micro_macro(curves) if macro else _smoothed(curves, point.beta)
+    common = np.array([curve.n_positive >= isotonic_positives for curve in curves])
+    cuts = _micro_macro(curves) if macro else _smoothed(curves, point.beta, common)
     if rule == "expected-f1":
-        common = np.array([curve.n_positive >= isotonic_positives for curve in curves])
         fitted = fitted or fit_calibration(
             scores, truth, method=calibration, isotonic_positives=isotonic_positives
         )
@@ -220,6 +227,8 @@ class _Curve:
         # place is "give to all".
         last = np.append(ranked[1:] != ranked[:-1], True) if len(ranked) else np.zeros(0, bool)
         self.n_positive = int(hits.sum())
+        self.positive = ranked[hits]
+        self.ranked = ranked
         self.tp = np.concatenate([[0], np.cumsum(hits)[last]])
         self.fp = np.concatenate([[0], np.cumsum(~hits)[last]])
         self.cuts = _between(ranked[last])
@@ -232,9 +241,12 @@ class _Curve:
         return np.array([self.tp[place], self.fp[place], self.fn[place]])
 
     def smoothed(self, beta: float = 1.0) -> Vector:
-        """F-beta with one more half right and half wrong."""
-        found = (1 + beta**2) * self.tp
-        return np.asarray((found + 1) / (found + self.fp + beta**2 * self.fn + 2))
+        return _smoothed_f(self.tp, self.tp + self.fp, self.n_positive, beta)
+
+    def below(self, score: float) -> float:
+        """Return the cut between a score and the next one below it."""
+        lower = self.ranked[self.ranked < score]
+        return float(_between(np.array([score, *lower[:1]]))[1])
 
     def f1(self) -> Vector:
         return np.asarray(2 * self.tp / np.maximum(2 * self.tp + self.fp + self.fn, 1))
@@ -271,8 +283,44 @@ def _best_cut(probabilities: Vector, beta: float) -> float:
     return float(promised.max()) / (1 + weight)
 
 
-def _smoothed(curves: list[_Curve], beta: float) -> Vector:
-    return np.array([curve.cuts[curve.smoothed(beta).argmax()] for curve in curves])
+def _smoothed_f(tp: Any, given: Any, n_positive: Any, beta: float) -> Vector:
+    """F-beta with one more article half right and half wrong."""
+    weight = beta**2
+    return np.asarray(((1 + weight) * tp + 1) / (given + weight * n_positive + 2))
+
+
+def _smoothed(curves: list[_Curve], beta: float, common: NDArray[np.bool_]) -> Vector:
+    cuts = np.array([curve.cuts[curve.smoothed(beta).argmax()] for curve in curves])
+    few = np.flatnonzero(~common & np.array([curve.n_positive > 0 for curve in curves]))
+    if len(few) > 1:
+        cuts[few] = _borrowed([curves[k] for k in few], beta)
+    return cuts
+
+
+def _borrowed(curves: list[_Curve], beta: float) -> Vector:
+    """Return the cut with the best smoothed F-beta of each label and its like taken together."""
+    tried = np.unique(np.concatenate([curve.positive for curve in curves]))
+    if len(tried) > MOST_TRIED:
+        tried = np.quantile(tried, np.linspace(0, 1, MOST_TRIED), method="nearest")
+    tp, given = (
+        np.array([(len(s) - np.searchsorted(s[::-1], tried)) for s in scores], dtype=np.float64)
+        for scores in ([c.positive for c in curves], [c.ranked for c in curves])
+    )
+    n_positive = np.array([float(curve.n_positive) for curve in curves])
+    weights = _likeness(n_positive)
+    best = _smoothed_f(weights @ tp, weights @ given, (weights @ n_positive)[:, None], beta).argmax(
+        axis=1
+    )
+    return np.array([curve.below(tried[i]) for curve, i in zip(curves, best, strict=True)])
+
+
+def _likeness(n_positive: Vector) -> Matrix:
+    """Return how much the articles of each label count for each other; 1 for its own."""
+    size = np.log(n_positive + 1)
+    near = np.exp(-(((size[:, None] - size) / NEARNESS) ** 2) / 2)
+    np.fill_diagonal(near, 0.0)
+    near *= BORROWED_POSITIVES / np.maximum(near @ n_positive, 1e-9)[:, None]
+    return near + np.eye(len(near))
 
 
 def _micro_macro(curves: list[_Curve], *, rounds: int = 10) -> Vector:

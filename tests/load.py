@@ -1,9 +1,7 @@
 """The service under load: 200 clients at once, for a bounded time.
 
-``python -m bench.serve_load`` starts a service of its own, keeps the figures in
-``bench/results/serve.json``, and fails when an answer was an error other than a deliberate 429 or
-503. ``--together 1`` scores every request alone, for comparison; ``--clients 50 --seconds 5``
-makes it smaller, ``--url`` asks a service that is already there.
+``python -m tests.load http://127.0.0.1:8000`` asks a service that was started before, and
+fails when an answer was an error other than a deliberate 429 or 503.
 """
 
 from __future__ import annotations
@@ -11,24 +9,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import re
-import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
 
-__all__ = ["Load", "load", "served"]
+__all__ = ["Load", "load"]
 
 ROOT = Path(__file__).parent.parent
-RESULTS = Path(__file__).parent / "results" / "serve.json"
 EXAMPLES = ROOT / "data" / "examples" / "articles.jsonl"
 DELIBERATE = (429, 503)
 
@@ -123,52 +116,17 @@ async def _answer(reader: asyncio.StreamReader) -> int:
     return int(head.split(b" ", 2)[1])
 
 
-@contextmanager
-def served(*options: str) -> Iterator[str]:
-    """Run a service on a free port while the block lasts; yield its address."""
-    command = [sys.executable, "-m", "classifier", "serve", "--port", "0", *options]
-    log = {"stderr": subprocess.PIPE, "text": True, "env": os.environ | {"PYTHONUNBUFFERED": "1"}}
-    process = subprocess.Popen(command, cwd=ROOT, **log)
-    try:
-        lines = iter(process.stderr.readline, "")
-        found = next(filter(None, (re.search(r"http://\S+", line) for line in lines)))
-        next(line for line in lines if "startup complete" in line)
-        # whatever it says from now on must not fill the pipe
-        drain = subprocess.Popen(["cat"], stdin=process.stderr, stdout=subprocess.DEVNULL)
-        yield found[0]
-    finally:
-        process.terminate()
-        process.wait()
-        drain.wait()
-
-
 def main() -> None:
-    """Measure and keep the figures."""
+    """Measure and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url")
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--together", type=int, default=64)
-    parser.add_argument("--url")
     asked = parser.parse_args()
-    options = ("--workers", str(asked.workers), "--together", str(asked.together))
-    with _given(asked.url) if asked.url else served(*options) as url:
-        result = asyncio.run(load(url, clients=asked.clients, seconds=asked.seconds))
-    setting = {"workers": asked.workers, "together": asked.together, "cores": os.cpu_count()}
-    figures = setting | result.figures()
-    print(json.dumps(figures, indent=1))
-    if not asked.url:
-        kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        name = f"{asked.clients} clients, {asked.workers} workers, {asked.together} together"
-        kept[name] = figures
-        RESULTS.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+    result = asyncio.run(load(asked.url, clients=asked.clients, seconds=asked.seconds))
+    sys.stdout.write(json.dumps(result.figures(), indent=1) + "\n")
     if result.n_errors:
         sys.exit(f"{result.n_errors} errors")
-
-
-@contextmanager
-def _given(url: str) -> Iterator[str]:
-    yield url
 
 
 if __name__ == "__main__":
