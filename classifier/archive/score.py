@@ -126,7 +126,7 @@ def _articles(frame: pd.DataFrame, text: str | None, title: str | None) -> Itera
         raise BadInputError(
             f"the frame has no column 'text' (found: {listed(names)}). Name it: text='body'."
         )
-    title_column = _column([name for name in names if name != body_column], title, "title")
+    title_column = _column(names, title, "title")
     titles = [""] * len(frame) if title_column is None else frame.iloc[:, names.index(title_column)]
     bodies = frame.iloc[:, names.index(body_column)]
     for index, body, headline in zip(frame.index, bodies, titles, strict=True):

@@ -352,7 +352,9 @@ def reads_articles(*, labels: bool) -> Callable[[Callable[..., None]], Callable[
     that of the command with `reading` replaced by the options.
     """
     options = _TEXT_OPTIONS | (_LABEL_OPTIONS if labels else {})
-    unread = {} if labels else {name: UNREAD for name in _LABEL_OPTIONS if "_field" in name}
+    unread: dict[str, Any] = {}
+    if not labels:
+        unread = {name: UNREAD for name in _LABEL_OPTIONS if "_field" in name} | {"line_ids": True}
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
