@@ -373,7 +373,8 @@ class ArticleReader:
     ) -> frozenset[str]:
         """Return the fields of a row that are not carried along."""
         own = {name for name in shape.own if dated or name != shape.date}
-        own.update(self._options.label_columns or (shape.labels or "", shape.negative or ""))
+        labels = self._options.label_columns or (shape.labels, shape.negative)
+        own.update(name for name in labels if name is not None)
         if shape.confidence and self._confidence(values, shape) is not None:
             own.add(shape.confidence)
         if shape.sample and labelled and self._sample(values, shape) is not None:
