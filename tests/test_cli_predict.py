@@ -350,6 +350,7 @@ def test_a_mistake_is_one_line_and_exit_code_1(model, tmp_path, monkeypatch, arg
 @pytest.mark.parametrize(
     ("args", "message"),
     [
+        ([""], "an empty name is no file. Name one, or . for this folder."),
         (["--on-error", "maybe"], "'maybe' is not one of 'stop', 'skip'"),
         (["--input-format", "pdf"], "'pdf' is not one of 'jsonl', 'json', 'csv', 'tsv', 'parquet'"),
         (["--format", "xml"], "'xml' is not one of 'table', 'jsonl', 'csv', 'parquet'"),

@@ -28,6 +28,7 @@ __all__ = [
     "file_target",
     "folder_target",
     "model_target",
+    "named_path",
     "open_corpora",
     "open_corpus",
     "reads_articles",
@@ -62,6 +63,19 @@ class Group(PlainHelp, TyperGroup):
 
 # What a save that was cut short leaves behind, which the next one clears away.
 _OURS = ("vocabulary-", "table-", "idf-", "weights-", "README.md")
+
+
+def named_path(text: str) -> Path:
+    """Return a path that the user named; nothing is no path, though `Path` takes it for a folder.
+
+    Raises
+    ------
+    typer.BadParameter
+        When it is empty.
+    """
+    if not text:
+        raise typer.BadParameter("an empty name is no file. Name one, or . for this folder.")
+    return Path(text)
 
 
 def file_target(path: Path) -> Path:

@@ -14,6 +14,7 @@ from classifier.cli.options import (
     ArchiveOptions,
     ModelOption,
     QuietOption,
+    named_path,
     reads_articles,
     refuse_archive_options,
     refuse_inputs,
@@ -46,6 +47,7 @@ def predict(
         list[Path] | None,
         typer.Argument(
             metavar="FILE|FOLDER|-",
+            parser=named_path,
             help="What to tag; - is standard input, which is also read when text is piped in.",
             show_default=False,
         ),
