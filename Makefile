@@ -47,6 +47,7 @@ check: .venv/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q --doctest-modules classifier
 
 corpora: .venv/.installed
 	$(BIN)/classifier corpus fetch news_articles

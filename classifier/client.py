@@ -9,7 +9,6 @@ import random
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -342,9 +341,8 @@ def _batches(articles: Iterable[Article | str]) -> Iterator[list[Article]]:
 
 
 def _articles(articles: Iterable[Article | str]) -> Iterator[Article]:
-    rest = iter(articles)
-    while some := list(islice(rest, 1)):
-        yield from as_articles(some)
+    for article in articles:
+        yield from as_articles([article])
 
 
 def _row(article: Article) -> dict[str, object]:

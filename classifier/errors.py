@@ -1,6 +1,29 @@
 """The errors this package raises on purpose; the command line prints them as one line."""
 
-__all__ = ["BadInputError", "ClassifierError", "CorpusError", "ModelError", "SettingsError"]
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = [
+    "BadInputError",
+    "ClassifierError",
+    "CorpusError",
+    "ModelError",
+    "SettingsError",
+    "listed",
+]
+
+_MOST_LISTED = 12
+
+
+def listed(names: Sequence[str], *, most: int = _MOST_LISTED) -> str:
+    """Return names with commas between, no more than `most` of them.
+
+    >>> listed(["a", "b", "c", "d"], most=2)
+    'a, b and 2 more'
+    """
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 class ClassifierError(Exception):

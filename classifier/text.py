@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from html import unescape
 from typing import Any
@@ -48,6 +48,10 @@ _INLINE_TAG = re.compile(
 )
 # A UTF-8 lead byte and a continuation byte, as Windows-1252 or Latin-1 shows them.
 _MOJIBAKE = re.compile("[Â-ô][\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]")
+# Of repairs, of markup, of all steps; one repair undoes every level of text misread repeatedly.
+_MOST_ROUNDS = 8
+# Most damage is gone after three rounds; a text of many lines that take more is made to be slow.
+_USUAL_ROUNDS, _MOST_UNUSUAL = 3, 200
 # Nearly all of nearly every text: what to leave out to look at the rest alone.
 _COMMON = bytes(range(0x20, 0x7F)) + b"\n"
 # Printable, and in normal form C next to anything.
@@ -180,8 +184,18 @@ _PROMOTION = f"[-–—*•|>]{{0,3}} ?(?:{'|'.join(_PROMOTIONS)})"
 def without_markup(text: str) -> str:
     """Return `text` with HTML entities as their characters, and without tags of a page's looks.
 
-    Tags that end a line or a paragraph become the end of a line.
+    Tags that end a line or a paragraph become the end of a line. Text whose tags stand in one
+    another deeper than any page's is left as it is.
     """
+    found = text
+    for _ in range(_MOST_ROUNDS):
+        before, found = found, _without_outer_markup(found)
+        if found == before:
+            return found
+    return text
+
+
+def _without_outer_markup(text: str) -> str:
     if "&" in text and ";" in text:
         text = _ENTITY.sub(_character, _AMPERSANDS.sub("&", text))
     if "<" in text and ">" in text:
@@ -204,11 +218,86 @@ def with_mojibake_repaired(text: str) -> str:
     """Return `text` with UTF-8 that was read as Windows-1252 or Latin-1 read rightly."""
     if not has_mojibake(text):
         return text
-    from ftfy import fix_encoding
+    unusual = iter(range(_MOST_UNUSUAL))
+    try:
+        # By line, so that one sound curly quote elsewhere does not veto the repair.
+        lines = text.split("\n")
+        return "\n".join(_repaired(each, unusual) for each in lines)
+    except _BeyondRepairError:
+        return text
 
-    # By line, so that one sound curly quote elsewhere does not veto the repair.
-    lines = text.split("\n")
-    return "\n".join(fix_encoding(line) if _MOJIBAKE.search(line) else line for line in lines)
+
+class _BeyondRepairError(Exception):
+    """A text would take more rounds than any real damage does."""
+
+
+def _repaired(line: str, unusual: Iterator[int]) -> str:
+    try:
+        return _decoded(line, _MOST_ROUNDS, unusual) if _MOJIBAKE.search(line) else line
+    except RecursionError:
+        return line
+
+
+def _decoded(line: str, rounds: int, unusual: Iterator[int]) -> str:
+    """Return `line` as ``ftfy.fix_encoding`` does, but for a limit on its rounds.
+
+    There each round may take one character away, and a line of n of them takes n² time.
+
+    Parameters
+    ----------
+    line : str
+    rounds : int
+        At most, one after another and one within another.
+    unusual : iterator
+        One of it is taken by each round beyond the usual.
+
+    Raises
+    ------
+    RecursionError
+        When something is left to do after so many rounds.
+    _BeyondRepairError
+        When none is left of `unusual`.
+    """
+    from ftfy import TextFixerConfig, apply_plan, fix_encoding_and_explain
+    from ftfy.badness import is_bad
+    from ftfy.chardata import UTF8_DETECTOR_RE
+
+    whole = TextFixerConfig(decode_inconsistent_utf8=False)  # each of its rounds halves the line
+
+    def part(found: re.Match[str]) -> str:
+        inner = found[0]
+        again = len(inner) < len(line) and is_bad(inner)
+        return _decoded(inner, rounds, unusual) if again else inner
+
+    while rounds:
+        rounds -= 1
+        if rounds < _MOST_ROUNDS - _USUAL_ROUNDS and next(unusual, None) is None:
+            raise _BeyondRepairError
+        fixed, explained = fix_encoding_and_explain(line, whole)
+        plan: list[tuple[str, str]] = [*(explained or ())]
+        decoding = _decoding_steps(plan)
+        line = fixed if decoding == len(plan) else apply_plan(line, plan[:decoding])
+        before, line = line, UTF8_DETECTOR_RE.sub(part, line) if is_bad(line) else line
+        if line == before:
+            if line == fixed:
+                return line
+            # controls are what Windows-1252 has in their place only where they are nothing else
+            line = apply_plan(line, plan[decoding : decoding + 1 + _is_encoding(plan[decoding])])
+    raise RecursionError("text is damaged more often than is repaired")
+
+
+def _decoding_steps(plan: Sequence[tuple[str, str]]) -> int:
+    """Return how many steps come before the first that makes characters of controls."""
+    for k, step in enumerate(plan):
+        if step == ("transcode", "fix_c1_controls"):
+            return k
+        if step == ("decode", "windows-1252"):
+            return k - 1
+    return len(plan)
+
+
+def _is_encoding(step: tuple[str, str]) -> bool:
+    return step[0] == "encode"
 
 
 def has_mojibake(text: str) -> bool:
@@ -437,7 +526,7 @@ def _under(title: str, body: str) -> str:
 
 
 def _applied(steps: tuple[Callable[[str], str], ...], text: str) -> str:
-    while True:
+    for _ in range(_MOST_ROUNDS):
         before, passed = text, 0
         if steps[0] is STEPS[0]:
             text = without_markup(text)
@@ -446,4 +535,5 @@ def _applied(steps: tuple[Callable[[str], str], ...], text: str) -> str:
             text = step(text)
         # One repair can uncover the next; sound text never comes round again.
         if text == before or not (has_mojibake(text) or has_markup(text)):
-            return text
+            break
+    return text

@@ -39,6 +39,12 @@ culture           1      1      1.000   1.000  1.000  1.000  0.008  0.29
 """
 
 
+FEW = (
+    "classifier: only 4 separate articles are labelled: with fewer than 30 even the intervals are "
+    "a guess.\n"
+)
+
+
 @pytest.fixture
 def model(tmp_path):
     """Return the folder of the tiny model."""
@@ -52,11 +58,24 @@ def corpus(tmp_path):
 
 
 def test_a_table_of_the_figures_is_printed(model, corpus):
-    """Headline and labels, in columns; nothing else is said."""
+    """Headline and labels, in columns; and that four articles are few."""
     outcome = run("evaluate", model, corpus, "--repeats", 0)
 
-    assert (outcome.code, outcome.err) == (0, "")
+    assert (outcome.code, outcome.err) == (0, FEW)
     assert unhashed(outcome.out) == TABLE
+
+
+def test_articles_of_one_label_alone_are_said_to_tell_little(model, tmp_path):
+    """An F1 of 1.000 there is no news."""
+    rows = [{"id": str(n), "text": f"{ENERGY_TEXT} {n}", "labels": ["energy"]} for n in range(3)]
+    corpus = write_rows(tmp_path / "one.jsonl", rows)
+
+    outcome = run("evaluate", model, corpus, "--repeats", 0)
+
+    assert (
+        "classifier: every article has the same labels (energy): the figures do not tell how well "
+        "the model tells articles apart. Add articles without them.\n"
+    ) in outcome.err
 
 
 def test_intervals_stand_in_brackets_and_the_seed_moves_them(model, corpus):
@@ -95,7 +114,7 @@ def test_a_folder_gets_json_markdown_and_a_page(model, corpus, tmp_path):
     for _ in range(2):
         outcome = run("evaluate", model, corpus, "--out", out, "--repeats", 0)
 
-    assert (outcome.code, outcome.err) == (0, "")
+    assert (outcome.code, outcome.err) == (0, FEW)
     assert unhashed(outcome.out) == TABLE
     assert sorted(path.name for path in out.iterdir()) == [
         "report.html",
@@ -114,7 +133,7 @@ def test_the_page_can_be_left_out(model, corpus, tmp_path):
 
 
 def test_without_the_extra_the_other_files_are_still_written(model, corpus, tmp_path, monkeypatch):
-    """The error names what to install."""
+    """The page is left out, as an audit leaves it out, and it is said what to install."""
     original = builtins.__import__
 
     def refuse(name, *rest):
@@ -126,7 +145,8 @@ def test_without_the_extra_the_other_files_are_still_written(model, corpus, tmp_
 
     outcome = run("evaluate", model, corpus, "--out", tmp_path / "r", "--repeats", 0)
 
-    assert outcome.code == 1
+    assert outcome.code == 0
+    assert "classifier: report.html is left out: HTML pages need" in outcome.err
     assert "pip install 'classifier[report]'" in outcome.err
     assert unhashed(outcome.out) == TABLE
     assert sorted(path.name for path in (tmp_path / "r").iterdir()) == ["report.json", "report.md"]
@@ -231,7 +251,7 @@ def test_rows_that_were_skipped_are_told(model, tmp_path):
         (["tiny", "plain.jsonl"], "1 articles were read and none is labelled"),
         (["tiny", "other.jsonl"], "no label in common"),
         (["tiny", "test.jsonl", "--threshold", "sport=0.5"], "the model's labels are energy"),
-        (["tiny", "test.jsonl", "--out", "test.jsonl"], "no report can be written there"),
+        (["tiny", "test.jsonl", "--out", "test.jsonl"], "test.jsonl: is a file. Name a folder."),
         (["tiny", "test.jsonl", "--out", "test.jsonl/x"], "no report can be written there"),
         (["tiny", "report.json", "--out", "."], "report.json: is also an input"),
     ],

@@ -351,7 +351,7 @@ def test_a_mistake_is_one_line_and_exit_code_1(model, tmp_path, monkeypatch, arg
     ("args", "message"),
     [
         (["--on-error", "maybe"], "'maybe' is not one of 'stop', 'skip'"),
-        (["--input-format", "xml"], "'xml' is not one of 'jsonl', 'csv', 'tsv', 'parquet'"),
+        (["--input-format", "pdf"], "'pdf' is not one of 'jsonl', 'json', 'csv', 'tsv', 'parquet'"),
         (["--format", "xml"], "'xml' is not one of 'table', 'jsonl', 'csv', 'parquet'"),
         (["--threshold", "energy"], "--threshold: 'energy' is not of the form label=0.7"),
         (["--threshold", "=0.7"], "--threshold: '=0.7' is not of the form label=0.7"),
@@ -633,3 +633,13 @@ def test_two_options_cannot_name_one_file(tmp_path, model, monkeypatch):
     for outcome in outcomes:
         said = " ".join(outcome.err.replace("│", " ").split())
         assert ".jsonl is also the file of --out; name another one" in said
+
+
+def test_many_words_of_a_tag_break_between_words(model, rows):
+    """At the width of the terminal, and no word in two."""
+    outcome = run("predict", "--model", model, rows, "--terms", "--format", "table", COLUMNS="24")
+
+    assert outcome.out.split("b    ")[0].splitlines()[1:] == [
+        "    energy: oil gas",
+        "      pipeline minister",
+    ]

@@ -320,7 +320,7 @@ def test_options_out_of_range_are_refused(options, error):
 
 
 def test_a_training_corpus_is_known_by_its_articles_and_by_its_name():
-    """A model says whether it has seen them, however they are called."""
+    """Published corpora go by their names; other files of one name are not one corpus."""
     bodies = {"energy": "oil gas pipeline number {}", "culture": "museum concert opera number {}"}
     articles = [
         Article(body.format(i), labels=has(label))
@@ -328,14 +328,14 @@ def test_a_training_corpus_is_known_by_its_articles_and_by_its_name():
         for label, body in bodies.items()
     ]
     quick = Settings(C=(1.0,), lead_repeats=(0,), borderline_weight=(1.0,), n_folds=2)
-    model = train(Corpus("mine", articles), quick)
+    model = train([Corpus("allsides", articles[:8]), Corpus("mine", articles[8:])], quick)
 
     seen = [
         evaluate(model, given, name=name, repeats=0).corpus
         for given, name in (
             (articles, "another"),
+            (articles[1:], "allsides"),
             (articles[1:], "mine"),
-            (articles[1:], "another"),
             (articles[1:], ""),
         )
     ]

@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import pytest
@@ -184,7 +185,7 @@ def test_models_stand_side_by_side(folder, tmp_path):
         (b"\xff", 400, None, "the body is not valid JSON (expected value at line 1 column 1)."),
         ('{"text": "\\ud800"}', 400, None, "the body is not valid JSON ("),
         ("[" * 100_000, 400, None, "the body is not valid JSON (recursion limit exceeded"),
-        ([], 422, "", "the body: "),
+        ([], 422, "", 'the body: is a list. Send one article as an object, or several as {"art'),
         ({}, 422, "text", "text: is missing."),
         ({"text": " \n"}, 422, "text", "text: is empty; write the text there."),
         ({"text": 3}, 422, "text", "text: Input should be a valid string."),
@@ -235,6 +236,35 @@ def test_a_wrong_body_is_a_problem_that_names_the_field(client, body, status, fi
     assert problem["type"] == "about:blank"
     assert problem.get("field") == field
     assert problem["detail"].startswith(detail)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "detail"),
+    [
+        ('{"articles": [' + "1," * 300_000 + "1]}", 413, "articles has 300001 articles, at most"),
+        ({"articles": [1] * 1000}, 422, "articles[0]: Input should be a valid"),
+        ({"text": "oil", "thresholds": dict.fromkeys(map(str, range(10_001)), 2)}, 422, "thresho"),
+        ({"articles": [], **dict.fromkeys(map(str, range(10_001)))}, 422, "the body: 10002 ent"),
+    ],
+)
+def test_a_body_of_many_faults_costs_no_more_than_one_of_few(client, body, status, detail):
+    """Limits come first, and ten faults are enough."""
+    start = time.process_time()
+    answer = asked(client, "/v1/predict", body)
+
+    assert time.process_time() - start < 1
+    assert answer.status_code == status
+    assert answer.json()["detail"].startswith(detail)
+    assert len(answer.json().get("errors", ())) in (0, 10)
+
+
+@pytest.mark.parametrize("kind", ["application/jsonl", "application/x-ndjson; charset=utf-8"])
+def test_lines_of_json_have_more_than_one_name(client, kind):
+    """All of them are answered line by line."""
+    answer = asked(client, "/v1/predict", '{"text": "oil"}\n', headers={"Content-Type": kind})
+
+    assert answer.status_code == 200
+    assert answer.text.count("\n") == 1
 
 
 def test_the_text_of_an_article_is_in_no_problem(client):
@@ -433,12 +463,15 @@ def test_health_is_told(client):
     """Alive, and ready for work."""
     assert client.get("/health/live").json() == {"status": "ok"}
     assert client.get("/health/ready").json() == {"status": "ok"}
+    assert client.head("/health/live").status_code == 200
+    assert client.head("/health/ready").text == ""
 
 
 def test_counts_are_told_to_prometheus(folder):
     """Requests by address and status, articles and labels by model; no unknown address."""
     client = asking(folder)
     asked(client, "/v1/predict", {"articles": [{"text": ENERGY_TEXT}, {"text": BLANK_TEXT}]})
+    asked(client, "/v1/explain", {"text": ENERGY_TEXT})
     client.get("/secret-path")
 
     page = client.get("/metrics").text
@@ -446,10 +479,10 @@ def test_counts_are_told_to_prometheus(folder):
     for line in (
         'classifier_requests_total{method="POST",path="/v1/predict",status="200"} 1.0',
         'classifier_requests_total{method="GET",path="other",status="404"} 1.0',
-        'classifier_articles_total{model="tiny"} 2.0',
-        'classifier_tags_total{label="energy",model="tiny"} 1.0',
+        'classifier_articles_total{model="tiny"} 3.0',
+        'classifier_tags_total{label="energy",model="tiny"} 2.0',
         'classifier_unjudged_total{model="tiny"} 1.0',
-        "classifier_batch_articles_sum 2.0",
+        "classifier_stuck_threads 0.0",
     ):
         assert line in page
     assert "secret" not in page

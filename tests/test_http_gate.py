@@ -1,8 +1,8 @@
 """Who may ask the service, how many at once, and what it says of itself in headers and log."""
 
 import asyncio
-import json
 import logging
+import threading
 
 import httpx
 import pytest
@@ -130,17 +130,12 @@ def test_more_requests_than_fit_are_told_to_come_back(folder):
     app = create_app(ServiceSettings((Source(folder),), Limits(requests=3)))
 
     async def crowd():
-        gate = asyncio.Event()
-
-        async def slow():
-            await gate.wait()
-            yield json.dumps({"text": ENERGY_TEXT}).encode()
-
+        gate, scorer = threading.Event(), app._service.scorer
+        busy = [asyncio.ensure_future(scorer.run(gate.wait)) for _ in range(2)]
         transport = httpx.ASGITransport(app)
-        kind = {"Content-Type": "application/json"}
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             asked = [
-                asyncio.create_task(client.post("/v1/predict", content=slow(), headers=kind))
+                asyncio.create_task(client.post("/v1/predict", json={"text": ENERGY_TEXT}))
                 for _ in range(5)
             ]
             while sum(task.done() for task in asked) < 2:
@@ -148,15 +143,104 @@ def test_more_requests_than_fit_are_told_to_come_back(folder):
             ready = await client.get("/health/ready")
             model = await client.get("/v1/model")
             gate.set()
-            return await asyncio.gather(*asked), ready, model
+            return await asyncio.gather(*asked, *busy), ready, model
 
     answers, ready, model = asyncio.run(crowd())
 
+    answers = answers[:5]
     assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 503, 503]
     refused = next(answer for answer in answers if answer.status_code == 503)
     assert refused.headers["retry-after"] == "1"
     assert refused.json()["limit"] == 3
     assert (ready.status_code, model.status_code) == (503, 200)
+
+
+def test_bodies_that_do_not_come_leave_room_for_those_that_do(folder):
+    """A request takes a place once its body is there, not when it has announced one."""
+    app = create_app(ServiceSettings((Source(folder),), Limits(requests=1)))
+
+    async def crowd():
+        left = asyncio.Event()
+
+        async def never():
+            yield b'{"text": '
+            await left.wait()
+
+        kind = {"Content-Type": "application/json"}
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            waiting = [
+                asyncio.create_task(client.post("/v1/predict", content=never(), headers=kind))
+                for _ in range(20)
+            ]
+            while app._service.n_bytes < 20 * len(b'{"text": '):
+                await asyncio.sleep(0)
+            answer = await client.post("/v1/predict", json={"text": ENERGY_TEXT})
+            ready = await client.get("/health/ready")
+            left.set()
+            await asyncio.gather(*waiting)
+            return answer, ready
+
+    answer, ready = asyncio.run(crowd())
+
+    assert (answer.status_code, ready.status_code) == (200, 200)
+    assert app._service.n_bytes == 0
+
+
+def test_bodies_that_come_in_have_a_limit_together(folder):
+    """Memory is bounded however many connections there are."""
+    client = asking(folder, limits={"body_bytes": 100})
+    client._transport.app._service.n_bytes = 32 * 100
+
+    answer = asked(client, "/v1/predict", {"text": ENERGY_TEXT[:50]})
+
+    assert answer.status_code == 503
+    assert answer.json()["limit"] == 3200
+
+
+def test_a_service_whose_scoring_does_not_end_is_not_ready(folder):
+    """A 503 at once for those who ask, and it is alive all the same."""
+    app = create_app(ServiceSettings((Source(folder),), Limits(answer_seconds=0.02)))
+    end = threading.Event()
+
+    async def stick():
+        for _ in range(3):
+            jobs = [app._service.scorer.run(end.wait) for _ in range(2)]
+            await asyncio.gather(*jobs, return_exceptions=True)
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            stuck = [
+                await client.get("/health/ready"),
+                await client.post("/v1/predict", json={"text": ENERGY_TEXT}),
+                await client.get("/health/live"),
+            ]
+            end.set()
+            while app._service.scorer.n_stuck:
+                await asyncio.sleep(0.001)
+            return [*stuck, await client.get("/health/ready")]
+
+    answers = asyncio.run(stick())
+
+    assert [answer.status_code for answer in answers] == [503, 503, 200, 200]
+    assert answers[0].json()["detail"].startswith("6 articles have been scored for more than 0.02")
+
+
+def test_headers_beyond_the_limit_are_refused(folder):
+    """Also when they come in one piece."""
+    answer = asking(folder).get("/v1/model", headers={"X-Long": "a" * 20_000})
+
+    assert answer.status_code == 431
+    assert answer.json()["limit"] == 16384
+
+
+def test_with_a_token_the_document_names_no_labels(folder):
+    """The document is there for everyone, the labels for those who bear the token."""
+    document = asking(folder, token=TOKEN).get("/openapi.json").json()
+
+    one = document["components"]["schemas"]["ArticleRequest"]["properties"]
+    assert "properties" not in one["thresholds"]
+    assert "enum" not in one["model"]
+    assert "tiny" not in str(document)
 
 
 def test_a_body_that_does_not_come_is_a_408(folder):

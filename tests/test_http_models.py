@@ -1,7 +1,8 @@
-"""Models on the shelf, and articles of many requests scored together."""
+"""Models on the shelf, threads that score, and the file of corrections."""
 
 import asyncio
 import os
+import subprocess
 import sys
 import threading
 
@@ -9,11 +10,10 @@ import pytest
 
 from classifier.article import Article
 from classifier.errors import ClassifierError, ModelError, SettingsError
-from classifier.service.batching import Scorer
 from classifier.service.corrections import FeedbackFile
 from classifier.service.limits import Limits, Source
 from classifier.service.metrics import MULTIPROCESS, Metrics
-from classifier.service.service import Shelf
+from classifier.service.service import Scorer, Shelf
 from tests.models import ENERGY_TEXT, MIXED_TEXT, tiny_model
 from tests.service import tiny_folder
 
@@ -83,99 +83,117 @@ def test_a_reload_that_would_give_one_name_to_two_changes_nothing(tmp_path, monk
     assert "All models stay as they were" in caplog.text
 
 
-def together(scorer, asked):
-    """Score lists of articles, all asked for at once; return the answers or what was raised."""
+def test_a_request_of_many_articles_is_answered_in_order():
+    """In pieces, between which others get their turn."""
+    scorer, texts = Scorer(), [ENERGY_TEXT, MIXED_TEXT] * 50
 
-    async def all_at_once():
-        jobs = [
-            scorer.predict(model, articles, thresholds=thresholds)
-            for model, articles, thresholds in asked
-        ]
-        return await asyncio.gather(*jobs, return_exceptions=True)
+    answers = asyncio.run(scorer.predict(tiny_model(), [Article(text) for text in texts]))
 
-    answers = asyncio.run(all_at_once())
-    scorer.close()
-    return answers
+    assert [each.tags for each in answers] == [("energy",), ("diplomacy", "energy")] * 50
 
 
-def test_a_crowd_is_scored_together_and_answered_apart():
-    """As alone, in calls of at most so many articles."""
-    model, sizes = tiny_model(), []
-    asked = [(model, [Article(text)] * n, {}) for text in (ENERGY_TEXT, MIXED_TEXT) for n in (1, 3)]
+def test_a_wrong_threshold_is_an_error_of_the_request_alone():
+    """The thread goes on."""
+    scorer, articles = Scorer(threads=1), [Article(ENERGY_TEXT)]
 
-    answers = together(Scorer(most=5, observe=sizes.append), asked * 3)
+    async def both():
+        wrong = scorer.predict(tiny_model(), articles, thresholds={"sport": 0.5})
+        right = scorer.predict(tiny_model(), articles)
+        return await asyncio.gather(wrong, right, return_exceptions=True)
 
-    assert [len(answer) for answer in answers] == [1, 3, 1, 3] * 3
-    assert [answer[0].tags for answer in answers[:4]] == [("energy",)] * 2 + [
-        ("diplomacy", "energy")
-    ] * 2
-    assert sum(sizes) == 24
-    assert max(sizes) <= 5
-    assert len(sizes) <= 6
+    wrong, right = asyncio.run(both())
 
-
-def test_a_large_request_is_cut(monkeypatch):
-    """So that small ones get their turn."""
-    sizes = []
-
-    answers = together(
-        Scorer(most=2, observe=sizes.append), [(tiny_model(), [Article("a")] * 5, {})]
-    )
-
-    assert len(answers[0]) == 5
-    assert sizes == [2, 2, 1]
+    assert isinstance(wrong, ModelError)
+    assert right[0].tags == ("energy",)
 
 
-def test_different_thresholds_do_not_mix():
-    """Only what is alike is scored in one call."""
-    model = tiny_model()
-    article = [Article(ENERGY_TEXT)]
+def test_scoring_that_does_not_end_frees_its_place():
+    """Others are answered by threads that take its place, up to a limit, and it may come back."""
+    end, numbers = threading.Event(), []
+    scorer = Scorer(0.05, threads=1, most_stuck=1, observe=numbers.append)
 
-    answers = together(Scorer(), [(model, article, {}), (model, article, {"energy": 1.0})])
+    async def stick():
+        with pytest.raises(TimeoutError):
+            await scorer.run(end.wait)
 
-    assert [answer[0].tags for answer in answers] == [("energy",), ()]
+    async def ask():
+        await stick()
+        answer = await scorer.run(lambda: "answered")
+        one_stuck = scorer.all_stuck
+        await stick()
+        both_stuck = scorer.all_stuck
+        end.set()
+        while scorer.n_stuck:
+            await asyncio.sleep(0.001)
+        return answer, one_stuck, both_stuck, await scorer.run(lambda: "again")
+
+    answers = asyncio.run(ask())
+
+    assert answers == ("answered", False, True, "again")
+    assert numbers == [1, 2, 1, 0]
 
 
-def test_the_fault_of_one_is_not_that_of_its_neighbours():
-    """They are scored again, alone."""
-    model = tiny_model()
-    asked = [
-        (model, [Article(ENERGY_TEXT)], {}),
-        (model, [Article(None)], {}),
-        (model, [Article(MIXED_TEXT)], {}),
-    ]
-
-    answers = together(Scorer(), asked)
-
-    assert answers[0][0].tags == ("energy",)
-    assert isinstance(answers[1], Exception)
-    assert answers[2][0].tags == ("diplomacy", "energy")
-
-
-def test_who_has_left_is_not_scored():
-    """A request that timed out costs nothing more."""
-    sizes, model, gate = [], tiny_model(), threading.Event()
+def test_a_question_that_was_given_up_is_not_begun():
+    """A request that timed out while it waited costs nothing more."""
+    begun, end = [], threading.Event()
+    scorer = Scorer(threads=1, most_stuck=1)
 
     async def leave():
-        scorer = Scorer(observe=sizes.append)
-        busy = asyncio.ensure_future(scorer.run(gate.wait))
-        first = asyncio.ensure_future(scorer.predict(model, [Article("a")]))
+        busy = asyncio.ensure_future(scorer.run(end.wait))
         await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        gone = asyncio.ensure_future(scorer.predict(model, [Article("b")] * 7))
+        gone = asyncio.ensure_future(scorer.run(lambda: begun.append("gone")))
         await asyncio.sleep(0)
         gone.cancel()
-        first.cancel()
-        gate.set()
+        await asyncio.sleep(0)
+        end.set()
         await busy
-        answer = await scorer.predict(model, [Article(ENERGY_TEXT)] * 2)
-        scorer.close()
-        return answer
+        await scorer.run(lambda: begun.append("next"))
 
-    answer = asyncio.run(leave())
+    asyncio.run(leave())
 
-    assert [each.tags for each in answer] == [("energy",)] * 2
-    assert sizes == [1, 2]
+    assert begun == ["next"]
+
+
+def test_a_process_ends_whatever_is_being_scored():
+    """A thread that never ends does not keep it."""
+    code = (
+        "import asyncio, threading\n"
+        "from classifier.service.service import Scorer\n"
+        "try:\n"
+        "    asyncio.run(Scorer(0.05).run(threading.Event().wait))\n"
+        "except TimeoutError:\n"
+        "    print('late')\n"
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=True
+    )
+
+    assert ended.stdout == "late\n"
+
+
+def test_corrections_are_read_on_not_read_again(tmp_path):
+    """What others add meanwhile is known, and a half line of theirs stays a line of its own."""
+    path = tmp_path / "fixed.jsonl"
+    file, other = FeedbackFile(path), FeedbackFile(path)
+    file.save({"id": "a", "text": "Oil", "labels": []})
+    other.save({"id": "b", "text": "Gas", "labels": []})
+    with path.open("a") as stream:
+        stream.write('{"text": "half')
+
+    replaced = [
+        file.save({"text": "Coal", "labels": []}),
+        file.save({"id": "b", "text": "Gas prices", "labels": ["energy"]}),
+        other.save({"text": "Coal ", "labels": ["energy"]}),
+    ]
+
+    assert replaced == [False, True, True]
+    assert path.read_text().splitlines() == [
+        '{"id": "a", "text": "Oil", "labels": []}',
+        '{"text": "half',
+        '{"id": "b", "text": "Gas prices", "labels": ["energy"]}',
+        '{"text": "Coal ", "labels": ["energy"]}',
+    ]
 
 
 def test_counts_of_several_processes_come_from_their_folder(tmp_path, monkeypatch):

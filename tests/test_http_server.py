@@ -352,10 +352,25 @@ def test_options_reach_the_service(folder, tmp_path):
     )  # fmt: skip
 
     assert "anyone who reaches 0.0.0.0 can ask. Set CLASSIFIER_TOKEN, or pass" in outcome.err
+    assert "--together has no effect any more" in outcome.err
     assert answers[0].headers["access-control-allow-origin"] == "https://a.example"
     assert answers[0].json()["models"] == ["old", "tiny"]
     assert answers[0].json()["feedback"] is True
     assert answers[0].json()["limits"]["batch_articles"] == 7
+
+
+def test_everywhere_too_a_named_host_is_the_only_one(folder):
+    """Whoever allows a name wants no other to be answered."""
+    statuses = []
+
+    def ask(client):
+        hosts = ("news.test", "localhost", "evil.test")
+        answers = [client.get("/v1/model", headers={"Host": host}) for host in hosts]
+        statuses.extend(answer.status_code for answer in answers)
+
+    commanded(ask, "--model", folder, "--host", "0.0.0.0", "--allow-host", "news.test")
+
+    assert statuses == [200, 200, 421]
 
 
 @pytest.mark.parametrize(

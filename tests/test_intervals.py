@@ -138,3 +138,17 @@ def test_intervals_of_thousands_of_articles_take_less_than_a_second():
     bootstrap_f1(truth, predicted)
 
     assert time.perf_counter() - started < 1
+
+
+def test_a_macro_f1_lies_in_its_own_interval_with_many_rare_labels():
+    """Labels that a resample lacks count there as they do in all articles."""
+    rng = np.random.default_rng(0)
+    truth = np.zeros((300, 200))
+    truth[rng.integers(0, 300, 200), np.arange(200)] = 1
+    predicted = np.zeros((300, 200), dtype=bool)
+    predicted[:, :3] = truth[:, :3] == 1
+
+    macro = bootstrap_f1(truth, predicted)["macro"]
+
+    assert macro.estimate == pytest.approx(3 / 200)
+    assert macro.low <= macro.estimate <= macro.high

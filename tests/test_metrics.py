@@ -72,22 +72,12 @@ def test_macro_f1_leaves_out_a_label_that_nobody_saw():
     assert metrics.macro_f1(TRUTH, PREDICTED) == pytest.approx((2 / 3 + 0) / 2)
 
 
-def test_weighted_f1_follows_the_articles_that_have_the_label():
-    """F1 of 2/3 on two articles and of 1 on one article average to 7/9."""
-    truth = np.array([[1.0, 1.0], [1.0, 0.0]])
-    predicted = np.array([[True, True], [False, False]])
-
-    assert metrics.weighted_f1(truth, predicted) == pytest.approx((2 * 2 / 3 + 1) / 3)
-    assert metrics.weighted_f1(TRUTH, PREDICTED) == pytest.approx(2 / 3)
-
-
 def test_figures_of_nothing_are_nan():
     """Where nothing is present and nothing predicted, no F1 is claimed."""
     truth, predicted = np.zeros((3, 2)), np.zeros((3, 2), bool)
 
     assert np.isnan(metrics.micro_f1(truth, predicted))
     assert np.isnan(metrics.macro_f1(truth, predicted))
-    assert np.isnan(metrics.weighted_f1(truth, predicted))
 
 
 def test_per_label_figures_come_in_the_order_of_the_names():
@@ -117,14 +107,6 @@ def test_names_of_another_model_are_refused():
     """A missing name must not shift the others."""
     with pytest.raises(ValueError, match="zip"):
         metrics.per_label(TRUTH, PREDICTED, SCORES, ["a", "b"])
-
-
-def test_exact_match_asks_for_every_known_cell():
-    """One article has a miss, one two false tags; the one without known cells is not asked."""
-    truth = np.vstack([TRUTH, [NAN, NAN, NAN]])
-    predicted = np.vstack([PREDICTED, [True, True, True]])
-
-    assert metrics.exact_match(truth, predicted) == Share(3, 5)
 
 
 def test_false_tags_are_counted_on_articles_known_to_have_none():
@@ -218,8 +200,6 @@ def test_f1_equals_that_of_scikit_learn(seed):
 
     assert metrics.micro_f1(truth, predicted) == pytest.approx(reference["micro"])
     assert metrics.macro_f1(truth, predicted) == pytest.approx(reference["macro"])
-    weighted = f1_score(truth, predicted, average="weighted")
-    assert metrics.weighted_f1(truth, predicted) == pytest.approx(weighted)
 
 
 def test_precision_and_recall_at_k_look_at_known_labels_of_labelled_articles():
@@ -270,7 +250,6 @@ def test_the_order_of_articles_changes_no_figure(truth, scores, order):
     ):
         assert_allclose(measure(truth[order], scores[order]), measure(truth, scores), atol=1e-12)
     tags = scores > 0.5
-    assert metrics.exact_match(truth[order], tags[order]) == metrics.exact_match(truth, tags)
     assert metrics.confusion(truth[order], tags[order]).tp.tolist() == (
         metrics.confusion(truth, tags).tp.tolist()
     )
@@ -290,4 +269,3 @@ def test_tags_of_unknown_cells_change_nothing(truth, predicted):
         [measure(truth, predicted) for measure in (metrics.micro_f1, metrics.macro_f1)],
     )
     assert metrics.false_tag_rate(truth, flipped) == metrics.false_tag_rate(truth, predicted)
-    assert metrics.exact_match(truth, flipped) == metrics.exact_match(truth, predicted)

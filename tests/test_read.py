@@ -736,7 +736,7 @@ def test_what_may_not_be_read_is_an_error(write, tmp_path):
     folder.chmod(0o700)
 
 
-@pytest.mark.parametrize("name", ["a.json", "a", "a.parquet.gz", "a.gz"])
+@pytest.mark.parametrize("name", ["a.xyz", "a", "a.parquet.gz", "a.gz"])
 def test_a_name_that_tells_no_format_is_an_error(write, name):
     """The format can then be given."""
     path = write(name, "x")

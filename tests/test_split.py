@@ -11,10 +11,8 @@ from hypothesis.extra import numpy as stn
 from classifier.article import Article, Labels
 from classifier.corpus.split import (
     SplitOptions,
-    leave_one_source_out,
     outlet_folds,
     outlet_split,
-    random_split,
     split_corpus,
     stratified_folds,
     stratified_split,
@@ -182,52 +180,14 @@ def test_articles_with_and_without_a_label_are_both_level(positives, corpus, n_f
 
 
 @settings(max_examples=60, deadline=None)
-@given(corpus=corpora(), share=st.sampled_from([0.1, 0.3, 0.5]), seed=st.integers(0, 5))
-def test_random_and_time_splits_divide_no_group(corpus, share, seed):
+@given(corpus=corpora(), share=st.sampled_from([0.1, 0.3, 0.5]))
+def test_a_split_by_time_divides_no_group(corpus, share):
     """No near-duplicate of a test article is trained on."""
     _, groups, dates = corpus
 
-    by_chance = random_split(len(dates), test_share=share, groups=groups, seed=seed)
     by_time = time_split(dates, test_share=share, groups=groups)
 
-    assert split_groups(groups, *by_chance) == set()
     assert split_groups(groups, *by_time) == set()
-    assert sorted(np.concatenate(by_chance).tolist()) == list(range(len(dates)))
-
-
-@settings(max_examples=40, deadline=None)
-@given(corpus=corpora())
-def test_leaving_a_source_out_divides_no_group(corpus):
-    """Whatever the source, its near-duplicates elsewhere are not trained on."""
-    _, groups, dates = corpus
-    sources = [date[5:7] for date in dates]
-
-    splits = list(leave_one_source_out(sources, groups))
-
-    assert [split_groups(groups, train, test) for _, train, test in splits] == [set()] * len(splits)
-    assert [name for name, _, _ in splits] == sorted({source for source in sources if source})
-
-
-def test_a_random_split_takes_the_share_it_was_asked_for():
-    """A quarter of eight articles is two, and the same two for the same seed."""
-    train, test = random_split(8, test_share=0.25, seed=3)
-
-    assert (len(train), len(test)) == (6, 2)
-    assert random_split(8, test_share=0.25, seed=3)[1].tolist() == test.tolist()
-    assert random_split(80, seed=3)[1].tolist() != random_split(80, seed=4)[1].tolist()
-
-
-def test_a_group_too_large_for_the_test_side_is_trained_on():
-    """Eight versions of one story stay together, and two single articles are the test side."""
-    groups = np.array([0] * 8 + [1, 2])
-
-    assert random_split(10, groups=groups)[1].tolist() == [8, 9]
-
-
-def test_a_random_split_of_one_group_is_refused():
-    """What cannot be divided cannot be split."""
-    with pytest.raises(CorpusError, match="random_split: 3 articles to train on and 0 to test on"):
-        random_split(3, groups=np.zeros(3, np.int64))
 
 
 def test_the_latest_articles_are_the_test_side():
@@ -283,50 +243,21 @@ def test_a_date_of_another_form_is_refused(date):
 
 def test_a_corpus_without_dates_is_refused():
     """The message names the split that works."""
-    with pytest.raises(CorpusError, match=r"no article has a date\. Use random_split"):
+    with pytest.raises(CorpusError, match=r"no article has a date\. Split at random"):
         time_split(["", ""])
 
 
 def test_a_corpus_of_one_day_is_refused():
     """Nothing comes before the only day."""
-    with pytest.raises(CorpusError, match="time_split: 0 articles to train on and 2 to test on"):
+    with pytest.raises(CorpusError, match="split by time: 0 articles to train on and 2 to test on"):
         time_split(["2020-01-01", "2020-01-01"])
 
 
 @pytest.mark.parametrize("share", [0, 1, 1.5, -0.1])
 def test_a_share_that_leaves_a_side_empty_is_refused(share):
-    """Both splits by share name the value and themselves."""
-    with pytest.raises(SettingsError, match=f"time_split: test_share is {share}"):
+    """The value is named, and the split in words of the user."""
+    with pytest.raises(SettingsError, match=f"split by time: test_share is {share}"):
         time_split(MONTHS, test_share=share)
-    with pytest.raises(SettingsError, match=f"random_split: test_share is {share}"):
-        random_split(10, test_share=share)
-
-
-def test_every_source_is_left_out_once_and_never_an_unknown_one():
-    """Sources come in alphabetical order; articles without one are only trained on."""
-    splits = leave_one_source_out(["Wire", "", "Post", "Wire"])
-
-    assert [(name, train.tolist(), test.tolist()) for name, train, test in splits] == [
-        ("Post", [0, 1, 3], [2]),
-        ("Wire", [1, 2], [0, 3]),
-    ]
-
-
-def test_a_reprint_of_another_source_is_not_trained_on():
-    """The agency text in another paper would give the answer away."""
-    splits = leave_one_source_out(["A", "B", "B", "C"], np.array([5, 5, 1, 2]))
-
-    assert [(name, train.tolist()) for name, train, _ in splits] == [
-        ("A", [2, 3]),
-        ("B", [3]),
-        ("C", [0, 1, 2]),
-    ]
-
-
-def test_a_corpus_of_one_source_is_refused():
-    """There is nothing else to train on."""
-    with pytest.raises(CorpusError, match="leave_one_source_out: 0 articles to train on"):
-        next(leave_one_source_out(["A", "A"]))
 
 
 def test_a_stratified_split_has_the_same_share_of_each_label_on_both_sides():

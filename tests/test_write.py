@@ -16,11 +16,11 @@ from classifier.article import Article, Labels
 from classifier.corpus.read import read_articles
 from classifier.corpus.write import (
     prediction_row,
+    table_line,
     write_articles_jsonl,
     write_csv,
     write_jsonl,
     write_parquet,
-    write_table,
 )
 from classifier.errors import BadInputError, ClassifierError
 
@@ -256,24 +256,17 @@ def test_parquet_follows_a_link(tmp_path):
 
 def test_table_lines_up_and_marks_untagged_articles():
     """Tags start in one column; an article without tags gets a dash."""
-    stream = io.StringIO()
-    predictions = [Tagging(), Tagging(id="n2", tags=(), note="no known words")]
+    tagged, untagged = Tagging(), Tagging(id="n2", tags=(), note="no known words")
 
-    count = write_table(predictions, stream)
-
-    assert count == 2
-    assert stream.getvalue() == (
-        "n1                        energy 0.91\nn2                        –  (no known words)\n"
-    )
+    assert table_line(tagged) == "n1                        energy 0.91"
+    assert table_line(untagged) == "n2                        –  (no known words)"
 
 
 def test_table_cuts_long_ids_and_disarms_control_characters():
     """An id cannot move the columns or command the terminal."""
-    stream = io.StringIO()
+    line = table_line(Tagging(id="\x1b[31m" + "x" * 40))
 
-    write_table([Tagging(id="\x1b[31m" + "x" * 40)], stream)
-
-    assert stream.getvalue() == "�[31mxxxxxxxxxxxxxxxxxx…  energy 0.91\n"
+    assert line == "�[31mxxxxxxxxxxxxxxxxxx…  energy 0.91"
 
 
 def test_articles_are_written_without_empty_fields():

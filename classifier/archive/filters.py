@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from classifier.corpus.write import Tagged, prediction_row
-from classifier.errors import SettingsError
+from classifier.errors import SettingsError, listed
 
 __all__ = ["Keep", "keeping", "parse_where"]
 
@@ -49,7 +49,7 @@ def keeping(labels: Sequence[str], *, where: str = "", tags: Iterable[str] = ())
     """
     wanted = frozenset(tags)
     for tag in sorted(wanted - set(labels)):
-        raise SettingsError(f"tags: no label '{tag}' (the model has {', '.join(labels)}).")
+        raise SettingsError(f"tags: no label '{tag}' (the model has {listed(labels)}).")
     test = parse_where(where, labels) if where.strip() else None
     if test is None:
         return None if not wanted else lambda prediction: not wanted.isdisjoint(prediction.tags)

@@ -8,7 +8,6 @@ from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from classifier.cli import (
     audit,
@@ -22,6 +21,7 @@ from classifier.cli import (
     suggest,
     train,
 )
+from classifier.cli.options import Command, Group
 from classifier.cli.terminal import EXPECTED, flush, told
 
 __all__ = ["app", "main"]
@@ -33,7 +33,7 @@ EPILOG = """Examples:
   classifier predict --model mymodel articles.jsonl --explain"""
 
 
-class Program(TyperGroup):
+class Program(Group):
     """The group of all commands: errors that the user can mend leave it as one line."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -54,20 +54,20 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("predict", epilog=predict.EPILOG)(predict.predict)
-app.command("train", epilog=train.EPILOG)(train.train)
-app.command("evaluate", epilog=evaluate.EPILOG)(evaluate.evaluate)
-app.command("audit", epilog=audit.EPILOG)(audit.audit)
-app.add_typer(corpus.app, name="corpus")
-app.command("split", epilog=corpus.SPLIT_EPILOG)(corpus.split)
-app.command("compare", epilog=compare.EPILOG)(compare.compare)
-app.command("drift", epilog=drift.EPILOG)(drift.drift)
-app.command("suggest", epilog=suggest.EPILOG)(suggest.suggest)
-app.command("serve", epilog=serve.EPILOG)(serve.serve)
-app.command("info", epilog=model.INFO_EPILOG)(model.info)
-app.command("card", epilog=model.CARD_EPILOG)(model.card)
-app.command("export", epilog=model.EXPORT_EPILOG)(model.export)
-app.command("import", epilog=model.IMPORT_EPILOG)(model.import_)
+app.command("predict", cls=Command, epilog=predict.EPILOG)(predict.predict)
+app.command("train", cls=Command, epilog=train.EPILOG)(train.train)
+app.command("evaluate", cls=Command, epilog=evaluate.EPILOG)(evaluate.evaluate)
+app.command("audit", cls=Command, epilog=audit.EPILOG)(audit.audit)
+app.add_typer(corpus.app, name="corpus", cls=Group)
+app.command("split", cls=Command, epilog=corpus.SPLIT_EPILOG)(corpus.split)
+app.command("compare", cls=Command, epilog=compare.EPILOG)(compare.compare)
+app.command("drift", cls=Command, epilog=drift.EPILOG)(drift.drift)
+app.command("suggest", cls=Command, epilog=suggest.EPILOG)(suggest.suggest)
+app.command("serve", cls=Command, epilog=serve.EPILOG)(serve.serve)
+app.command("info", cls=Command, epilog=model.INFO_EPILOG)(model.info)
+app.command("card", cls=Command, epilog=model.CARD_EPILOG)(model.card)
+app.command("export", cls=Command, epilog=model.EXPORT_EPILOG)(model.export)
+app.command("import", cls=Command, epilog=model.IMPORT_EPILOG)(model.import_)
 
 
 def _print_version(wanted: bool) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from classifier.cli.options import QuietOption, folder_target, open_corpus, reads_articles
+from classifier.cli.options import QuietOption, open_corpus, reads_articles, report_target
 from classifier.cli.terminal import on_terminal, remark_on, training_progress
 from classifier.corpus.corpus import ReadOptions, ReadTally
 from classifier.files import json_text, write_file
@@ -59,7 +59,7 @@ def audit(
         Path | None,
         typer.Option(
             metavar="DIR",
-            callback=folder_target,
+            callback=report_target,
             help="Also write audit.json, audit.md and audit.html into this folder.",
         ),
     ] = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from classifier.cli.options import QuietOption, folder_target, open_corpus, reads_articles
+from classifier.cli.options import QuietOption, open_corpus, reads_articles, report_target
 from classifier.cli.terminal import counted_on_terminal, echo_lines, remark_on
 from classifier.corpus.corpus import ReadOptions, ReadTally
 from classifier.errors import ClassifierError, CorpusError
@@ -45,7 +45,11 @@ def compare(
     ] = "table",
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Also write compare.json and compare.md there."),
+        typer.Option(
+            metavar="DIR",
+            callback=report_target,
+            help="Also write compare.json and compare.md there.",
+        ),
     ] = None,
     fail_if_worse: Annotated[
         float | None,
@@ -76,7 +80,6 @@ def compare(
     from classifier.archive.score import load
     from classifier.evaluation.compare import compare as compare_models
 
-    folder_target(out)
     models = (load(a), load(b))
     tally = ReadTally()
     articles = open_corpus(corpus, reading, tally).articles

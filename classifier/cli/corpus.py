@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from classifier.cli.options import (
+    Command,
     QuietOption,
     file_target,
     open_corpus,
@@ -52,10 +53,11 @@ Name: TypeAlias = Annotated[
 
 
 @app.command(
+    cls=Command,
     epilog="""Examples:
   classifier corpus fetch news_articles
   classifier corpus fetch world
-  classifier corpus fetch allsides --from clone/"""
+  classifier corpus fetch allsides --from clone/""",
 )
 def fetch(
     name: Name,
@@ -81,8 +83,9 @@ def fetch(
 
 
 @app.command(
+    cls=Command,
     epilog="""Example:
-  classifier corpus build news_articles --out news.jsonl.gz"""
+  classifier corpus build news_articles --out news.jsonl.gz""",
 )
 def build(
     name: Name,
@@ -100,9 +103,10 @@ def build(
 
 
 @app.command(
+    cls=Command,
     epilog="""Examples:
   classifier corpus show news_articles
-  classifier corpus show mine.csv --labels-field sectors --separator ;"""
+  classifier corpus show mine.csv --labels-field sectors --separator ;""",
 )
 @reads_articles(labels=True)
 def show(
@@ -128,10 +132,11 @@ def show(
 
 
 @app.command(
+    cls=Command,
     epilog="""Examples:
   classifier suggest mymodel archive.jsonl --out sheet.csv
   classifier corpus merge archive.jsonl sheet.csv --out labelled.jsonl.gz
-  classifier corpus merge mine.jsonl corrections.jsonl --prefer new --out mine2.jsonl"""
+  classifier corpus merge mine.jsonl corrections.jsonl --prefer new --out mine2.jsonl""",
 )
 @reads_articles(labels=True)
 def merge(

@@ -13,8 +13,8 @@ from classifier.cli.options import (
     open_corpus,
     reads_articles,
     refuse_inputs,
+    report_target,
     thresholds_from,
-    try_writing,
 )
 from classifier.cli.terminal import echo_lines, on_terminal, remark_on, training_progress
 from classifier.corpus.corpus import ReadOptions, ReadTally
@@ -38,19 +38,6 @@ JSON, MARKDOWN, HTML = "report.json", "report.md", "report.html"
 _Format: Any = Literal[FORMATS]
 
 
-def _report_target(folder: Path | None) -> Path | None:
-    """Return `folder` when a report may be written there, without a trace of having tried."""
-    if folder is None:
-        return None
-    try:
-        try_writing(folder)
-    except OSError as error:
-        raise ClassifierError(
-            f"{folder}: no report can be written there ({error.strerror}). Name another folder."
-        ) from None
-    return folder
-
-
 @reads_articles(labels=True)
 def evaluate(
     model: Annotated[
@@ -69,7 +56,7 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="DIR",
-            callback=_report_target,
+            callback=report_target,
             help=f"Write {JSON}, {MARKDOWN} and {HTML} into this folder.",
             show_default=False,
         ),
@@ -158,7 +145,12 @@ def _write(report: Report, folder: Path, *, html: bool) -> None:
     if html:
         from classifier.evaluation.evaluate import report_page
 
-        _put(folder / HTML, report_page(report))
+        try:
+            page = report_page(report)
+        except ClassifierError as error:
+            typer.echo(f"classifier: {HTML} is left out: {error}", err=True)
+        else:
+            _put(folder / HTML, page)
 
 
 def _put(path: Path, text: str) -> None:

@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from classifier.corpus.corpus import FORMATS, UNREAD, Corpus, ReadOptions, ReadTally
 from classifier.errors import BadInputError, ClassifierError, CorpusError, ModelError
 
 __all__ = [
     "ArchiveOptions",
+    "Command",
+    "Group",
     "ModelOption",
     "ModelTarget",
     "QuietOption",
@@ -29,10 +32,31 @@ __all__ = [
     "reads_articles",
     "refuse_archive_options",
     "refuse_inputs",
+    "report_target",
     "tags_archives",
     "thresholds_from",
     "try_writing",
 ]
+
+
+class PlainHelp:
+    """Shows ``--help`` and the like without a kind of value, as they take none."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters, flags without a word for a value."""
+        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for param in params:
+            if getattr(param, "is_flag", False) and param.metavar is None:
+                param.metavar = ""
+        return params
+
+
+class Command(PlainHelp, TyperCommand):
+    """One command."""
+
+
+class Group(PlainHelp, TyperGroup):
+    """A group of commands."""
 
 
 # What a save that was cut short leaves behind, which the next one clears away.
@@ -90,6 +114,25 @@ def folder_target(path: Path | None) -> Path | None:
     if path is not None and path.exists() and not path.is_dir():
         raise ClassifierError(f"{path}: is a file. Name a folder.")
     return path
+
+
+def report_target(folder: Path | None) -> Path | None:
+    """Return `folder` when a report may be written there, without a trace of having tried.
+
+    Raises
+    ------
+    ClassifierError
+        When it is a file, or cannot be written to.
+    """
+    if folder_target(folder) is None or folder is None:
+        return None
+    try:
+        try_writing(folder)
+    except OSError as error:
+        raise ClassifierError(
+            f"{folder}: no report can be written there ({error.strerror}). Name another folder."
+        ) from None
+    return folder
 
 
 def try_writing(folder: Path) -> None:
@@ -201,6 +244,9 @@ _TEXT_OPTIONS: dict[str, Any] = {
         ),
     ],
     "encoding": Annotated[str, _option(metavar="NAME", help="Encoding of text files.")],
+    "sheet": Annotated[
+        str, _option(metavar="NAME", help="Sheet of a workbook.", show_default="the first")
+    ],
     "text_field": _field("text", "Field or column with the body."),
     "title_field": _field("title", "Field or column with the headline."),
     "id_field": _field("id", "Field or column with the id."),

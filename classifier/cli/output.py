@@ -114,11 +114,14 @@ class Listing:
         return lines
 
     def _words(self, prediction: Prediction) -> list[str]:
-        """Return a line a tag with the words that raised it most."""
+        """Return a line a tag, or more where it is long, with the words that raised it most."""
         lines = []
+        why = prediction.explain() if prediction.tags else {}
         for label in prediction.tags:
-            words = " ".join(c.term for c in prediction.explain()[label].raised[:TOP])
-            lines.append(f"{INDENT}{self._painted(disarmed(label), label)}: {disarmed(words)}")
+            words = " ".join(c.term for c in why[label].raised[:TOP])
+            name = f"{disarmed(label)}:"
+            first, *more = self._filled(f"{name} {disarmed(words)}", INDENT)
+            lines += [first.replace(name, f"{self._painted(name[:-1], label)}:", 1), *more]
         return lines
 
     def _reasons(self, article: Article, prediction: Prediction) -> list[str]:
@@ -141,15 +144,19 @@ class Listing:
     def _terms(self, sign: str, terms: Sequence[Contribution]) -> list[str]:
         # held together by no-break spaces while lines are made
         words = "  ".join(f"{c.term} {abs(c.value):.3f}".replace(" ", "\xa0") for c in terms)
-        lines = textwrap.wrap(
+        lines = self._filled(words, f"{INDENT}{sign} ")
+        return [disarmed(line.replace("\xa0", " ")) for line in lines]
+
+    def _filled(self, words: str, start: str) -> list[str]:
+        """Return lines of whole words, the first after `start`, the others further in."""
+        return textwrap.wrap(
             words,
             self.width,
-            initial_indent=f"{INDENT}{sign} ",
+            initial_indent=start,
             subsequent_indent=f"{INDENT}  ",
             break_long_words=False,
             break_on_hyphens=False,
         )
-        return [disarmed(line.replace("\xa0", " ")) for line in lines]
 
     def _marked(self, text: str, explanations: Sequence[Explanation]) -> list[str]:
         head, rest = _trimmed(text)

@@ -49,7 +49,7 @@ def plain_prediction(arguments: Sequence[str]) -> Plain | None:
     Examples
     --------
     >>> plain_prediction(["predict", "a.txt", "--model", "mine"])
-    Plain(files=('a.txt',), model='mine', quiet=False)
+    Plain(files=('a.txt',), model='mine', quiet=False, jobs=1)
     >>> plain_prediction(["predict", "a.txt", "--explain"])
     """
     command, *rest = arguments or [""]

@@ -11,14 +11,21 @@ from classifier.evaluation.report import Report
 
 __all__ = ["print_report"]
 
+# Rows of labels that are printed.
+MOST_LABELS = 40
+
 
 def print_report(report: Report, *, on_screen: bool) -> None:
     """Print the figures of the whole and of every label, drawn by rich when `on_screen`."""
     whole, labels = headline_rows(report), label_rows(report)
+    more = len(labels) - MOST_LABELS
+    labels = labels[:MOST_LABELS]
     if on_screen:
         _draw(subject(report), whole, labels)
     else:
         echo_lines("\n".join([subject(report), "", *_aligned(whole), "", *_under(labels)]))
+    if more > 0:
+        echo_lines(f"… and {more:,} more labels; --format json has all of them")
 
 
 def _under(rows: Iterable[Sequence[str]]) -> list[str]:

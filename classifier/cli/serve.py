@@ -69,8 +69,8 @@ def serve(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Answer to this name too; repeatable. On loopback without a token only "
-            "localhost and its addresses are answered.",
+            help="Answer to this name and those of this machine alone; repeatable. On loopback "
+            "without a token no other name is answered anyway.",
         ),
     ] = None,
     max_body: Annotated[
@@ -92,14 +92,8 @@ def serve(
         ),
     ] = 256,
     together: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="Articles of many requests scored in one go.",
-            rich_help_panel=_LIMITS,
-        ),
-    ] = 64,
+        int | None, typer.Option(hidden=True, help="Has no effect any more.")
+    ] = None,
     read_timeout: Annotated[
         float,
         typer.Option(
@@ -116,6 +110,8 @@ def serve(
     Ctrl-C finish what is under way. The log goes to standard error and holds
     no text of articles. Needs the extra 'serve'.
     """
+    if together is not None:
+        remark("--together has no effect any more: every request is scored by itself.")
     settings = ServiceSettings(
         sources=tuple(map(_source, model or [""])),
         limits=Limits(
@@ -123,7 +119,6 @@ def serve(
             text_chars=max_text,
             batch_articles=max_batch,
             requests=max_requests,
-            together=together,
             read_seconds=read_timeout,
         ),
         token=_token(token_file),
@@ -139,7 +134,7 @@ def _run(
 ) -> None:
     server = _server()
     local = host in LOOPBACK or host.startswith("127.") or host == "::1"
-    if local and not settings.token:
+    if names or (local and not settings.token):
         hosts = (*LOOPBACK, host, *names)
         settings = dataclasses.replace(settings, hosts=tuple(map(str.lower, hosts)))
     served = ", ".join(each.model.signature for each in server.checked(settings))

@@ -88,6 +88,8 @@ def suggest(
     chosen = suggest_articles(tagger, shown, n=number, random_share=random_share, seed=seed)
     rows = [each.row(excerpt=excerpt) for each in chosen]
     save_sheet(rows, out or sys.stdout, labels=tagger.labels, excerpt=excerpt)
+    if out is not None and not quiet:
+        typer.echo(f"classifier: {len(rows)} articles to label in {out}", err=True)
     if not quiet and len(chosen) < number:
         typer.echo(
             f"classifier: {len(chosen)} articles to suggest; the rest have labels, are copies, "

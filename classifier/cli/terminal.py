@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -41,8 +43,16 @@ def echo_lines(text: str) -> None:
     """Print lines that may hold names from outside, harmless for a terminal."""
     import typer
 
-    for line in text.split("\n"):
-        typer.echo(disarmed(line))
+    columns = shutil.get_terminal_size().columns if on_terminal(sys.stdout) else 0
+    for line in map(disarmed, text.split("\n")):
+        # a table keeps its columns; sentences break between words
+        prose = columns and len(line) > columns and "   " not in line.strip()
+        indent = line[: len(line) - len(line.lstrip())]
+        typer.echo(
+            textwrap.fill(line, columns, subsequent_indent=f"{indent}  ", break_long_words=False)
+            if prose
+            else line
+        )
 
 
 def counted_on_terminal(items: Iterable[Item], noun: str, *, quiet: bool) -> Iterator[Item]:

@@ -91,13 +91,14 @@ def train(
     figures printed come from articles that the fits had not seen. An old
     model in the folder stays in place until the new one is whole.
     """
+    chosen, tally = _settings(settings, seed=seed, max_false_tags=false_tags), ReadTally()
+    corpora = open_corpora(corpus, reading, tally)
+    corpora += open_corpora(auxiliary or [], reading, tally, natural=False)
+    # what takes seconds to load comes after what may be wrong with the call
     from classifier.evaluation.card import model_card
     from classifier.model.folder import quality_table, save_model
     from classifier.training.train import train as train_model
 
-    chosen, tally = _settings(settings, seed=seed, max_false_tags=false_tags), ReadTally()
-    corpora = open_corpora(corpus, reading, tally)
-    corpora += open_corpora(auxiliary or [], reading, tally, natural=False)
     with training_progress(quiet=quiet) as progress:
         model = train_model(
             corpora,

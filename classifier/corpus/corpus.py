@@ -24,7 +24,10 @@ __all__ = [
 ]
 
 
-FORMATS = ("jsonl", "csv", "tsv", "parquet", "txt", "md", "html")
+FORMATS = (
+    "jsonl", "json", "csv", "tsv", "parquet", "xlsx", "xml", "warc", "txt", "md", "html",
+    "fasttext", "annif",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,7 @@ class ReadOptions:
     Parameters
     ----------
     format : str or None
-        One of ``jsonl``, ``csv``, ``tsv``, ``parquet``, ``txt``, ``md``, ``html``;
-        ``None`` goes by each file's name.
+        One of `FORMATS`; ``None`` goes by each file's name and first bytes.
     encoding : str
         Encoding of text files. A byte-order mark at the start of UTF-8 is dropped.
     text_field, title_field, id_field, source_field, date_field : str
@@ -49,6 +51,8 @@ class ReadOptions:
         and negative fields are not looked at.
     separator : str
         What stands between labels written as one string.
+    sheet : str
+        Which sheet of a workbook; the first where it is empty.
     known_labels : tuple of str or None
         The labels allowed; any other is an error.
     on_error : str
@@ -76,6 +80,7 @@ class ReadOptions:
     confidence_field: str = "confidence"
     sample_field: str = "sample"
     known_labels: tuple[str, ...] | None = None
+    sheet: str = ""
     on_error: str = "stop"
     rejects: Path | None = None
 

@@ -257,10 +257,10 @@ def _check_settings(threshold: float, shingle: int) -> None:
     """Raise unless both settings mean something."""
     if not 0 < threshold <= 1:
         raise SettingsError(
-            f"near_duplicate_groups: threshold is {threshold}. Choose one above 0 and up to 1."
+            f"near-duplicates: threshold is {threshold}. Choose one above 0 and up to 1."
         )
     if shingle < 1:
-        raise SettingsError(f"near_duplicate_groups: shingle is {shingle}. Choose 1 word or more.")
+        raise SettingsError(f"near-duplicates: shingle is {shingle}. Choose 1 word or more.")
 
 
 def _sketched(

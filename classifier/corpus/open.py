@@ -156,9 +156,9 @@ def encoding_reason(found: bytes, encoding: str) -> str:
 
 
 def format_by_content(stream: io.BufferedReader) -> str:
-    """Return ``jsonl`` when the first byte that is not blank is a brace, otherwise ``txt``."""
+    """Return the format that the first bytes of a stream tell, ``txt`` where they tell none."""
     head = stream.peek(_HEAD_BYTES).removeprefix(_UTF8_MARK).lstrip()
-    return "jsonl" if head.startswith(b"{") else "txt"
+    return next((format for begin, format in _BEGINNINGS if head.startswith(begin)), "txt")
 
 
 @contextmanager
@@ -222,9 +222,24 @@ def _codec(encoding: str) -> str:
 
 
 COMPRESSIONS = (".gz", ".zst")
+_BEGINNINGS = (
+    (b"{", "jsonl"),
+    (b"[", "json"),
+    (b"<?xml", "xml"),
+    (b"<rss", "xml"),
+    (b"<feed", "xml"),
+    (b"WARC/", "warc"),
+    (b"__label__", "fasttext"),
+)
 _FORMAT_OF = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".json": "json",
+    ".xlsx": "xlsx",
+    ".xml": "xml",
+    ".rss": "xml",
+    ".atom": "xml",
+    ".warc": "warc",
     ".csv": "csv",
     ".tsv": "tsv",
     ".parquet": "parquet",
@@ -345,7 +360,7 @@ def format_by_name(path: Path) -> str:
     """
     packed = path.suffix.lower() in COMPRESSIONS
     found = _FORMAT_OF.get(Path(path.stem if packed else path.name).suffix.lower(), "")
-    return "" if packed and found == "parquet" else found
+    return "" if packed and found in ("parquet", "xlsx") else found
 
 
 def _bare(path: Path) -> Path:

@@ -142,6 +142,8 @@ _FRONT_MATTER = re.compile(
 _TITLE_LINE = re.compile(r"^title:(.*)$", re.M)
 _HEADING = re.compile(r"\A\s*#[ \t]+(.*)(?:\n|\Z)")
 # Every pattern stops at the next marker of its own kind, so none can be made to run for long.
+# The time to find the text of a page grows with the square of their number: 4 s for so many.
+MOST_TAGS = 30_000
 _MARKUP = (
     (re.compile(r"<!--(?:(?!-->|<!--).)*-->", re.S), ""),
     (re.compile(r"^[ \t]*(?:```|~~~).*$", re.M), ""),
@@ -180,8 +182,14 @@ def html_article(html: str, name: str) -> tuple[str, str]:
     Raises
     ------
     BadInputError
-        If trafilatura is missing.
+        If trafilatura is missing, or the page has more tags than any article's.
     """
+    tags = html.count("<")
+    if tags > MOST_TAGS:
+        raise BadInputError(
+            f"{name}: {tags} tags, and a page is searched for its text when it has at most "
+            f"{MOST_TAGS}. Save the text of the article alone."
+        )
     found = _trafilatura(name).bare_extraction(html, with_metadata=True, include_comments=False)
     if found is None:
         return "", ""
@@ -512,6 +520,8 @@ def _quoting_problem(error: csv.Error) -> BadRowError:
 
 
 _DEFAULTS = ReadOptions()
+_HEAD_BYTES = 4096
+_QUOTED = re.compile(r'"[^"]*"')
 
 
 def read_articles(
@@ -577,22 +587,74 @@ def _articles(
 def _rows(source: Source, options: ReadOptions, stdin: BinaryIO | None) -> Iterator[Row]:
     if source.format == "parquet":
         yield from parquet_rows(source)
-        return
-    encoding = options.encoding
-    with open_bytes(source, stdin, encoding=encoding) as stream:
-        format = source.format or format_by_content(stream)
-        if format == "jsonl" and is_utf8(encoding):
-            yield from utf8_jsonl_rows(unmarked(stream), source.name, encoding=encoding)
-            return
-        newline = "\n" if format == "jsonl" else ""
-        with open_text(stream, encoding=encoding, newline=newline) as text:
-            if format == "jsonl":
-                yield from jsonl_rows(text, source.name, encoding=encoding)
-            elif format in ("csv", "tsv"):
-                delimiter = "," if format == "csv" else "\t"
-                yield from csv_rows(text, source.name, encoding=encoding, delimiter=delimiter)
-            else:
-                yield from _document_rows(text, source, format, options)
+    elif source.format == "xlsx":
+        yield from _workbook_rows(source, options)
+    else:
+        with open_bytes(source, stdin, encoding=options.encoding) as stream:
+            yield from _stream_rows(stream, source, options)
+
+
+def _stream_rows(stream: io.BufferedReader, source: Source, options: ReadOptions) -> Iterator[Row]:
+    format, encoding = source.format or format_by_content(stream), options.encoding
+    if format == "txt" and not options.format and format_by_content(stream) == "fasttext":
+        format = "fasttext"
+    if format in ("xml", "warc"):
+        return _item_rows(stream, source, format)
+    if format == "jsonl" and is_utf8(encoding):
+        return utf8_jsonl_rows(unmarked(stream), source.name, encoding=encoding)
+    return _text_rows(stream, source, format, options)
+
+
+def _text_rows(
+    stream: io.BufferedReader, source: Source, format: str, options: ReadOptions
+) -> Iterator[Row]:
+    encoding, name = options.encoding, source.name
+    newline = "\n" if format == "jsonl" else ""
+    with open_text(stream, encoding=encoding, newline=newline) as text:
+        if format == "jsonl":
+            yield from jsonl_rows(text, name, encoding=encoding)
+        elif format in ("csv", "tsv"):
+            delimiter = _delimiter(stream, "\t" if format == "tsv" else ",", encoding)
+            yield from csv_rows(text, name, encoding=encoding, delimiter=delimiter)
+        elif format in ("json", "fasttext", "annif"):
+            yield from _labelled_texts(text, name, format)
+        else:
+            yield from _document_rows(text, source, format, options)
+
+
+def _delimiter(stream: io.BufferedReader, usual: str, encoding: str) -> str:
+    """Return what stands between the cells of the first line, the usual mark where it occurs."""
+    head = stream.peek(_HEAD_BYTES)[:_HEAD_BYTES].decode(encoding, "replace").partition("\n")[0]
+    bare = _QUOTED.sub("", head)
+    counts = {mark: bare.count(mark) for mark in (usual, ";", "\t", "|", ",")}
+    return usual if counts[usual] else max(counts, key=lambda mark: counts[mark])
+
+
+def _labelled_texts(text: io.TextIOBase, name: str, format: str) -> Iterator[Row]:
+    from classifier.corpus.formats import inline
+    from classifier.corpus.formats.json import json_rows
+
+    if format == "json":
+        return json_rows(text, name)
+    return (inline.fasttext_rows if format == "fasttext" else inline.annif_rows)(text, name)
+
+
+def _workbook_rows(source: Source, options: ReadOptions) -> Iterator[Row]:
+    from classifier.corpus.formats.xlsx import xlsx_rows
+
+    if source.path is None:
+        raise BadInputError("standard input: XLSX cannot be streamed. Save it to a file first.")
+    yield from xlsx_rows(source.path, source.name, sheet=options.sheet)
+
+
+def _item_rows(stream: io.BufferedReader, source: Source, format: str) -> Iterator[Row]:
+    if format == "xml":
+        from classifier.corpus.formats.xml import xml_rows
+
+        return xml_rows(stream, source.name)
+    from classifier.corpus.formats.warc import warc_rows
+
+    return warc_rows(stream, source.name)
 
 
 def _document_rows(

@@ -31,11 +31,9 @@ __all__ = [
     "SplitOptions",
     "check_share",
     "group_members",
-    "leave_one_source_out",
     "outlet_folds",
     "outlet_split",
     "outline_of",
-    "random_split",
     "sides",
     "split_corpus",
     "split_outline",
@@ -190,11 +188,11 @@ def stratified_folds(
         If there are fewer groups than folds, or `groups` has another length than `truth`.
     """
     if n_folds < 2:
-        raise SettingsError(f"stratified_folds: n_folds is {n_folds}. Choose 2 or more.")
+        raise SettingsError(f"folds: n_folds is {n_folds}. Choose 2 or more.")
     member, sizes = group_members(groups, len(truth))
     if len(sizes) < n_folds:
         raise CorpusError(
-            f"stratified_folds: {len(sizes)} separate articles or groups of near-duplicates "
+            f"folds: {len(sizes)} separate articles or groups of near-duplicates "
             f"cannot fill {n_folds} folds. Ask for fewer folds, or add articles."
         )
     capacity = np.full(n_folds, len(truth) / n_folds)
@@ -231,13 +229,13 @@ def stratified_split(
     CorpusError
         If a side would be empty, or `groups` has another length than `truth`.
     """
-    check_share("stratified_split", test_share)
+    check_share("split at random", test_share)
     member, sizes = group_members(groups, len(truth))
     n_test = max(round(test_share * len(truth)), 1)
     capacity = np.array([len(truth) - n_test, n_test], float)
     fold_of = _deal(_positives(truth, member), sizes, capacity, np.random.default_rng(seed))
     in_test = fold_of[member] == 1
-    return sides("stratified_split", ~in_test, in_test)
+    return sides("split at random", ~in_test, in_test)
 
 
 def _positives(truth: FloatArray, member: IntArray) -> IntArray:
@@ -288,51 +286,6 @@ def _neediest(missing: FloatArray, room: FloatArray, rng: np.random.Generator) -
     return int(by_need[0])
 
 
-def random_split(
-    n_articles: int, *, test_share: float = 0.2, groups: IntArray | None = None, seed: int = 0
-) -> Sides:
-    """Return train and test positions drawn at random, whole groups at a time.
-
-    The test side has `test_share` of the articles at most, rounded; a group too large for what
-    is left of that stays in the train side.
-
-    Raises
-    ------
-    SettingsError
-        If `test_share` is not between 0 and 1.
-    CorpusError
-        If a side would be empty, or `groups` has another length than `n_articles`.
-    """
-    check_share("random_split", test_share)
-    member, sizes = group_members(groups, n_articles)
-    room = max(round(test_share * n_articles), 1)
-    drawn = []
-    for group in np.random.default_rng(seed).permutation(len(sizes)):
-        if sizes[group] <= room:
-            drawn.append(group)
-            room -= sizes[group]
-    in_test = np.isin(member, drawn)
-    return sides("random_split", ~in_test, in_test)
-
-
-def leave_one_source_out(
-    sources: Sequence[str], groups: IntArray | None = None
-) -> Iterator[tuple[str, IntArray, IntArray]]:
-    """Yield each source in alphabetical order with its train and test positions.
-
-    The test side is the articles of the source, the train side all others but for their
-    near-duplicates. Articles with an empty source are never tested on.
-
-    Raises
-    ------
-    CorpusError
-        When a source comes that leaves nothing to train on, or `groups` has another length.
-    """
-    names = np.array(sources, dtype=str)
-    for name in np.unique(names[names != ""]):
-        yield str(name), *without_leaks("leave_one_source_out", names == name, groups=groups)
-
-
 def outlet_split(
     sources: Sequence[str],
     *,
@@ -365,9 +318,9 @@ def outlet_split(
         If there are fewer than two outlets, a side would be empty, or `groups` has another
         length.
     """
-    check_share("outlet_split", test_share)
+    check_share("split by outlet", test_share)
     names = np.array(sources, dtype=str)
-    outlets, sizes = _outlets("outlet_split", names, at_least=2)
+    outlets, sizes = _outlets("split by outlet", names, at_least=2)
     order = np.random.default_rng(seed).permutation(len(outlets))
     chosen, open_places = [], test_share * len(names)
     for outlet in order:
@@ -375,7 +328,7 @@ def outlet_split(
             chosen.append(outlet)
             open_places -= sizes[outlet]
     in_test = np.isin(names, outlets[chosen or [np.argmin(sizes)]])
-    return without_leaks("outlet_split", in_test, groups=groups)
+    return without_leaks("split by outlet", in_test, groups=groups)
 
 
 def outlet_folds(
@@ -415,13 +368,13 @@ def outlet_folds(
         another length.
     """
     names = np.array(sources, dtype=str)
-    outlets, _ = _outlets("outlet_folds", names, at_least=n_folds)
+    outlets, _ = _outlets("folds by outlet", names, at_least=n_folds)
     named = names != ""
     fold_of = np.full(len(names), -1, np.int64)
     codes = np.searchsorted(outlets, names[named])
     fold_of[named] = stratified_folds(truth[named], codes, n_folds=n_folds, seed=seed)
     for fold in range(n_folds):
-        yield without_leaks("outlet_folds", fold_of == fold, groups=groups)
+        yield without_leaks("folds by outlet", fold_of == fold, groups=groups)
 
 
 def _outlets(
@@ -467,16 +420,16 @@ def time_split(
     CorpusError
         If a date has another form, a side would be empty, or `groups` has another length.
     """
-    check_share("time_split", test_share)
+    check_share("split by time", test_share)
     days = np.array([_day(date, place) for place, date in enumerate(dates)], dtype=str)
     dated = np.sort(days[days != ""])
     if not dated.size:
-        raise CorpusError("time_split: no article has a date. Use random_split.")
+        raise CorpusError("split by time: no article has a date. Split at random instead.")
     distinct, first = np.unique(dated, return_index=True)
     off_target = np.abs(len(dated) - first - test_share * len(dated))
     # With every dated article in the test side nothing is "before"; only one day leaves no choice.
     day = distinct[1:][np.argmin(off_target[1:])] if len(distinct) > 1 else distinct[0]
-    return without_leaks("time_split", days >= day, groups=groups)
+    return without_leaks("split by time", days >= day, groups=groups)
 
 
 def time_folds(
@@ -507,12 +460,12 @@ def time_folds(
         train side would be empty, or `groups` has another length.
     """
     if n_folds < 2:
-        raise SettingsError(f"time_folds: n_folds is {n_folds}. Choose 2 or more.")
+        raise SettingsError(f"folds by time: n_folds is {n_folds}. Choose 2 or more.")
     days = np.array([_day(date, place) for place, date in enumerate(dates)], dtype=str)
     starts = [*_block_starts(np.sort(days[days != ""]), n_folds), "\uffff"]
     for start, stop in pairwise(starts):
         in_test = (days >= start) & (days < stop)
-        yield without_leaks("time_folds", in_test, in_train=days < start, groups=groups)
+        yield without_leaks("folds by time", in_test, in_train=days < start, groups=groups)
 
 
 def _block_starts(dated: npt.NDArray[np.str_], n_folds: int) -> list[str]:
@@ -520,7 +473,7 @@ def _block_starts(dated: npt.NDArray[np.str_], n_folds: int) -> list[str]:
     distinct, first = np.unique(dated, return_index=True)
     if len(distinct) <= n_folds:
         raise CorpusError(
-            f"time_folds: {len(distinct)} different days cannot make {n_folds} folds and a past "
+            f"folds by time: {len(distinct)} different days cannot make {n_folds} folds and a past "
             f"to train the first on, which takes {n_folds + 1}. Ask for fewer folds."
         )
     starts: list[int] = [0]
@@ -536,7 +489,7 @@ def _day(date: str, place: int) -> str:
     """Return the day of `date`, empty for an empty one."""
     if date and not DAY.match(date):
         raise CorpusError(
-            f"time_split: the article at position {place} has the date {date!r}. "
+            f"split by time: the article at position {place} has the date {date!r}. "
             "Write dates as YYYY-MM-DD, or leave them empty."
         )
     return date[:10]

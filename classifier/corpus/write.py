@@ -34,7 +34,6 @@ __all__ = [
     "write_csv",
     "write_jsonl",
     "write_parquet",
-    "write_table",
 ]
 
 
@@ -112,7 +111,11 @@ def without_nan(value: Any) -> Any:
 
 
 def table_line(prediction: Tagged) -> str:
-    """Return a prediction as the line that `write_table` writes."""
+    """Return a prediction as a line for people to read.
+
+    It holds the id, cut to 24 characters, the tags with their scores, and the note. Control
+    characters, which a terminal would obey, are replaced.
+    """
     tags = ", ".join(f"{tag} {prediction.scores[tag]:.2f}" for tag in prediction.tags)
     note = f"  ({prediction.note})" if prediction.note else ""
     return f"{_fitted(disarmed(prediction.id))}  {disarmed(tags or '–')}{disarmed(note)}"
@@ -313,15 +316,6 @@ def write_parquet(predictions: Iterable[Tagged], path: Path, *, labels: Sequence
             write_rows(rows)
             count += len(rows)
     return count
-
-
-def write_table(predictions: Iterable[Tagged], stream: TextIO) -> int:
-    """Write one line per prediction for people to read, and return how many.
-
-    A line holds the id, cut to 24 characters, the tags with their scores, and the note. Control
-    characters, which a terminal would obey, are replaced.
-    """
-    return _write_lines(map(table_line, predictions), stream)
 
 
 def write_articles_jsonl(articles: Iterable[Article], stream: TextIO) -> int:

@@ -114,13 +114,14 @@ def bootstrap_f1(
 ) -> dict[str, Interval]:
     """Return what `bootstrap_interval` does for `micro_f1` and `macro_f1`, but fast.
 
-    The keys are "micro" and "macro"; the parameters are those of `bootstrap_interval`.
+    A label that a resample lacks counts there as it does in all. The keys are "micro" and
+    "macro"; the parameters are those of `bootstrap_interval`.
     """
     cells = f1_counts(truth, predicted)
-    counts = resampled_sums(cells, groups, repeats, seed)
+    total, counts = cells.sum(axis=0), resampled_sums(cells, groups, repeats, seed)
     return {
-        name: percentile_interval(figure(cells.sum(axis=0)), figure(counts), level)
-        for name, figure in (("micro", micro_of), ("macro", macro_of))
+        "micro": percentile_interval(micro_of(total), micro_of(counts), level),
+        "macro": percentile_interval(macro_of(total), macro_of(counts, total), level),
     }
 
 
@@ -268,7 +269,7 @@ def paired_f1_changes(
         return percentile_interval(b - a, values[:, 1] - values[:, 0], level)
 
     labels = tuple(change(partial(_f1_of_label, label)) for label in range(truth.shape[1]))
-    return F1Changes(change(micro_of), change(macro_of), labels)
+    return F1Changes(change(micro_of), change(partial(macro_of, total=total)), labels)
 
 
 def _f1_of_label(label: int, counts: npt.NDArray[Any]) -> FloatArray:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from classifier.article import Article
-from classifier.errors import ModelError
+from classifier.errors import ModelError, listed
 from classifier.evaluation.bootstrap import F1Changes, Interval, paired_f1_changes
 from classifier.evaluation.judge import PairedJudgement, PairedReading, judge_pair, read_with_both
 from classifier.evaluation.metrics import (
@@ -355,7 +355,7 @@ def _heads(comparison: Comparison) -> Iterator[str]:
         f"{comparison.n_separate:,} when near-duplicates count as one"
     )
     for what, labels in left_out(comparison):
-        yield f"left out, as {what} them: {', '.join(labels)}"
+        yield f"left out, as {what} them: {listed(labels)}"
 
 
 def left_out(comparison: Comparison) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -482,7 +482,7 @@ def _blocks(comparison: Comparison) -> Iterator[str]:
 
 def _left_out(comparison: Comparison) -> Iterator[str]:
     for what, labels in left_out(comparison):
-        yield f"Left out, as {what} them: {', '.join(map(plain, labels))}."
+        yield f"Left out, as {what} them: {plain(listed(labels))}."
 
 
 def _figure_table(comparison: Comparison) -> str:
@@ -624,8 +624,8 @@ def _shared_labels(a: Model, b: Model) -> tuple[str, ...]:
     shared = tuple(label for label in a.labels if label in b.labels)
     if not shared:
         raise ModelError(
-            f"{a.signature} and {b.signature} share no label ({', '.join(a.labels)}; "
-            f"{', '.join(b.labels)}). Compare models of the same labels."
+            f"{a.signature} and {b.signature} share no label ({listed(a.labels)}; "
+            f"{listed(b.labels)}). Compare models of the same labels."
         )
     return shared
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from classifier.article import Article, Progress, no_progress
-from classifier.errors import SettingsError
+from classifier.errors import SettingsError, listed
 from classifier.evaluation.bootstrap import Interval, Resampling, ShareInterval, resampled_sums
 from classifier.evaluation.judge import Judged, judge
 from classifier.evaluation.metrics import commonest, confusions, cooccurrence, f1_counts
@@ -37,7 +37,7 @@ from classifier.evaluation.report import (
 )
 from classifier.model.folder import reading_record
 from classifier.model.model import Model
-from classifier.pages.document import markdown_table
+from classifier.pages.document import markdown_table, plain
 from classifier.pages.page import percent, render_page, rounded
 from classifier.pages.plots import (
     bars_with_intervals,
@@ -46,6 +46,7 @@ from classifier.pages.plots import (
     precision_recall,
     reliability,
 )
+from classifier.published.sources import NAMES
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -98,20 +99,40 @@ def subject(report: Report) -> str:
     )
 
 
+# Labelled articles, near-duplicates as one, below which no figure is worth much.
+FEW_ARTICLES = 30
+
+
 def warnings(report: Report) -> list[str]:
     """Return what must be known before a figure is believed."""
     corpus = report.corpus
     said = [seen_warning(report)] if corpus.seen_in_training else []
     if corpus.unknown_labels:
         said.append(
-            f"labels that the model does not know are left out: {', '.join(corpus.unknown_labels)}"
+            f"labels that the model does not know are left out: {listed(corpus.unknown_labels)}"
         )
     if corpus.unmentioned_labels:
         said.append(
             "labels that the corpus never mentions are not judged: "
-            + ", ".join(corpus.unmentioned_labels)
+            + listed(corpus.unmentioned_labels)
         )
-    return said
+    return said + list(_too_little(report))
+
+
+def _too_little(report: Report) -> Iterator[str]:
+    """Yield why the figures say little, whatever they are."""
+    corpus, known = report.corpus, [label for label in report.labels if label.known]
+    if known and all(label.support in (0, label.known) for label in known):
+        given = [label.label for label in known if label.support]
+        yield (
+            f"every article has the same labels ({listed(given) or 'none'}): the figures do not "
+            "tell how well the model tells articles apart. Add articles without them."
+        )
+    if corpus.n_groups < FEW_ARTICLES:
+        yield (
+            f"only {corpus.n_groups} separate articles are labelled: with fewer than "
+            f"{FEW_ARTICLES} even the intervals are a guess."
+        )
 
 
 def seen_warning(report: Report) -> str:
@@ -211,7 +232,6 @@ def _count(value: ShareInterval) -> str:
 
 
 MOST_ERRORS = 20
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
 
 
 def report_markdown(report: Report) -> str:
@@ -220,9 +240,9 @@ def report_markdown(report: Report) -> str:
 
 
 def _blocks(report: Report) -> Iterator[str]:
-    yield f"# {_plain(report.model.name)} on {_plain(report.corpus.name or 'a corpus')}"
-    yield from (f"> **Mind:** {_plain(warning)}" for warning in warnings(report))
-    yield f"{_plain(subject(report))}."
+    yield f"# {plain(report.model.name)} on {plain(report.corpus.name or 'a corpus')}"
+    yield from (f"> **Mind:** {plain(warning)}" for warning in warnings(report))
+    yield f"{plain(subject(report))}."
     yield _intervals(report)
     yield _table(("figure", "value"), headline_rows(report))
     yield "## Labels"
@@ -254,7 +274,7 @@ def _intervals(report: Report) -> str:
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    return markdown_table(columns, ([_plain(cell) for cell in row] for row in rows))
+    return markdown_table(columns, ([plain(cell) for cell in row] for row in rows))
 
 
 def _error(error: WorstError) -> str:
@@ -263,18 +283,13 @@ def _error(error: WorstError) -> str:
     where = ", ".join(filter(None, (error.id, error.outlet, error.date)))
     verb = "missed" if error.kind == "missed" else "wrongly given"
     lines = [
-        f"**{_plain(error.title or error.id or '(no title)')}** ({_plain(where or 'no id')})",
-        f"{_plain(error.label)} {verb}: probability {number(error.probability)}{cut}"
-        + (f" ({_plain(error.note)})" if error.note else ""),
-        f"words: {_plain(words or 'none known')}",
-        f"> {_plain(error.excerpt)}",
+        f"**{plain(error.title or error.id or '(no title)')}** ({plain(where or 'no id')})",
+        f"{plain(error.label)} {verb}: probability {number(error.probability)}{cut}"
+        + (f" ({plain(error.note)})" if error.note else ""),
+        f"words: {plain(words or 'none known')}",
+        f"> {plain(error.excerpt)}",
     ]
     return "\n\n".join(lines)
-
-
-def _plain(text: str) -> str:
-    """Return text from outside on one line, with nothing in it that Markdown reads."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -653,7 +668,9 @@ def _seen_in_training(model: Model, name: str, sha256: str) -> tuple[bool | None
     with reading_record(model):
         if corpus["sha256"] == sha256:
             return True, "content"
-        return (True, "name") if name and name in corpus["names"] else (False, "")
+        # files of one stem are not one corpus; the published ones go by their names
+        named = name in NAMES and name in corpus["names"]
+        return (True, "name") if named else (False, "")
 
 
 def _notes(notes: Iterable[str]) -> tuple[NoteCount, ...]:

@@ -17,7 +17,7 @@ from classifier.article import Article, Labels, Progress, as_articles
 from classifier.corpus.corpus import digest_row
 from classifier.corpus.duplicates import near_duplicate_groups
 from classifier.corpus.labels import label_names, truth_matrix
-from classifier.errors import CorpusError
+from classifier.errors import CorpusError, listed
 from classifier.evaluation.worst import WorstCells, WorstError
 from classifier.model.model import BATCH, Model
 from classifier.model.prediction import Prediction
@@ -164,7 +164,7 @@ def _check(kept: _Kept, known: frozenset[str], labels: tuple[str, ...]) -> None:
         )
     if not known & set(labels):
         raise CorpusError(
-            f"model and corpus have no label in common: the model gives {', '.join(labels)}; "
+            f"model and corpus have no label in common: the model gives {listed(labels)}; "
             f"the corpus knows {_few(sorted(known))}. Evaluate on a corpus with the model's labels."
         )
 
@@ -284,8 +284,8 @@ def judge_pair(reading: PairedReading, labels: Sequence[str]) -> PairedJudgement
     if not rows.size:
         raise CorpusError(
             f"none of the {len(reading.articles)} articles says anything of a label that both "
-            f"models know ({', '.join(labels)}; labels found: "
-            f"{', '.join(label_names(reading.articles)) or 'none'}). Check the labels field."
+            f"models know ({listed(labels)}; labels found: "
+            f"{listed(label_names(reading.articles)) or 'none'}). Check the labels field."
         )
     return PairedJudgement(
         labels=tuple(labels[column] for column in columns.tolist()),

@@ -33,7 +33,6 @@ __all__ = [
     "confusions",
     "cooccurrence",
     "equal_mass_bins",
-    "exact_match",
     "expected_calibration_error",
     "f1_counts",
     "f1_of",
@@ -51,7 +50,6 @@ __all__ = [
     "recall_at_k",
     "reliability",
     "roc_auc",
-    "weighted_f1",
 ]
 
 
@@ -101,12 +99,6 @@ def macro_f1(truth: FloatArray, predicted: BoolArray) -> float:
     return float(macro_of(f1_counts(truth, predicted).sum(axis=0)))
 
 
-def weighted_f1(truth: FloatArray, predicted: BoolArray) -> float:
-    """Return the mean F1 of the labels, weighted by the articles that have each."""
-    tp, fp, fn = f1_counts(truth, predicted).sum(axis=0)
-    return float(ratio(np.nansum((tp + fn) * f1_of(tp, fp, fn)), (tp + fn).sum()))
-
-
 def per_label(
     truth: FloatArray, predicted: BoolArray, scores: FloatArray, names: Sequence[str]
 ) -> list[LabelFigures]:
@@ -124,13 +116,6 @@ def per_label(
     )
     rows = zip(*(column.tolist() for column in columns), strict=True)
     return [LabelFigures(name, *row) for name, row in zip(names, rows, strict=True)]
-
-
-def exact_match(truth: FloatArray, predicted: BoolArray) -> Share:
-    """Return the articles whose every known cell is right, of those with any known cell."""
-    _, fp, fn, _ = confusion_cells(truth, predicted)
-    judged = ~np.isnan(truth).all(axis=1)
-    return Share(int((judged & ~(fp | fn).any(axis=1)).sum()), int(judged.sum()))
 
 
 def false_tag_rate(truth: FloatArray, predicted: BoolArray) -> Share:
@@ -282,10 +267,16 @@ def micro_of(counts: npt.NDArray[Any]) -> Any:
     return f1_of(tp, fp, fn)
 
 
-def macro_of(counts: npt.NDArray[Any]) -> Any:
-    """Return the macro-F1 of counts of shape (…, 3, n_labels), of shape (…)."""
-    tp, fp, fn = np.moveaxis(counts, -2, 0)
-    return known_mean(f1_of(tp, fp, fn))
+def macro_of(counts: npt.NDArray[Any], total: npt.NDArray[Any] | None = None) -> Any:
+    """Return the macro-F1 of counts of shape (…, 3, n_labels), of shape (…).
+
+    `total`, of counts that these were resampled from, tells the F1 of labels that were not drawn:
+    without them resamples would leave rare labels out, and be better than what they are drawn from.
+    """
+    f1 = f1_of(*np.moveaxis(counts, -2, 0))
+    if total is not None:
+        f1 = np.where(np.isnan(f1), f1_of(*np.moveaxis(total, -2, 0)), f1)
+    return known_mean(f1)
 
 
 def f1_of(tp: npt.NDArray[Any], fp: npt.NDArray[Any], fn: npt.NDArray[Any]) -> FloatArray:

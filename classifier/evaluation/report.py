@@ -12,6 +12,7 @@ import reprlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -375,7 +376,7 @@ def headline(judged: Judged, cells: FloatArray, resampled: FloatArray, how: Resa
     truth, predicted = judged.truth, judged.predicted
     micro, macro, weighted = (
         percentile_interval(float(figure(cells)), figure(resampled), how.level)
-        for figure in (micro_of, macro_of, _weighted_of)
+        for figure in (micro_of, partial(macro_of, total=cells), _weighted_of)
     )
     mean_brier, calibration = _probability_figures(judged, how)
     return Headline(

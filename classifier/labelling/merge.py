@@ -10,7 +10,7 @@ from pathlib import Path
 from classifier.article import Article, Labels
 from classifier.corpus.labels import label_names
 from classifier.corpus.write import write_articles_jsonl
-from classifier.errors import CorpusError
+from classifier.errors import CorpusError, listed
 from classifier.files import replacing_text
 from classifier.labelling.sheet import Verdict, article_key, text_key
 
@@ -215,7 +215,7 @@ class Merged:
             f"{self.n_confirmed:,} confirmed, {self.n_kept:,} kept as they were",
         ]
         if self.new_labels:
-            lines.append(f"new labels, unknown in all other articles: {', '.join(self.new_labels)}")
+            lines.append(f"new labels, unknown in all other articles: {listed(self.new_labels)}")
         if self.model_chose:
             lines.append(
                 f"{len(self.model_chose):,} of the newly labelled were chosen by a model and are "

@@ -13,6 +13,7 @@ import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from classifier.errors import ClassifierError, ModelError
+from classifier.errors import ClassifierError, ModelError, listed
 from classifier.files import flush_folder, locked_folder, remove_unlocked, write_file
 from classifier.model.calibration import Calibration, calibration_from_json
 from classifier.model.model import Model
@@ -52,6 +53,9 @@ __all__ = [
     "recorded",
     "save_model",
 ]
+
+# Rows of labels in a table for the terminal.
+MOST_LABELS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -652,7 +656,7 @@ def described(model: Model) -> str:
 
 def _described(model: Model) -> str:
     kind = "any number of" if model.mode == "several" else "exactly one of"
-    labels = ", ".join(model.labels)
+    labels = listed(model.labels)
     lines = [f"{model.signature}: {kind} {labels}; {len(model.vocabulary):,} terms"]
     corpus = recorded(model, "corpus")
     if {"articles", "natural", "none", "sha256"} <= set(corpus):
@@ -686,7 +690,9 @@ def _quality_table(model: Model) -> str:
         return "no figures are recorded"
     width = max(len(label) for label in model.labels) + 2
     columns = f"{'articles':>9}{'precision':>11}{'recall':>8}{'F1':>7}{'AP':>7}{'cut':>7}"
-    rows = [" " * width + columns, *_rows(model, figures["labels"], width)]
+    rows = [" " * width + columns, *islice(_rows(model, figures["labels"], width), MOST_LABELS)]
+    if len(model.labels) > MOST_LABELS:
+        rows.append(f"… and {len(model.labels) - MOST_LABELS:,} more labels")
     for name in ("micro", "macro"):
         estimate, low, high = figures[f"{name}_f1"]
         rows.append(f"{name}-F1 {_number(estimate)} (95 % interval {_number(low)}–{_number(high)})")
@@ -698,7 +704,7 @@ def _quality_table(model: Model) -> str:
         )
     rare = [label for label, f in figures["labels"].items() if f["rare"]]
     if rare:
-        rows.append(f"too few articles for a cut of its own, so a safe one: {', '.join(rare)}")
+        rows.append(f"too few articles for a cut of its own, so a safe one: {listed(rare)}")
     return "\n".join(rows)
 
 

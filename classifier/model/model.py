@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.article import Article, as_articles
-from classifier.errors import ModelError
+from classifier.errors import ModelError, listed
 from classifier.model.calibration import Calibration
 from classifier.model.prediction import Contribution, Explanation, Prediction
 from classifier.model.reading import (
@@ -80,6 +80,9 @@ class Model:
     min_coverage: float = 0.5
     name: str = "model"
     info: Mapping[str, object] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<Model {self.signature}: {listed(self.labels)}; {len(self.vocabulary):,} terms>"
 
     @cached_property
     def term_ids(self) -> dict[str, int]:

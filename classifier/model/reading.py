@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.compiled import compiled
-from classifier.errors import ModelError
+from classifier.errors import ModelError, listed
 from classifier.model.calibration import Calibration, PiecewiseLinear
 from classifier.model.vocabulary import Analyzer, Vocabulary
 
@@ -281,7 +281,7 @@ def checked_floors(labels: Sequence[str], thresholds: Mapping[str, float], mode:
     floors = np.full(len(labels), np.nan)
     for label, floor in thresholds.items():
         if label not in labels:
-            known = ", ".join(labels)
+            known = listed(labels)
             raise ModelError(f"threshold for '{label}': the model's labels are {known}")
         if mode == "one":
             raise ModelError("a model that gives exactly one label takes no thresholds")

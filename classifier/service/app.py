@@ -45,6 +45,7 @@ from classifier.service.requests import (
     checked_labels,
     media_type,
     parsed,
+    parsed_prediction,
     read_body,
     thresholds_from,
 )
@@ -52,7 +53,6 @@ from classifier.service.schemas import (
     ARTICLE,
     EXPLAIN,
     FEEDBACK,
-    PREDICT,
     ArticleRequest,
     BatchRequest,
     FeedbackRequest,
@@ -80,7 +80,6 @@ __all__ = [
 _SPECIAL = re.compile(r"[\\^$.*+?()\[\]{}|/]")
 REF = "#/components/schemas/{model}"
 BODIES = (ArticleRequest, BatchRequest, FeedbackRequest)
-SHORT = {"id": "a-18", "text": "The museum reopens."}
 MEANING = {
     400: "The body is not valid JSON, or did not come whole.",
     401: "The token is missing or wrong.",
@@ -172,8 +171,9 @@ def describe_openapi(app: FastAPI, service: Service) -> dict[str, Any]:
     problem = ProblemAnswer.model_json_schema(ref_template=REF)
     schemas |= bodies[1].get("$defs", {}) | problem.pop("$defs", {})
     schemas[ProblemAnswer.__name__] = problem
-    _name_models_and_labels(document, service)
-    if service.settings.token:
+    if not service.settings.token:  # they are nobody's who does not bear it
+        _name_models_and_labels(document, service)
+    else:
         document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         document["security"] = [{"token": []}]
     return document
@@ -394,15 +394,17 @@ async def predict(request: Request) -> Response:
     service = service_of(request)
     if media_type(request, JSON, NDJSON) == NDJSON:
         return _stream(request, service)
-    body = parsed(PREDICT, await read_body(request, service.limits), skip=1)
-    lines = body.articles if isinstance(body, BatchRequest) else [body]
-    if isinstance(body, BatchRequest):
-        checked_articles(lines, service.limits)
-    else:
-        checked_article(body, service.limits)
-    chosen, thresholds = _chosen(request, service, model=body.model)
-    articles = [line.article() for line in lines]
-    said = await _predicted(service, chosen, articles, thresholds=thresholds | body.thresholds)
+    content = await read_body(request, service)
+    with service.working():
+        body = parsed_prediction(content, service.limits)
+        lines = body.articles if isinstance(body, BatchRequest) else [body]
+        if isinstance(body, BatchRequest):
+            checked_articles(lines, service.limits)
+        else:
+            checked_article(body, service.limits)
+        chosen, thresholds = _chosen(request, service, model=body.model)
+        articles = [line.article() for line in lines]
+        said = await _predicted(service, chosen, articles, thresholds=thresholds | body.thresholds)
     rows = [prediction_row(each) for each in said]
     return JSONResponse({"predictions": rows} if isinstance(body, BatchRequest) else rows[0])
 
@@ -422,12 +424,16 @@ async def explain(request: Request) -> Response:
 
     service = service_of(request)
     media_type(request, JSON)
-    body = parsed(EXPLAIN, await read_body(request, service.limits))
-    checked_article(body, service.limits)
-    chosen, article = service.model(body.model), body.article()
-    _log_texts(service, [article])
-    work = partial(explained, chosen.model, article, thresholds=body.thresholds)
-    return JSONResponse(await _in_time(service, service.scorer.run(work)))
+    content = await read_body(request, service)
+    with service.working():
+        body = parsed(EXPLAIN, content)
+        checked_article(body, service.limits)
+        chosen, article = service.model(body.model), body.article()
+        _log_texts(service, [article])
+        work = partial(explained, chosen.model, article, thresholds=body.thresholds)
+        prediction, answer = await _in_time(service, service.scorer.run(work))
+    service.metrics.predicted(chosen.name, [prediction])
+    return JSONResponse(answer)
 
 
 @router.get(
@@ -474,16 +480,18 @@ async def feedback(request: Request) -> Response:
             404, "corrections are not taken. Start the service with --feedback FILE."
         )
     media_type(request, JSON)
-    body = parsed(FEEDBACK, await read_body(request, service.limits))
-    checked_article(body, service.limits)
-    checked_labels(body, service.model(body.model).model.labels)
-    row = {"id": body.id, "title": body.title, "text": body.text, "labels": body.labels}
-    row |= {} if body.negative is None else {"negative": body.negative}
-    kept = {name: value for name, value in row.items() if value != ""}
-    try:
-        replaced = await asyncio.to_thread(service.feedback.save, kept)
-    except FeedbackFullError as error:
-        raise ProblemError(507, str(error)) from None
+    content = await read_body(request, service)
+    with service.working():
+        body = parsed(FEEDBACK, content)
+        checked_article(body, service.limits)
+        checked_labels(body, service.model(body.model).model.labels)
+        row = {"id": body.id, "title": body.title, "text": body.text, "labels": body.labels}
+        row |= {} if body.negative is None else {"negative": body.negative}
+        kept = {name: value for name, value in row.items() if value != ""}
+        try:
+            replaced = await asyncio.to_thread(service.feedback.save, kept)
+        except FeedbackFullError as error:
+            raise ProblemError(507, str(error)) from None
     return JSONResponse({"saved": True, "replaced": replaced})
 
 
@@ -538,8 +546,7 @@ async def _predicted(
 
 async def _in_time(service: Service, work: Awaitable[Value]) -> Value:
     try:
-        async with asyncio.timeout(service.limits.answer_seconds):
-            return await work
+        return await work
     except TimeoutError:
         raise ProblemError(
             503,
@@ -627,10 +634,9 @@ def _add_health(app: FastAPI) -> None:
         responses={**ok, **problem_answers(503)},
     )
     async def ready(request: Request) -> Response:
-        """Answer 503 while as many requests are under way as are taken."""
-        service = service_of(request)
-        if service.under_way >= service.limits.requests:
-            raise ProblemError(503, "as many requests are under way as are taken.")
+        """Answer 503 while as many requests are under way as are taken, or no scoring ends."""
+        if refusal := service_of(request).refusal():
+            raise refusal
         return JSONResponse({"status": "ok"})
 
     text = {"description": "Counts.", "content": {"text/plain": {"schema": {"type": "string"}}}}
@@ -642,7 +648,7 @@ def _add_health(app: FastAPI) -> None:
         responses={200: text, **problem_answers(401)},
     )
     async def metrics(request: Request) -> Response:
-        """Give requests, times, articles, labels and batches, of all processes together."""
+        """Give requests, times, articles, labels and stuck threads, of all processes together."""
         return Response(service_of(request).metrics.page(), media_type=CONTENT_TYPE_LATEST)
 
 

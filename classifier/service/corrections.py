@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from classifier.errors import ClassifierError
 from classifier.files import locked_folder, replacing
@@ -42,6 +43,9 @@ class FeedbackFile:
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
         self._lock = threading.Lock()
+        # of the file that has this inode, up to this byte
+        self._file, self._read = 0, 0
+        self._keys: set[str] = set()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("ab"):
@@ -66,30 +70,44 @@ class FeedbackFile:
         """
         line = json.dumps(row, ensure_ascii=False).encode() + b"\n"
         with self._lock, locked_folder(self.path.parent):
-            lines = self._lines()
-            kept = [each for each in lines if not _same_article(each, row)]
-            if sum(map(len, kept)) + len(line) > MAX_BYTES:
+            size = self._read_on()
+            replaced = not self._keys.isdisjoint(_keys(row))
+            if replaced:
+                lines = self.path.read_bytes().splitlines(keepends=True)
+                others = [each for each in lines if _keys_of(each).isdisjoint(_keys(row))]
+                size = sum(map(len, others))
+            if size + len(line) > MAX_BYTES:
                 raise FeedbackFullError(
                     f"the file of corrections has reached {MAX_BYTES} bytes. Merge it into "
                     "the corpus and start another."
                 )
-            replaced = len(kept) < len(lines)
             if replaced:
-                self._replace([*kept, line])
+                self._replace([*others, line])
             else:
-                self._append(line, after=lines)
+                self._append(line)
         return replaced
 
-    def _lines(self) -> list[bytes]:
+    def _read_on(self) -> int:
+        """Learn what has come into the file since the last time; return its size in bytes."""
         try:
-            return self.path.read_bytes().splitlines(keepends=True)
+            state = self.path.stat()
         except FileNotFoundError:  # somebody has moved it away to merge it
-            return []
+            self._file, self._read, self._keys = 0, 0, set()
+            return 0
+        if state.st_ino != self._file or state.st_size < self._read:
+            self._file, self._read, self._keys = state.st_ino, 0, set()
+        with self.path.open("rb") as stream:
+            stream.seek(self._read)
+            for line in stream:
+                if line.endswith(b"\n"):
+                    self._read += len(line)
+                    self._keys |= _keys_of(line)
+        return state.st_size
 
-    def _append(self, line: bytes, *, after: list[bytes]) -> None:
-        torn = bool(after) and not after[-1].endswith(b"\n")
+    def _append(self, line: bytes) -> None:
         with self.path.open("ab") as stream:
-            stream.write(b"\n" + line if torn else line)
+            # what somebody has begun is a line of its own
+            stream.write(b"\n" + line if stream.tell() > self._read else line)
             stream.flush()
             os.fsync(stream.fileno())
 
@@ -100,10 +118,13 @@ class FeedbackFile:
             os.fsync(stream.fileno())
 
 
-def _same_article(line: bytes, row: Mapping[str, object]) -> bool:
+def _keys(row: Mapping[str, Any]) -> set[str]:
+    """Return what two corrections of one article have in common: its id, or else its text."""
+    return {f"text {text_key(row['text'])}"} | ({f"id {row['id']}"} if row.get("id") else set())
+
+
+def _keys_of(line: bytes) -> set[str]:
     try:
-        other = json.loads(line)
-        same_id = bool(row.get("id")) and other.get("id") == row["id"]
-        return same_id or text_key(other["text"]) == text_key(str(row["text"]))
+        return _keys(json.loads(line))
     except (ValueError, AttributeError, KeyError, TypeError):
-        return False  # not one of ours: left for people to look at
+        return set()  # not one of ours: left for people to look at

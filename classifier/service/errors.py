@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,16 @@ from starlette.responses import JSONResponse, Response
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-__all__ = ["MEDIA_TYPE", "ProblemError", "add_problem_handlers", "field_name", "invalid"]
+__all__ = [
+    "MAX_ERRORS",
+    "MEDIA_TYPE",
+    "ProblemError",
+    "add_problem_handlers",
+    "field_errors",
+    "field_name",
+    "invalid",
+    "wrong_fields",
+]
 
 
 MEDIA_TYPE = "application/problem+json"
@@ -77,7 +86,7 @@ def field_name(path: tuple[str | int, ...]) -> str:
     return name
 
 
-def invalid(error: ValidationError, *, skip: int = 0) -> ProblemError:
+def invalid(error: ValidationError, *, skip: int = 0, document: object = None) -> ProblemError:
     """Return what is wrong with a body that does not fit its schema.
 
     Parameters
@@ -85,20 +94,38 @@ def invalid(error: ValidationError, *, skip: int = 0) -> ProblemError:
     error : pydantic.ValidationError
     skip : int
         Leading parts of each place that are not the document's own.
+    document : object
+        The body.
     """
+    if isinstance(document, list):
+        return ProblemError(
+            422,
+            'the body: is a list. Send one article as an object, or several as {"articles": […]}.',
+            field="",
+        )
+    return wrong_fields(field_errors(error, skip=skip))
+
+
+def field_errors(
+    error: ValidationError, *, skip: int = 0, before: tuple[str | int, ...] = ()
+) -> list[dict[str, str]]:
+    """Return place and message of each wrong field; `before` is where the document stands."""
     errors = error.errors(include_url=False, include_context=False, include_input=False)
-    found = [
-        {"field": field_name(each["loc"][skip:]), "message": _message(each)} for each in errors
+    return [
+        {"field": field_name((*before, *each["loc"][skip:])), "message": _message(each)}
+        for each in errors
     ]
-    place, message = found[0]["field"], found[0]["message"]
-    if errors[0]["type"] == "json_invalid":
-        return ProblemError(400, f"the body is not valid JSON ({message}).")
+
+
+def wrong_fields(errors: Sequence[Mapping[str, str]]) -> ProblemError:
+    """Return the problem of a body with wrong fields; the first is its detail."""
+    place, message = errors[0]["field"], errors[0]["message"]
     detail = f"{place or 'the body'}: {message}."
-    return ProblemError(422, detail, field=place, errors=found[:MAX_ERRORS])
+    return ProblemError(422, detail, field=place, errors=list(errors[:MAX_ERRORS]))
 
 
 def _message(error: Mapping[str, Any]) -> str:
-    return _MESSAGES.get(error["type"]) or str(error["msg"]).removeprefix("Invalid JSON: ")
+    return _MESSAGES.get(error["type"]) or str(error["msg"])
 
 
 def add_problem_handlers(app: FastAPI) -> None:

@@ -23,9 +23,7 @@ class Limits:
     batch_articles : int
         In one JSON body.
     requests : int
-        Under way at once; more are answered with 503.
-    together : int
-        Articles of many requests scored in one call of a model; 1 scores each alone.
+        Whose body has come and that are under way at once; more are answered with 503.
     streams : int
         Streams of lines under way at once; more are answered with 429.
     connections : int
@@ -46,7 +44,6 @@ class Limits:
     text_chars: int = 1_000_000
     batch_articles: int = 1000
     requests: int = 256
-    together: int = 64
     streams: int = 4
     connections: int = 1000
     read_seconds: float = 10.0

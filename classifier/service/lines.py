@@ -14,11 +14,11 @@ from classifier.article import Article
 from classifier.corpus.write import prediction_row
 from classifier.model.model import Model
 from classifier.model.prediction import Prediction
-from classifier.service.batching import Scorer
 from classifier.service.errors import ProblemError
 from classifier.service.limits import Limits
 from classifier.service.requests import NDJSON, checked_article, parsed
 from classifier.service.schemas import LINE
+from classifier.service.service import Scorer
 
 __all__ = ["LineSplitter", "LinesResponse", "predicted_lines"]
 
@@ -123,6 +123,13 @@ async def predicted_lines(
             yield await _answered(lines, model, scorer, limits, thresholds, observe)
     except ProblemError as problem:
         yield _json_line(problem.document())
+    except TimeoutError:
+        late = ProblemError(
+            503,
+            f"no answer after {limits.answer_seconds:g} seconds; what follows is not read.",
+            limit=limits.answer_seconds,
+        )
+        yield _json_line(late.document())
 
 
 async def _timely(

@@ -25,7 +25,6 @@ __all__ = ["CONTENT_TYPE_LATEST", "MULTIPROCESS", "Metrics"]
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-SIZES = (1, 2, 4, 8, 16, 32, 64)
 # Times at which counts began would double the page, and nobody asks for them.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -57,9 +56,9 @@ class Metrics:
             "classifier_unjudged", "Articles that a model would not judge.", ("model",),
             registry=registry,
         )  # fmt: skip
-        self.batches = Histogram(
-            "classifier_batch_articles", "Articles scored in one call of a model.",
-            buckets=SIZES, registry=registry,
+        self.stuck = Gauge(
+            "classifier_stuck_threads", "Threads whose scoring has not ended in time.",
+            multiprocess_mode="livesum", registry=registry,
         )  # fmt: skip
         self.reloads = Counter(
             "classifier_reloads", "Reloads of the models.", ("outcome",), registry=registry

@@ -7,22 +7,37 @@ import hmac
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from classifier.corpus.write import disarmed
-from classifier.service.errors import ProblemError, invalid
+from classifier.service.errors import (
+    MAX_ERRORS,
+    ProblemError,
+    field_errors,
+    invalid,
+    wrong_fields,
+)
 from classifier.service.limits import Limits
-from classifier.service.schemas import ArticleLine, FeedbackRequest
+from classifier.service.schemas import (
+    LINE,
+    PREDICT,
+    ArticleLine,
+    ArticleRequest,
+    BatchRequest,
+    FeedbackRequest,
+)
 from classifier.service.service import Service
 
 __all__ = [
+    "HEADER_BYTES",
     "JSON",
     "NDJSON",
     "PROBABILITY",
@@ -34,6 +49,7 @@ __all__ = [
     "checked_labels",
     "media_type",
     "parsed",
+    "parsed_prediction",
     "read_body",
     "thresholds_from",
 ]
@@ -49,7 +65,11 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-RETRY_SECONDS = 1
+HEADER_BYTES = 16 * 1024
+# Of one body; far beyond what any sound one has.
+MOST_FIELDS = 10_000
+# Bodies that are coming in may together have as many bytes as so many of the longest.
+BODIES_AT_ONCE = 32
 GUARDED = ("/v1/", "/metrics")
 log = logging.getLogger("classifier.service")
 
@@ -74,17 +94,21 @@ class Watch:
             await self._app(scope, receive, send)
             return
         status, start = 0, time.perf_counter()
+        without_body = scope["method"] == "HEAD"
 
         async def watched(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 _secure(MutableHeaders(scope=message))
+            elif without_body:
+                message = {**message, "body": b""}
             await send(message)
 
         try:
             with self._service.metrics.under_way.track_inprogress():
-                await self._app(scope, receive, watched)
+                asked = {**scope, "method": "GET"} if without_body else scope
+                await self._app(asked, receive, watched)
         finally:
             self._note(scope, status, time.perf_counter() - start)
 
@@ -126,26 +150,17 @@ class Gate:
             await self._app(scope, receive, send)
             return
         refusal = self._refusal(scope)
-        if refusal is not None:
-            await refusal(scope, receive, send)
-        elif _is_work(scope):
-            await self._counted(lambda: self._app(scope, receive, send))
-        else:
-            await self._app(scope, receive, send)
-
-    async def _counted(self, answer: Callable[[], Awaitable[None]]) -> None:
-        self._service.under_way += 1
-        try:
-            await answer()
-        finally:
-            self._service.under_way -= 1
+        await (self._app if refusal is None else refusal)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
-        for problem in (self._host(headers), self._bearer(scope, headers), self._room(scope)):
-            if problem is not None:
-                return problem.response()
-        return None
+        problem = (
+            _too_long_headers(scope)
+            or self._host(headers)
+            or self._bearer(scope, headers)
+            or (self._service.refusal() if _is_work(scope) else None)
+        )
+        return problem.response() if problem else None
 
     def _host(self, headers: Headers) -> ProblemError | None:
         host, hosts = headers.get("host", "").lower(), self._service.settings.hosts
@@ -173,16 +188,18 @@ class Gate:
             field="Authorization",
         )
 
-    def _room(self, scope: Scope) -> ProblemError | None:
-        most = self._service.limits.requests
-        if not _is_work(scope) or self._service.under_way < most:
-            return None
-        return ProblemError(
-            503,
-            f"{most} requests are under way, which is as many as are taken. Try again.",
-            headers={"Retry-After": str(RETRY_SECONDS)},
-            limit=most,
-        )
+
+def _too_long_headers(scope: Scope) -> ProblemError | None:
+    size = len(scope.get("raw_path") or b"") + len(scope["query_string"])
+    size += sum(len(name) + len(value) for name, value in scope["headers"])
+    if size <= HEADER_BYTES:
+        return None
+    return ProblemError(
+        431,
+        f"address and headers have {size} bytes, at most {HEADER_BYTES} are taken.",
+        headers={"Connection": "close"},
+        limit=HEADER_BYTES,
+    )
 
 
 def _is_work(scope: Scope) -> bool:
@@ -190,13 +207,17 @@ def _is_work(scope: Scope) -> bool:
 
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
+LINES = frozenset(
+    {NDJSON, "application/ndjson", "application/jsonl", "application/x-jsonl"}
+    | {"application/jsonlines", "application/x-jsonlines"}
+)
 PROBABILITY = r"(?:0?\.[0-9]{1,17}|[01](?:\.0{1,17})?)"
 _THRESHOLD = re.compile(f"(.+)=({PROBABILITY})", re.DOTALL)
 Body = TypeVar("Body")
 
 
 def media_type(request: Request, *accepted: str) -> str:
-    """Return what the body is said to be.
+    """Return what the body is said to be; JSON lines have several names and one answer.
 
     Raises
     ------
@@ -211,6 +232,7 @@ def media_type(request: Request, *accepted: str) -> str:
             field="Content-Encoding",
         )
     said = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    said = NDJSON if said in LINES else said
     if said not in accepted:
         raise ProblemError(
             415,
@@ -221,14 +243,16 @@ def media_type(request: Request, *accepted: str) -> str:
     return said
 
 
-async def read_body(request: Request, limits: Limits) -> bytes:
+async def read_body(request: Request, service: Service) -> bytes:
     """Return the whole body.
 
     Raises
     ------
     ProblemError
-        413 as soon as it is too long, 408 when it does not come in time.
+        413 as soon as it is too long, 408 when it does not come in time, 503 when the bodies that
+        are coming in have too many bytes together.
     """
+    limits = service.limits
     said = request.headers.get("content-length", "")
     if said.isdecimal() and int(said) > limits.body_bytes:
         raise _too_long(limits.body_bytes)
@@ -237,8 +261,11 @@ async def read_body(request: Request, limits: Limits) -> bytes:
         async with asyncio.timeout(limits.read_seconds):
             async for chunk in request.stream():
                 body += chunk
+                service.n_bytes += len(chunk)
                 if len(body) > limits.body_bytes:
                     raise _too_long(limits.body_bytes)
+                if service.n_bytes > BODIES_AT_ONCE * limits.body_bytes:
+                    raise _too_many(BODIES_AT_ONCE * limits.body_bytes)
     except TimeoutError:
         raise ProblemError(
             408,
@@ -246,7 +273,18 @@ async def read_body(request: Request, limits: Limits) -> bytes:
             headers={"Connection": "close"},
             limit=limits.read_seconds,
         ) from None
+    finally:
+        service.n_bytes -= len(body)
     return bytes(body)
+
+
+def _too_many(most: int) -> ProblemError:
+    return ProblemError(
+        503,
+        f"the bodies that are coming in have more than {most} bytes together. Try again.",
+        headers={"Retry-After": "1", "Connection": "close"},
+        limit=most,
+    )
 
 
 def _too_long(most: int) -> ProblemError:
@@ -268,10 +306,74 @@ def parsed(adapter: TypeAdapter[Body], body: bytes, *, skip: int = 0) -> Body:
     ProblemError
         400 when it is no JSON, 422 when a field is missing or wrong.
     """
+    return _checked(adapter, _document(body), skip=skip)
+
+
+def parsed_prediction(body: bytes, limits: Limits) -> ArticleRequest | BatchRequest:
+    """Return one article to tag, or several.
+
+    Limits come before all else, and what is wrong is looked for in the first articles that have
+    something wrong, so that a bad body costs no more than a good one.
+
+    Raises
+    ------
+    ProblemError
+        400 when it is no JSON, 413 for too many articles, 422 when a field is missing or wrong.
+    """
+    document = _document(body)
+    articles = document.get("articles") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or not isinstance(articles, list):
+        return _checked(PREDICT, document, skip=1)
+    if len(articles) > limits.batch_articles:
+        raise ProblemError(
+            413,
+            f"articles has {len(articles)} articles, at most {limits.batch_articles} are taken. "
+            f"Send fewer at once, or one a line as {NDJSON}.",
+            field="articles",
+            limit=limits.batch_articles,
+        )
+    return _checked(PREDICT, document | {"articles": _checked_each(articles)}, skip=1)
+
+
+def _document(body: bytes) -> object:
+    """Return a body as what its JSON says, with no more fields than are looked at one by one."""
     try:
-        return adapter.validate_json(body)
+        document = from_json(body)
+    except ValueError as error:
+        raise ProblemError(400, f"the body is not valid JSON ({error}).") from None
+    if isinstance(document, dict):
+        parts = {name: document.get(name) for name in ("thresholds", "labels", "negative")}
+        for name, part in {"": document, **parts}.items():
+            if isinstance(part, dict | list) and len(part) > MOST_FIELDS:
+                raise ProblemError(
+                    422,
+                    f"{name or 'the body'}: {len(part)} entries, at most {MOST_FIELDS} are taken.",
+                    field=name,
+                    limit=MOST_FIELDS,
+                )
+    return document
+
+
+def _checked(adapter: TypeAdapter[Body], document: object, *, skip: int = 0) -> Body:
+    try:
+        return adapter.validate_python(document)
     except ValidationError as error:
-        raise invalid(error, skip=skip) from None
+        raise invalid(error, skip=skip, document=document) from None
+
+
+def _checked_each(articles: list[object]) -> list[ArticleLine]:
+    """Return the articles, each checked, or raise what is wrong with the first that are wrong."""
+    checked, wrong = [], []
+    for i, article in enumerate(articles):
+        try:
+            checked.append(LINE.validate_python(article))
+        except ValidationError as error:
+            wrong += field_errors(error, before=("articles", i))
+            if len(wrong) >= MAX_ERRORS:
+                break
+    if wrong:
+        raise wrong_fields(wrong)
+    return checked
 
 
 def checked_article(article: ArticleLine, limits: Limits, *, place: str = "") -> None:
@@ -289,15 +391,7 @@ def checked_article(article: ArticleLine, limits: Limits, *, place: str = "") ->
 
 
 def checked_articles(articles: Sequence[ArticleLine], limits: Limits) -> None:
-    """Raise a 413 when there are too many articles, or one is too long."""
-    if len(articles) > limits.batch_articles:
-        raise ProblemError(
-            413,
-            f"articles has {len(articles)} articles, at most {limits.batch_articles} are taken. "
-            f"Send fewer at once, or one a line as {NDJSON}.",
-            field="articles",
-            limit=limits.batch_articles,
-        )
+    """Raise a 413 when one of them is too long."""
     for i, article in enumerate(articles):
         checked_article(article, limits, place=f"articles[{i}].")
 

@@ -318,8 +318,8 @@ def cut_probabilities(
 
 def explained(
     model: Model, article: Article, *, thresholds: Mapping[str, float] | None = None
-) -> dict[str, object]:
-    """Return the prediction, the text that was read, reasons per label, and words to mark.
+) -> tuple[Prediction, dict[str, object]]:
+    """Return a prediction, and with it the text that was read, reasons and words to mark.
 
     Raises
     ------
@@ -330,7 +330,7 @@ def explained(
     why, cuts = prediction.explain(), cut_probabilities(model, thresholds)
     text = article_text(article)
     terms = {c.term for c in next(iter(why.values())).contributions}
-    return {
+    return prediction, {
         "prediction": prediction_row(prediction),
         "text": text,
         "labels": {

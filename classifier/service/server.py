@@ -22,6 +22,7 @@ from classifier.service.app import create_app
 from classifier.service.corrections import FeedbackFile
 from classifier.service.limits import Limits, ServiceSettings
 from classifier.service.metrics import MULTIPROCESS
+from classifier.service.requests import HEADER_BYTES
 from classifier.service.service import Shelf, Shelved
 
 __all__ = ["TimedProtocol", "bind", "checked", "serve", "server_config"]
@@ -29,7 +30,6 @@ __all__ = ["TimedProtocol", "bind", "checked", "serve", "server_config"]
 
 BACKLOG = 2048
 SEND_BUFFER = 64 * 1024
-HEADER_BYTES = 16 * 1024
 GRACE_SECONDS = 30
 # Bytes of an answer that a client must take within the time for reading.
 LEAST_TAKEN = 16 * 1024

@@ -1,4 +1,4 @@
-"""What the routes share: the models, the thread that scores, the counts."""
+"""What the routes share: the models, the threads that score, the counts."""
 
 from __future__ import annotations
 
@@ -6,25 +6,32 @@ import asyncio
 import logging
 import signal
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
+from queue import SimpleQueue
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 
 from classifier.archive.score import model_folder
+from classifier.article import Article
 from classifier.errors import ModelError
 from classifier.model.folder import load_model, read_card
 from classifier.model.model import Model
-from classifier.service.batching import Scorer
+from classifier.model.prediction import Prediction
 from classifier.service.corrections import FeedbackFile
 from classifier.service.errors import ProblemError
 from classifier.service.limits import Limits, ServiceSettings, Source
 from classifier.service.metrics import Metrics
 
-__all__ = ["Service", "Shelf", "Shelved", "service_of"]
+__all__ = ["Scorer", "Service", "Shelf", "Shelved", "service_of"]
 
 
+PIECE = 64  # articles scored before the next question gets its turn
+RETRY_SECONDS = 1
+Value = TypeVar("Value")
 log = logging.getLogger("classifier.service")
 
 
@@ -118,6 +125,172 @@ def _by_name(shelved: Iterable[Shelved]) -> dict[str, Shelved]:
     return models
 
 
+@dataclass(slots=True, eq=False)
+class _Job:
+    function: Callable[[], Any]
+    answer: asyncio.Future[Any]
+    begun: bool = False
+    ended: bool = False
+    given_up: bool = False
+
+    def outcome(self) -> tuple[Any, Exception | None]:
+        """Return what the function does, or raises."""
+        try:
+            return self.function(), None
+        except Exception as error:
+            return None, error
+
+    def settle(self, value: object, error: Exception | None) -> None:
+        """Hand the outcome over to the loop that waits for it."""
+        # the loop has ended where nobody waits any more
+        with suppress(RuntimeError):
+            self.answer.get_loop().call_soon_threadsafe(self._settle, value, error)
+
+    def _settle(self, value: object, error: Exception | None) -> None:
+        if self.answer.done():
+            return
+        if error is None:
+            self.answer.set_result(value)
+        else:
+            self.answer.set_exception(error)
+
+
+class Scorer:
+    """Scores in a few threads, each question for a limited time.
+
+    A thread whose work does not end in time is given up and another takes its place. It cannot be
+    stopped and takes time of the processor until its work ends, so the number of them is limited.
+    No thread keeps the process from ending.
+
+    Parameters
+    ----------
+    seconds : float
+        For a question, from when it is asked.
+    threads : int
+        That score at once.
+    most_stuck : int
+        Threads that are replaced.
+    observe : callable of int
+        Told how many threads are stuck whenever it changes.
+    """
+
+    def __init__(
+        self,
+        seconds: float = 30.0,
+        *,
+        threads: int = 2,
+        most_stuck: int = 4,
+        observe: Callable[[int], object] = lambda n_stuck: None,
+    ) -> None:
+        self.seconds = seconds
+        self._threads, self._most_stuck, self._observe = threads, most_stuck, observe
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._n_working = 0
+        self.n_stuck = 0
+
+    @property
+    def all_stuck(self) -> bool:
+        """Whether no thread is left that could answer."""
+        return self.n_stuck >= self._threads + self._most_stuck
+
+    async def predict(
+        self,
+        model: Model,
+        articles: Sequence[Article],
+        *,
+        thresholds: Mapping[str, float] | None = None,
+    ) -> list[Prediction]:
+        """Return one prediction an article, in order; small questions get their turn in between.
+
+        Raises
+        ------
+        ModelError
+            When a threshold names no label of the model.
+        TimeoutError
+            When it takes too long.
+        """
+        predictions: list[Prediction] = []
+        async with asyncio.timeout(self.seconds):
+            for start in range(0, len(articles), PIECE):
+                piece = articles[start : start + PIECE]
+                predictions += await self._done(
+                    partial(model.predict, piece, thresholds=thresholds or {})
+                )
+        return predictions
+
+    async def run(self, function: Callable[[], Value]) -> Value:
+        """Return what `function` does on a thread that scores.
+
+        Raises
+        ------
+        TimeoutError
+            When it takes too long.
+        """
+        async with asyncio.timeout(self.seconds):
+            return await self._done(function)
+
+    def close(self) -> None:
+        """Let the threads go that are not stuck; others are started when there is work again."""
+        for _ in range(self._n_working):
+            self._jobs.put(None)
+
+    async def _done(self, function: Callable[[], Value]) -> Value:
+        job = _Job(function, asyncio.get_running_loop().create_future())
+        with self._lock:
+            self._start_one()
+        self._jobs.put(job)
+        try:
+            answer: Value = await job.answer
+            return answer
+        finally:
+            self._give_up(job)
+
+    def _start_one(self) -> None:
+        room = self._threads + self._most_stuck - self.n_stuck
+        if self._n_working < min(self._threads, room):
+            self._n_working += 1
+            threading.Thread(target=self._work, name="scorer", daemon=True).start()
+
+    def _give_up(self, job: _Job) -> None:
+        """Leave the thread behind that is at work on `job`, or see to it that none begins."""
+        with self._lock:
+            job.given_up = not job.ended
+            if job.given_up and job.begun:
+                self._n_working -= 1
+                self._count_stuck(+1)
+                self._start_one()
+
+    def _count_stuck(self, more: int) -> None:
+        self.n_stuck += more
+        self._observe(self.n_stuck)
+
+    def _work(self) -> None:
+        while job := self._jobs.get():
+            with self._lock:
+                job.begun = not job.given_up
+            if job.begun:
+                outcome = job.outcome()
+                goes_on = self._goes_on_after(job)
+                job.settle(*outcome)
+                if not goes_on:
+                    return
+        with self._lock:
+            self._n_working -= 1
+
+    def _goes_on_after(self, job: _Job) -> bool:
+        """Return whether the thread that did `job` is still needed."""
+        with self._lock:
+            job.ended = True
+            if not job.given_up:
+                return True
+            self._count_stuck(-1)
+            if self._n_working >= self._threads:
+                return False
+            self._n_working += 1
+            return True
+
+
 @dataclass(slots=True)
 class Service:
     """One process's share of the service.
@@ -130,7 +303,9 @@ class Service:
     scorer : Scorer
     feedback : FeedbackFile or None
     under_way, streams : int
-        Requests and streams of lines not yet answered.
+        Requests whose body is there, and streams of lines, that are not yet answered.
+    n_bytes : int
+        Of bodies that are coming in.
     """
 
     settings: ServiceSettings
@@ -140,6 +315,7 @@ class Service:
     feedback: FeedbackFile | None = None
     under_way: int = 0
     streams: int = 0
+    n_bytes: int = 0
     _reload: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
@@ -156,7 +332,7 @@ class Service:
             settings,
             Shelf(settings.sources),
             metrics,
-            Scorer(settings.limits.together, metrics.batches.observe),
+            Scorer(settings.limits.answer_seconds, observe=metrics.stuck.set),
             FeedbackFile(settings.feedback) if settings.feedback else None,
         )
 
@@ -180,6 +356,43 @@ class Service:
                 404, f"no model is named '{name:.60}'. There are: {names}.", field="model"
             )
         return found
+
+    def refusal(self) -> ProblemError | None:
+        """Return why no more work is taken at the moment, ``None`` when it is."""
+        most = self.limits.requests
+        if self.scorer.all_stuck:
+            return ProblemError(
+                503,
+                f"{self.scorer.n_stuck} articles have been scored for more than "
+                f"{self.limits.answer_seconds:g} seconds each, which is as many as are waited for. "
+                "Restart the service if it stays so.",
+                headers={"Retry-After": str(RETRY_SECONDS)},
+            )
+        if self.under_way < most:
+            return None
+        return ProblemError(
+            503,
+            f"{most} requests are under way, which is as many as are taken. Try again.",
+            headers={"Retry-After": str(RETRY_SECONDS)},
+            limit=most,
+        )
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Count a request whose body has come while it is answered.
+
+        Raises
+        ------
+        ProblemError
+            503 when no more work is taken.
+        """
+        if refusal := self.refusal():
+            raise refusal
+        self.under_way += 1
+        try:
+            yield
+        finally:
+            self.under_way -= 1
 
     def close_stream(self) -> None:
         """Let another stream of lines in."""

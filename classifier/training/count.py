@@ -270,14 +270,19 @@ class TermCounter:
         """Return the terms in the order of their numbers."""
         return list(self.ids) if self._counter is None else self._counter.terms()
 
-    def matrices(self, min_df: int) -> tuple[sp.csr_matrix, sp.csr_matrix, list[str]]:
+    def matrices(
+        self, min_df: int, pair_min_df: int = 1
+    ) -> tuple[sp.csr_matrix, sp.csr_matrix, list[str]]:
         """Return counts in the whole texts and in their leads, and the terms kept.
 
-        Terms in fewer than `min_df` articles go; the rest stand in code point order.
+        Terms in fewer than `min_df` articles go, and pairs in fewer than `pair_min_df`; the rest
+        stand in code point order.
         """
         names = self.terms()
         body, lead = (_stack(rows, len(names)) for rows in (self.rows, self.lead_rows))
-        frequent = document_frequencies(body) >= min_df
+        is_pair = np.array([" " in name for name in names], dtype=bool)
+        least = np.where(is_pair, max(min_df, pair_min_df), min_df)
+        frequent = document_frequencies(body) >= least
         terms = [term for term, keep in zip(names, frequent, strict=True) if keep]
         order = sorted(range(len(terms)), key=terms.__getitem__)
         columns = np.flatnonzero(frequent)[order]
@@ -339,6 +344,7 @@ def count_corpora(
     analyzer: Analyzer,
     *,
     min_df: int,
+    pair_min_df: int = 1,
     progress: Progress,
 ) -> CountedCorpus:
     """Read every labelled article once and return the counts of its terms.
@@ -354,7 +360,7 @@ def count_corpora(
             yield text
 
     groups = near_duplicate_groups(texts())
-    body, lead, vocabulary = counter.matrices(min_df)
+    body, lead, vocabulary = counter.matrices(min_df, pair_min_df)
     n_words = np.array(counter.n_words, dtype=np.int64)
     return CountedCorpus(body=body, lead=lead, **notes.fields(vocabulary, n_words, groups))
 
@@ -415,7 +421,13 @@ def count_articles(
 ) -> CountedCorpus:
     """Read the corpora and return their counts, without auxiliary copies of natural articles."""
     analyzer = _counting_analyzer(settings)
-    counted = count_corpora(corpora, analyzer, min_df=settings.min_df, progress=progress)
+    counted = count_corpora(
+        corpora,
+        analyzer,
+        min_df=settings.min_df,
+        pair_min_df=settings.pair_min_df,
+        progress=progress,
+    )
     return _without_copies(counted)
 
 

@@ -190,7 +190,8 @@ class SectorClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Decides the folds; with an int every fit on the same texts is the same.
     n_jobs : int or None
         How many labels are fitted at once; the result does not depend on it.
-    C, C_per_label, min_df, lead_words, lead_divisor, lead_repeats, bigrams, fold_plurals, idf, \
+    C, C_per_label, min_df, lead_words, lead_divisor, lead_repeats, bigrams, \
+pair_min_df, fold_plurals, idf, \
 ratio_power, borderline_weight, thresholds, max_false_tags, calibration, isotonic_positives, \
 rare_positives, n_folds, min_words, min_coverage
         As in `classifier.Settings`, with the same defaults. `borderline_weight` matters for an
@@ -224,6 +225,7 @@ rare_positives, n_folds, min_words, min_coverage
         lead_divisor: int = 5,
         lead_repeats: int | Sequence[int] = (2, 0),
         bigrams: bool | Sequence[bool] = (False,),
+        pair_min_df: int = 2,
         fold_plurals: bool = True,
         idf: str = "bm25",
         ratio_power: float | Sequence[float] = (0.5,),
@@ -247,6 +249,7 @@ rare_positives, n_folds, min_words, min_coverage
         self.lead_divisor = lead_divisor
         self.lead_repeats = lead_repeats
         self.bigrams = bigrams
+        self.pair_min_df = pair_min_df
         self.fold_plurals = fold_plurals
         self.idf = idf
         self.ratio_power = ratio_power

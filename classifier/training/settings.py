@@ -40,6 +40,8 @@ class Settings:
         Candidates for how many extra times the lead counts; 0 treats all text alike.
     bigrams : tuple of bool
         Candidates for whether pairs of neighbouring tokens are terms.
+    pair_min_df : int
+        Pairs in fewer training articles are left out.
     fold_plurals : bool
         Whether an English plural and its singular are one term.
     idf : {"bm25", "smooth"}
@@ -80,6 +82,7 @@ class Settings:
     lead_divisor: int = 5
     lead_repeats: tuple[int, ...] = (2, 0)
     bigrams: tuple[bool, ...] = (False,)
+    pair_min_df: int = 2
     fold_plurals: bool = True
     idf: str = "bm25"
     ratio_power: tuple[float, ...] = (0.5,)
@@ -139,6 +142,7 @@ _CHOICES = {
 }
 _LEAST = {
     "min_df": 1,
+    "pair_min_df": 1,
     "isotonic_positives": 1,
     "rare_positives": 0,
     "n_folds": 2,

@@ -1,0 +1,78 @@
+"""Sheets of spreadsheets as rows."""
+
+from __future__ import annotations
+
+import datetime
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from classifier.corpus.labels import Row
+from classifier.errors import BadInputError
+
+__all__ = ["xlsx_rows"]
+
+# A sheet is unpacked while it is read; no newsroom's holds more.
+_MOST_UNPACKED = 2 * 10**9
+_MOST_RATIO = 200
+
+
+def xlsx_rows(path: Path, file: str, *, sheet: str = "") -> Iterator[Row]:
+    """Yield one row per line below the first of a sheet, the first sheet where none is named.
+
+    Raises
+    ------
+    BadInputError
+        When openpyxl is missing, the file is no workbook or damaged, unpacks to far more than it
+        is, or has no such sheet.
+    """
+    try:
+        from openpyxl import load_workbook
+        from openpyxl.utils.exceptions import InvalidFileException
+    except ImportError:
+        raise BadInputError(
+            f"{file}: XLSX needs openpyxl. Run: pip install 'classifier[xlsx]'"
+        ) from None
+    _check_size(path, file)
+    try:
+        book = load_workbook(path, read_only=True, data_only=True)
+    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+        raise BadInputError(f"{file}: not a workbook, or a damaged one ({error}).") from None
+    try:
+        if sheet and sheet not in book.sheetnames:
+            raise BadInputError(
+                f"{file}: no sheet '{sheet}' (found: {', '.join(book.sheetnames)})."
+            )
+        lines = (book[sheet] if sheet else book.worksheets[0]).iter_rows(values_only=True)
+        header = [_shown(cell) for cell in next(lines, ())]
+        for number, cells in enumerate(lines, 2):
+            values = {name: _shown(c) for name, c in zip(header, cells, strict=False) if name}
+            if any(values.values()):
+                yield Row(file, number, values, unit="row")
+    finally:
+        book.close()
+
+
+def _check_size(path: Path, file: str) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(each.file_size for each in archive.infolist())
+    except (zipfile.BadZipFile, OSError) as error:
+        raise BadInputError(f"{file}: not a workbook, or a damaged one ({error}).") from None
+    packed = max(path.stat().st_size, 1)
+    if unpacked > _MOST_UNPACKED or (unpacked > 10**8 and unpacked / packed > _MOST_RATIO):
+        raise BadInputError(
+            f"{file}: unpacks from {packed / 1e6:.1f} to {unpacked / 1e6:,.0f} MB, which no sheet "
+            "of articles does. It is not read."
+        )
+
+
+def _shown(cell: object) -> str:
+    """Return a cell as people see it: days without midnight, whole numbers without a point."""
+    if cell is None:
+        return ""
+    if isinstance(cell, datetime.datetime):
+        return cell.isoformat(" ") if cell.time() != datetime.time() else cell.date().isoformat()
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return str(cell)

@@ -1,0 +1,282 @@
+"""Files as other programs write them come in as articles, and bad ones are told apart."""
+
+import json
+import zipfile
+
+import pytest
+
+from classifier.corpus.corpus import ReadOptions
+from classifier.corpus.read import read_articles
+from classifier.errors import BadInputError
+
+ONE, TWO = "The dam is full.", "The gallery opens."
+
+
+def read(path, **options):
+    """Return what an article of a file is: id, title, text, and its labels."""
+    return [
+        (a.id, a.title, a.text, None if a.labels is None else sorted(a.labels.present))
+        for a in read_articles([path], ReadOptions(**options))
+    ]
+
+
+def written(folder, name, content):
+    """Return a file with the content, JSON unless it is text."""
+    path = folder / name
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return path
+
+
+PLAIN = [("1", "Dam", ONE, ["energy"]), ("2", "", TWO, [])]
+ROWS = [
+    {"id": "1", "title": "Dam", "text": ONE, "labels": ["energy"]},
+    {"id": "2", "text": TWO, "labels": []},
+]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        ROWS,
+        {"articles": ROWS, "count": 2},
+        {"status": "ok", "mine": ROWS},
+        {"hits": {"hits": [{"_id": "x", "_source": row} for row in ROWS]}},
+        {"columns": list(ROWS[0]), "data": [list(ROWS[0].values()), ["2", "", TWO, []]]},
+        {"0": ROWS[0], "1": ROWS[1]},
+        "\ufeff" + json.dumps(ROWS, indent=2),
+        "\n".join(map(json.dumps, ROWS)),
+        "".join(map(json.dumps, ROWS)),
+    ],
+    ids=["array", "wrapped", "one list", "hits", "split", "index", "mark", "lines", "concatenated"],
+)
+def test_json_files_hold_articles(tmp_path, content):
+    """In an array, an object round it, as pandas and search engines write, or one by one."""
+    path = written(tmp_path, "a.json", content)
+
+    assert read(path) == PLAIN
+
+
+def test_a_frame_by_columns_is_read_by_rows(tmp_path):
+    """What `DataFrame.to_json` writes without options."""
+    path = written(
+        tmp_path, "a.json", {"text": {"0": ONE, "1": TWO}, "title": {"0": "Dam", "1": ""}}
+    )
+
+    assert read(path) == [("", "Dam", ONE, None), ("", "", TWO, None)]
+
+
+def test_an_array_is_read_as_a_stream(tmp_path):
+    """The first article comes before the rest is looked at."""
+    path = written(tmp_path, "a.json", json.dumps([ROWS[0]] * 3)[:-1] + ', "x" nonsense')
+    stream = read_articles([path], ReadOptions())
+
+    assert next(stream).text == ONE
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('[{"text": "a"}', "a.json: the array is not closed, so the file was cut short."),
+        ('[{"text": "a"}, {"te', "a.json item 2: not valid JSON"),
+        ("[" * 20_000, "a.json item 1: nested too deeply."),
+        ({"a": ROWS, "b": ROWS}, "a.json: holds several lists of objects (a, b)."),
+        ([ROWS[0], 7], "a.json item 2: is not an object."),
+    ],
+)
+def test_bad_json_is_told(tmp_path, content, message):
+    """With the file and the item."""
+    path = written(tmp_path, "a.json", content)
+
+    with pytest.raises(BadInputError) as caught:
+        read(path)
+    assert message in str(caught.value)
+
+
+SHAPES = {
+    "label studio": (
+        [
+            {
+                "id": 1,
+                "data": {"text": ONE},
+                "annotations": [{"result": [{"value": {"choices": ["energy"]}}]}],
+            },
+            {"id": 2, "data": {"text": TWO}, "annotations": [{"was_cancelled": True}]},
+        ],
+        [("1", "", ONE, ["energy"]), ("2", "", TWO, None)],
+    ),
+    "prodigy": (
+        [
+            {"text": ONE, "accept": ["energy"], "answer": "accept"},
+            {"text": TWO, "accept": ["energy"], "answer": "reject"},
+        ],
+        [("", "", ONE, ["energy"]), ("", "", TWO, None)],
+    ),
+    "ninjs 1": (
+        [
+            {
+                "uri": "urn:1",
+                "headline": "Dam",
+                "body_html": f"<p>{ONE}</p><p>R&amp;D</p>",
+                "versioncreated": "2024-05-02T10:00:00Z",
+                "subject": [{"code": "medtop:20000256", "name": "energy"}],
+            }
+        ],
+        [("urn:1", "Dam", f"{ONE}\n\nR&D", ["medtop:20000256"])],
+    ),
+    "ninjs 3": (
+        [
+            {
+                "uri": "urn:1",
+                "headlines": [{"role": "sub", "value": "no"}, {"role": "main", "value": "Dam"}],
+                "bodies": [
+                    {"contentType": "text/html", "value": "<p>x</p>"},
+                    {"contentType": "text/plain", "value": ONE},
+                ],
+                "subjects": [{"uri": "medtop:1"}],
+            }
+        ],
+        [("urn:1", "Dam", ONE, ["medtop:1"])],
+    ),
+    "json feed": (
+        {
+            "version": "https://jsonfeed.org/version/1.1",
+            "items": [{"id": "1", "title": "Dam", "content_html": f"<p>{ONE}</p>", "tags": ["a"]}],
+        },
+        [("1", "Dam", ONE, ["a"])],
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_objects_of_other_programs_are_known(tmp_path, shape):
+    """By what they hold; answers that were rejected or cancelled leave an article unlabelled."""
+    content, expected = SHAPES[shape]
+
+    assert read(written(tmp_path, "a.json", content)) == expected
+
+
+RSS = f"""<?xml version="1.0"?><rss version="2.0"><channel><title>Wire</title>
+<item><guid>g1</guid><title>Dam</title><description>&lt;p&gt;{ONE}&lt;/p&gt;</description>
+<category>energy</category><pubDate>Thu, 02 May 2024 10:00:00 GMT</pubDate></item></channel>
+</rss>"""
+ATOM = f"""<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom"><title>Wire</title>
+<entry><id>g1</id><title>Dam</title><summary>short</summary><content type="html">{ONE} Whole.
+</content><updated>2024-05-02T10:00:00Z</updated></entry></feed>"""
+NEWSML = f"""<?xml version="1.0"?><newsItem xmlns="http://iptc.org/std/nar/2006-10-01/" guid="g1">
+<itemMeta><versionCreated>2024-05-02T10:00:00Z</versionCreated></itemMeta>
+<contentMeta><headline>Dam</headline><subject qcode="medtop:1"/></contentMeta><contentSet>
+<inlineXML><html xmlns="http://www.w3.org/1999/xhtml"><body><p>{ONE}</p><p>{TWO}</p></body></html>
+</inlineXML></contentSet></newsItem>"""
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (RSS, ("g1", "Dam", ONE, ["energy"])),
+        (ATOM, ("g1", "Dam", f"{ONE} Whole.", None)),
+        (NEWSML, ("g1", "Dam", f"{ONE}\n\n{TWO}", ["medtop:1"])),
+    ],
+    ids=["rss", "atom", "newsml-g2"],
+)
+def test_feeds_and_newsml_are_read(tmp_path, content, expected):
+    """The full text where there is one, else the summary."""
+    [article] = read_articles([written(tmp_path, "a.xml", content)])
+
+    assert read(tmp_path / "a.xml") == [expected]
+    assert article.date == "2024-05-02"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('<!DOCTYPE x [<!ENTITY a "b">]><rss>&a;</rss>', "declares entities of its own"),
+        ('<!DOCTYPE x [<!ENTITY a SYSTEM "file:///x">]><rss>&a;</rss>', "declares entities"),
+        ("<html><p>x</p></html>", "neither RSS, Atom nor NewsML-G2"),
+        (NEWSML[:300], "not well-formed XML"),
+    ],
+)
+def test_bad_xml_is_told(tmp_path, content, message):
+    """Entities are refused whatever they stand for."""
+    with pytest.raises(BadInputError, match=message):
+        read(written(tmp_path, "a.xml", content))
+
+
+def workbook(path, rows, name="Sheet"):
+    """Write a workbook of one sheet."""
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.title = name
+    for row in rows:
+        book.active.append(row)
+    book.save(path)
+    return path
+
+
+def test_workbooks_are_read_by_their_first_sheet(tmp_path):
+    """Whole numbers without a point; a sheet that is named and not there is an error."""
+    path = workbook(
+        tmp_path / "a.xlsx", [["id", "title", "text"], [7.0, "Dam", ONE], [8, None, TWO]]
+    )
+
+    assert read(path) == [("7", "Dam", ONE, None), ("8", "", TWO, None)]
+    with pytest.raises(BadInputError, match=r"no sheet 'News' \(found: Sheet\)"):
+        read(path, sheet="News")
+
+
+def test_a_workbook_that_is_none_or_a_bomb_is_refused(tmp_path):
+    """Before anything is unpacked."""
+    (tmp_path / "a.xlsx").write_bytes(b"PK\x03\x04 no")
+    with zipfile.ZipFile(tmp_path / "b.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet1.xml", b"\0" * 150_000_000)
+
+    with pytest.raises(BadInputError, match="not a workbook, or a damaged one"):
+        read(tmp_path / "a.xlsx")
+    with pytest.raises(BadInputError, match="which no sheet of articles does"):
+        read(tmp_path / "b.xlsx")
+
+
+def web_archive(path, *pages):
+    """Write a web archive with a response for each page, as the standard has it."""
+    pytest.importorskip("warcio")
+    records = []
+    for number, page in enumerate(pages):
+        body = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n{page}".encode()
+        head = (
+            "WARC/1.0\r\nWARC-Type: response\r\nWARC-Record-ID: <urn:uuid:1>\r\n"
+            f"WARC-Target-URI: http://example.org/{number}\r\nWARC-Date: 2024-05-02T10:00:00Z\r\n"
+            f"Content-Type: application/http\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        records.append(head.encode() + body + b"\r\n\r\n")
+    path.write_bytes(b"".join(records))
+    return path
+
+
+def test_web_archives_are_read_page_by_page(tmp_path):
+    """Pages without a main text are passed over; addresses are ids."""
+    words = " ".join([ONE, TWO, "Water came in the night and stayed until noon."] * 8)
+    body = f"<body><article><p>{words}</p></article></body>"
+    page = f"<html><head><title>Dam</title></head>{body}</html>"
+    path = web_archive(tmp_path / "a.warc", page, "<html></html>")
+
+    [(id, title, text, labels)] = read(path)
+
+    assert (id, title, labels) == ("http://example.org/0", "Dam", None)
+    assert text.startswith(ONE)
+
+
+def test_lines_with_labels_are_known_by_their_prefix(tmp_path):
+    """As fastText writes them, and as Annif does where it is named."""
+    path = written(tmp_path, "a.txt", f"__label__energy __label__culture {ONE}\n__label__a {TWO}\n")
+    annif = written(tmp_path, "b.tsv", f"{ONE}\t<http://x/1> <http://x/2>\n")
+
+    assert read(path) == [("", "", ONE, ["culture", "energy"]), ("", "", TWO, ["a"])]
+    assert read(annif, format="annif") == [("", "", ONE, ["http://x/1", "http://x/2"])]
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|", ","])
+def test_the_delimiter_of_a_table_is_found(tmp_path, mark):
+    """Spreadsheets write what their country is used to; quoted cells do not count."""
+    lines = [f'"id,;x"{mark}title{mark}text', f"1{mark}Dam{mark}{ONE}"]
+    path = written(tmp_path, "a.csv", "\ufeff" + "\r\n".join(lines))
+
+    assert read(path, id_field="id,;x") == [("1", "Dam", ONE, None)]
