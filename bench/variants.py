@@ -87,7 +87,7 @@ VARIANTS = (
     Variant("idf smooth", {"idf": "smooth"}),
     *(Variant(f"C {c}", {"C": c}) for c in (0.5, 2.0)),
     Variant("fold_plurals false", counting={"fold_plurals": False}),
-    Variant("bigrams true", {"bigrams": True}, {"bigrams": (True,), "min_df": 3}),
+    Variant("bigrams true", {"bigrams": True}, {"bigrams": (True,), "pair_min_df": 25}),
     *(Variant(f"borderline_weight {w}", {"borderline_weight": w}) for w in (0.25, 1.0)),
     Variant("auxiliary_weight 1.0", weights=dict.fromkeys(("allsides", *WORLD), 1.0)),
     Variant("cuts smoothed-f1", cuts={"rule": "smoothed-f1"}),
@@ -179,7 +179,7 @@ def margins(news: News, variant: Variant, split: Split) -> tuple[Matrix, Matrix,
         | variant.candidate,
         corpus_weights=tuple(weights.get(name, PICKED) for name in part.corpora),
     )
-    min_df = variant.counting.get("min_df", Settings.min_df)
+    min_df = Settings.min_df
     folds = np.full(len(part), -1)
     natural = part.natural
     folds[natural] = stratified_folds(Y[natural], part.groups[natural], n_folds=N_FOLDS, seed=0)
