@@ -88,6 +88,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("classifier")
     if name not in _HOMES:
         raise AttributeError(f"module 'classifier' has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from classifier.article import Article, as_articles
+from classifier.article import Article
 from classifier.errors import ClassifierError
+from classifier.fields import Articles, as_article, iter_articles
 from classifier.model.prediction import Contribution, Prediction
 
 if TYPE_CHECKING:
@@ -226,7 +227,7 @@ class Client:
 
     def predict(
         self,
-        articles: Iterable[Article | str],
+        articles: Articles,
         *,
         thresholds: Mapping[str, float] | None = None,
     ) -> list[Prediction]:
@@ -241,7 +242,7 @@ class Client:
 
     def predict_stream(
         self,
-        articles: Iterable[Article | str],
+        articles: Articles,
         *,
         thresholds: Mapping[str, float] | None = None,
     ) -> Iterator[Prediction]:
@@ -252,10 +253,13 @@ class Client:
             yield from map(prediction_of, answer["predictions"])
 
     def explain(
-        self, article: Article | str, *, thresholds: Mapping[str, float] | None = None
+        self,
+        article: Article | str | Mapping[str, Any],
+        *,
+        thresholds: Mapping[str, float] | None = None,
     ) -> ExplainedPrediction:
         """Return the prediction of one article with its reasons."""
-        body = {**_row(as_articles([article])[0]), "thresholds": thresholds or {}}
+        body = {**_row(as_article(article)), "thresholds": thresholds or {}}
         answer = self._post("/v1/explain", body)
         return ExplainedPrediction.of(answer)
 
@@ -270,7 +274,7 @@ class Client:
 
     def feedback(
         self,
-        article: Article | str,
+        article: Article | str | Mapping[str, Any],
         labels: Sequence[str],
         *,
         negative: Sequence[str] | None = None,
@@ -284,7 +288,7 @@ class Client:
         negative : sequence of str, optional
             Labels that it has not; all others when left out.
         """
-        body: dict[str, object] = {**_row(as_articles([article])[0]), "labels": list(labels)}
+        body: dict[str, object] = {**_row(as_article(article)), "labels": list(labels)}
         self._post(
             "/v1/feedback", body | ({} if negative is None else {"negative": list(negative)})
         )
@@ -326,10 +330,10 @@ def _httpx() -> Any:
     return httpx
 
 
-def _batches(articles: Iterable[Article | str]) -> Iterator[list[Article]]:
+def _batches(articles: Articles) -> Iterator[list[Article]]:
     batch: list[Article] = []
     size = 0
-    for article in _articles(articles):
+    for article in iter_articles(articles):
         length = len(article.text) + len(article.title)
         if batch and (len(batch) == BATCH or size + length > BATCH_CHARS):
             yield batch
@@ -338,11 +342,6 @@ def _batches(articles: Iterable[Article | str]) -> Iterator[list[Article]]:
         size += length
     if batch:
         yield batch
-
-
-def _articles(articles: Iterable[Article | str]) -> Iterator[Article]:
-    for article in articles:
-        yield from as_articles([article])
 
 
 def _row(article: Article) -> dict[str, object]:

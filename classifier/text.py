@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from html import unescape
 from typing import Any
 
 from classifier.article import Article
 from classifier.compiled import SCAN, compiled
+from classifier.fields import as_article
 
 __all__ = [
     "PROMOTION_OPENINGS",
@@ -469,13 +470,13 @@ def scanner() -> Any:
     return module.Scanner(credit_verbs(), agency_openings(), PROMOTION_OPENINGS)
 
 
-def article_text(article: Article | str) -> str:
+def article_text(article: Article | str | Mapping[str, Any]) -> str:
     r"""Return the one string that stands for `article`: title, blank line, body.
 
     Parameters
     ----------
-    article : Article or str
-        A plain string is a body without a title.
+    article : Article, str or mapping
+        A plain string is a body without a title; a mapping has its ``text``.
 
     Returns
     -------
@@ -488,6 +489,10 @@ def article_text(article: Article | str) -> str:
     >>> article_text(Article("PARIS, May 2. Trams are back.", title="News"))
     'News\n\nTrams are back.'
     """
+    if isinstance(article, str):
+        article = str.__str__(article)
+    elif not isinstance(article, Article):
+        article = as_article(article)
     scan = scanner()
     if scan is None:
         return article_text_by_steps(article)

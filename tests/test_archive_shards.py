@@ -160,7 +160,7 @@ def test_predictions_alone_are_what_predict_writes():
 
     model, expected = tiny_model(), io.StringIO()
     predictions = model.predict([row["text"] for row in rows])
-    ids = ['é"\n', "", "7"]
+    ids = ['é"\n', "a line 2", "7"]
     named = [replace(p, id=id) for p, id in zip(predictions, ids, strict=True)]
     write_jsonl(named, expected)
     assert written.decode() == expected.getvalue()
@@ -196,7 +196,7 @@ def test_only_matches_are_written_and_all_are_counted(tmp_path):
     [
         (b"{broken", "not valid JSON"),
         (b"[1]", "a JSON list, not an object"),
-        (b'{"body": "x"}', "no 'text' field (found: body)"),
+        (b'{"words": "x"}', "no 'text' field (found: words)"),
         (b'{"text": ""}', "empty text"),
         (b'{"text": "\xff\xfe"}', "bytes FF FE are not utf-8 text"),
         (b'{"text": "x", "tags": ["news"]}', "the row has a field 'tags' of its own"),

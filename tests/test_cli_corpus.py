@@ -125,3 +125,42 @@ def test_help_has_an_example(command):
 
     assert outcome.code == 0
     assert f"classifier corpus {command} news_articles" in outcome.help
+
+
+def test_show_tells_what_its_tables_are(tmp_path):
+    """An outlet that is unknown is not a label."""
+    path = write_rows(tmp_path / "in.jsonl", [{"text": "x", "labels": ["energy"]}])
+
+    lines = run("corpus", "show", path).out.splitlines()
+
+    assert lines[-2:] == [
+        "outlets, as a share of all articles",
+        "unknown                            1  100.0 %",
+    ]
+
+
+def test_codes_of_labels_get_names(tmp_path):
+    """Numbers in a column, names in a file."""
+    (tmp_path / "names.txt").write_text("World\nSports\n")
+    path = write_rows(tmp_path / "in.jsonl", [{"text": "x", "label": 1}])
+
+    outcome = run("corpus", "show", path, "--label-names", tmp_path / "names.txt")
+
+    assert "Sports                             1  100.0 %" in outcome.out.splitlines()
+    assert outcome.err == "classifier: reading 'label' as the labels.\n"
+
+
+def test_merge_names_the_encoding_that_helps(tmp_path):
+    """--encoding is that of the corpus."""
+    corpus = write_rows(tmp_path / "in.jsonl", [{"id": "b", "text": "x", "category": "Wire"}])
+    sheet = tmp_path / "s.csv"
+    sheet.write_bytes("id,énergie\nb,1\n".encode("cp1252"))
+
+    failed = run("corpus", "merge", corpus, sheet, "--out", tmp_path / "out.jsonl")
+    merged = run("corpus", "merge", corpus, sheet, "--out", tmp_path / "out.jsonl",
+                 "--labelled-encoding", "cp1252", "--new-labels")  # fmt: skip
+
+    assert failed.code == 1
+    assert "Name its encoding, for example --labelled-encoding cp1252." in failed.err
+    assert (merged.code, merged.err) == (0, "")
+    assert '"category": "Wire"' in (tmp_path / "out.jsonl").read_text()

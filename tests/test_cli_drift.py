@@ -32,7 +32,7 @@ def test_articles_of_the_same_hand_are_as_in_training(folder):
 
     lines = outcome.out.splitlines()
     assert (outcome.code, outcome.err) == (0, "")
-    assert lines[0].startswith("307 articles, 307 held out when house@")
+    assert lines[0].startswith("783 articles, 783 held out when house@")
     assert lines[1] == "as in training"
     assert lines[3].split() == ["training", "here", "distance", "chance"]
     assert lines[4].split()[0] == "coverage"

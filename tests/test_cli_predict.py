@@ -350,6 +350,7 @@ def test_a_mistake_is_one_line_and_exit_code_1(model, tmp_path, monkeypatch, arg
 @pytest.mark.parametrize(
     ("args", "message"),
     [
+        ([""], "an empty name is no file. Name one, or . for this folder."),
         (["--on-error", "maybe"], "'maybe' is not one of 'stop', 'skip'"),
         (["--input-format", "pdf"], "'pdf' is not one of 'jsonl', 'json', 'csv', 'tsv', 'parquet'"),
         (["--format", "xml"], "'xml' is not one of 'table', 'jsonl', 'csv', 'parquet'"),
@@ -512,7 +513,7 @@ def test_control_characters_never_reach_the_terminal(model, tmp_path):
 
     shown = run("predict", "--model", model, "--explain", "--format", "table", "--on-error", "skip",
                 path)  # fmt: skip
-    failed = run("predict", "--model", model, "--format", "table", path)
+    failed = run("predict", "--model", model, "--format", "table", "--unique-ids", path)
 
     assert shown.out.startswith("�[31m�red�                energy 0.95\n")
     assert "[2J [Oil] and [gas]" in shown.out
@@ -643,3 +644,59 @@ def test_many_words_of_a_tag_break_between_words(model, rows):
         "    energy: oil gas",
         "      pipeline minister",
     ]
+
+
+def test_fields_are_found_and_told_once(model, tmp_path):
+    """The same tags as under the usual names, in one process, in several and into a folder."""
+    rows = [{"Headline": "Oil", "Body": ENERGY_TEXT}] * 2
+    path = write_rows(tmp_path / "in.jsonl", rows)
+    said = "classifier: reading 'Body' as the text.\nclassifier: reading 'Headline' as the title.\n"
+
+    one = run("predict", "--model", model, path)
+    two = run("predict", "--model", model, path, "--jobs", "2")
+    quiet = run("predict", "--model", model, path, "--quiet")
+    folder = run("predict", "--model", model, path, "--out", f"{tmp_path}/", "--dry-run")
+
+    assert (one.code, one.err) == (0, said)
+    assert [json.loads(line)["id"] for line in one.out.splitlines()] == [
+        f"{path} line 1",
+        f"{path} line 2",
+    ]
+    assert (two.out, two.err) == (one.out, said)
+    assert (quiet.out, quiet.err) == (one.out, "")
+    assert folder.err.startswith(said)
+
+
+@pytest.mark.parametrize("more", [[], ["--jobs", "2"], ["--out", "tagged"]])
+def test_a_named_field_in_no_row_ends_every_way_of_tagging(model, tmp_path, monkeypatch, more):
+    """Ids and headlines that are not there do not vanish without a word."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tagged").mkdir()
+    path = write_rows(tmp_path / "in.jsonl", [{"guid": "a", "text": ENERGY_TEXT}])
+
+    outcome = run("predict", "--model", model, path, "--id-field", "gui", *more)
+
+    assert outcome.code == 1
+    assert "no row has the field 'gui' of --id-field (found: guid, text)." in outcome.err
+
+
+def test_updates_and_headlines_are_tagged(model, tmp_path):
+    """An id that comes again and an item without a text are articles like others."""
+    rows = [{"id": "a", "text": ENERGY_TEXT}, {"id": "a", "title": ENERGY_TEXT, "text": ""}]
+
+    outcome = run("predict", "--model", model, write_rows(tmp_path / "in.jsonl", rows))
+
+    said = [json.loads(line) for line in outcome.out.splitlines()]
+    assert [(each["id"], each["tags"]) for each in said] == [("a", ["energy"])] * 2
+    assert outcome.err == ("classifier: 1 article is a headline without a text, and judged on it\n")
+
+
+def test_a_folder_of_documents_is_not_an_archive(model, tmp_path):
+    """The message says where they can go."""
+    (tmp_path / "news").mkdir()
+    (tmp_path / "news" / "a.txt").write_text(ENERGY_TEXT)
+
+    outcome = run("predict", "--model", model, tmp_path / "news", "--out", tmp_path / "tagged")
+
+    assert outcome.code == 1
+    assert "holds files of one article each (txt). Tag them into one file" in outcome.err

@@ -303,13 +303,13 @@ def test_a_part_is_not_split_into_its_own_folder(tmp_path):
     ("fields", "args", "message"),
     [
         ({"date": ""}, ["--by", "time"], "all 12 articles lack a date"),
-        ({"date": "3 May"}, ["--by", "time"], "has the date '3 May'. Write dates as YYYY-MM-DD"),
         ({"date": "2026-01-01"}, ["--by", "time", "--folds", "2"], "1 different days cannot make"),
         ({"source": "Wire"}, ["--by", "outlet"], "1 outlets where 2 are needed (found: Wire; 0 of"),
         ({"source": ""}, ["--by", "outlet"], "(found: none; 12 of 12 articles name none)"),
         ({}, ["--by", "outlet", "--folds", "5"], "4 outlets where 5 are needed (found: Echo, Her"),
         ({}, ["--folds", "13"], "12 separate articles or groups of near-duplicates cannot fill 13"),
-        ({"id": "same"}, [], "id 'same' was already seen in"),
+        ({"id": "same"}, ["--unique-ids"], "id 'same' was already seen in"),
+        ({"id": "same"}, [], "articles 1 and 2 have the same id 'same'"),
         ({"labels": ["a|b"]}, ["--separator", ";"], "label 'a|b' would not read back as it is"),
     ],
 )

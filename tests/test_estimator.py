@@ -525,7 +525,7 @@ def test_wrong_texts_are_refused(X, y, message):
 @pytest.mark.parametrize("missing", [None, float("nan"), b"bytes", 3])
 def test_an_entry_that_is_no_text_is_named(missing):
     """The position of an entry that is not a string is told."""
-    with pytest.raises(TypeError, match=r"X\[59\] is .*: every entry must be a str or an Article"):
+    with pytest.raises(TypeError, match=r"X\[59\] is .* Pass a str, an Article"):
         SectorClassifier().fit([*TEXTS[:59], missing], LABELS)
 
 

@@ -72,7 +72,7 @@ def test_a_label_on_both_sides_is_refused():
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ({"energy": 1}, r"the labels are \{'energy': 1\}, neither a list nor a string"),
+        ({"energy": "a"}, r"the labels are \{'energy': 'a'\}, neither a list nor a string"),
         (True, "the labels are True, neither a list nor a string"),
         ([None], "label None is not a string"),
     ],

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -75,3 +76,8 @@ def test_another_name_is_an_attribute_error():
     """A misspelt name fails as in any module."""
     with pytest.raises(AttributeError, match="module 'classifier' has no attribute 'scroe'"):
         classifier.scroe  # noqa: B018
+
+
+def test_the_package_tells_its_version():
+    """Reports of faults begin with it."""
+    assert classifier.__version__ == version("classifier")

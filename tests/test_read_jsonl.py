@@ -3,16 +3,14 @@
 import json
 import subprocess
 import sys
-import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from classifier.corpus.corpus import UNLABELLED
-from classifier.corpus.labels import Row
 from classifier.corpus.open import is_utf8, unmarked
-from classifier.corpus.read import SeenIds, jsonl_rows, read_articles, utf8_jsonl_rows
+from classifier.corpus.read import jsonl_rows, read_articles, utf8_jsonl_rows
 from tests.command_line import environment
 
 # The quick parser comes with the lines after the first few hundred.
@@ -173,41 +171,3 @@ def test_a_field_whose_name_is_a_nul_is_carried_along(tmp_path):
     (article,) = read_articles(path, UNLABELLED)
 
     assert article.extra == {"\0": [1]}
-
-
-def test_ids_are_found_again_with_their_places():
-    """By file, line and unit, while the table grows and grows."""
-    seen = SeenIds()
-    for number in range(5000):
-        assert seen.first_place(f"a{number}", Row("a.csv", 2 * number + 3)) == ""
-        assert seen.first_place(f"b{number}", Row("b.parquet", number + 1, unit="row")) == ""
-
-    assert len(seen) == 10_000
-    assert seen.first_place("a0", Row("c", 1)) == "a.csv line 3"
-    assert seen.first_place("a4999", Row("c", 1)) == "a.csv line 10001"
-    assert seen.first_place("b77", Row("c", 1)) == "b.parquet row 78"
-    assert len(seen) == 10_000
-
-
-def test_places_are_right_in_files_of_any_length():
-    """Also beyond four thousand million lines, and where a file is read once more."""
-    seen, far = SeenIds(), 2**32
-    for line in (1, far, far + 1, 3 * far, 7):
-        seen.first_place(f"id {line}", Row("a", line))
-
-    places = [seen.first_place(f"id {line}", Row("a", 1)) for line in (1, far, far + 1, 3 * far, 7)]
-
-    assert places == [f"a line {line}" for line in (1, far, far + 1, 3 * far, 7)]
-
-
-def test_ids_take_little_memory():
-    """However long they are."""
-    ids = [str(number) * 20 for number in range(30_000)]
-    tracemalloc.start()
-    seen = SeenIds()
-    for line, id in enumerate(ids, 1):
-        seen.first_place(id, Row("a", line))
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-
-    assert peak < 30 * len(ids)

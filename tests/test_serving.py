@@ -94,13 +94,13 @@ def test_headlines_are_read_where_there_are_some():
     assert result["score_energy"][0] > result["score_energy"][1]
 
 
-@pytest.mark.parametrize("title", [None, "head"])
-def test_a_column_that_is_not_there_is_named(title):
+@pytest.mark.parametrize("text", [None, "text"])
+def test_a_column_that_is_not_there_is_named(text):
     """The message says what there is instead."""
-    frame = pd.DataFrame({"body": ["x"]})
+    frame = pd.DataFrame({"words": ["x"]})
 
-    with pytest.raises(BadInputError, match=r"no column 'text' \(found: body\)"):
-        predict_frame(frame, tiny_model(), title=title)
+    with pytest.raises(BadInputError, match=r"no column 'text' \(found: words\)"):
+        predict_frame(frame, tiny_model(), text=text)
 
 
 def test_a_headline_column_that_is_not_there_is_named():

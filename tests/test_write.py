@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from classifier.article import Article, Labels
+from classifier.corpus.corpus import ReadOptions, ReadTally
 from classifier.corpus.read import read_articles
 from classifier.corpus.write import (
     prediction_row,
@@ -327,6 +328,18 @@ articles = st.builds(
 @given(st.lists(articles, max_size=5, unique_by=lambda article: article.id or object()))
 def test_articles_read_back_as_they_were(written):
     """Writing and reading again changes nothing, whatever the strings hold."""
+    stream = io.StringIO()
+
+    write_articles_jsonl(written, stream)
+
+    stdin = io.BytesIO(stream.getvalue().encode())
+    options, tally = ReadOptions(exact_labels=True), ReadTally(tell=lambda note: None)
+    assert list(read_articles(["-"], options, stdin=stdin, tally=tally)) == written
+
+
+def test_an_extra_field_is_not_taken_for_a_part_when_read_back():
+    """A section that nobody took for labels stays one, and a headline of another name too."""
+    written = [Article("x", extra={"category": "Wire", "Headline": "y"})]
     stream = io.StringIO()
 
     write_articles_jsonl(written, stream)

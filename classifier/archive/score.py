@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from classifier.article import Article
-from classifier.errors import BadInputError
-from classifier.files import resource
-from classifier.model.folder import load_model
+from classifier.errors import BadInputError, listed
+from classifier.fields import as_article, is_blank, usual_field
+from classifier.model.folder import as_model, load_model, model_folder
 from classifier.model.model import Model
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def score(text: str) -> dict[str, float]:
     ModelError
         When the shipped model is damaged.
     """
-    return dict(shipped_model().predict([text])[0].scores)
+    return dict(shipped_model().predict([as_article(text, where="text")])[0].scores)
 
 
 def tag(text: str, *, point: str = "balanced") -> list[str]:
@@ -54,7 +54,7 @@ def tag(text: str, *, point: str = "balanced") -> list[str]:
     point : {"balanced", "precise", "complete"}
         Whether misses and false tags count alike, or fewer of one kind are wanted.
     """
-    return list(shipped_model().predict([text], point=point)[0].tags)
+    return list(shipped_model().predict([as_article(text, where="text")], point=point)[0].tags)
 
 
 def load(path: Path | str) -> Model:
@@ -68,36 +68,25 @@ def load(path: Path | str) -> Model:
     return load_model(model_folder(path))
 
 
-def model_folder(path: Path | str | None) -> Path:
-    """Return the folder of a model, also of a shipped one by its name; a folder wins.
-
-    ``None`` is the shipped model that everything uses when none is named.
-    """
-    if path is None:
-        return resource("models", "sectors")
-    path = Path(path)
-    shipped = resource("models") / path
-    is_name = len(path.parts) == 1 and not path.exists() and shipped.is_dir()
-    return shipped if is_name else path
-
-
 def predict_frame(
-    frame: pd.DataFrame,
-    model: Model | None = None,
+    frame: pd.DataFrame | pd.Series,
+    model: Model | Path | str | None = None,
     *,
-    text: str = "text",
+    text: str | None = None,
     title: str | None = None,
 ) -> pd.DataFrame:
     """Return tags and scores for each row of a frame, under the same index.
 
     Parameters
     ----------
-    frame : DataFrame
-    model : Model, optional
-        The shipped model when not given.
-    text, title : str
-        Columns that hold the body and, if there is one, the headline. A missing headline is
-        an empty one.
+    frame : DataFrame or Series
+        A series holds the texts.
+    model : Model, path or str, optional
+        The shipped model when not given; else one, its folder, or a shipped one's name.
+    text, title : str, optional
+        Columns that hold the body and, if there is one, the headline; when not given, those that
+        are called so, such as ``text`` or ``body``, ``title`` or ``headline``, as `classifier
+        predict` finds them. A missing headline is an empty one.
 
     Returns
     -------
@@ -108,12 +97,17 @@ def predict_frame(
     Raises
     ------
     BadInputError
-        When a column is not there or a row's text is missing or not a string.
+        When `frame` is none, a column is not there or could be one of several, or a row's text
+        is missing or not a string.
     """
     import numpy as np
     import pandas as pd
 
-    model = model or shipped_model()
+    if isinstance(frame, pd.Series):
+        frame, text, title = frame.to_frame("text"), "text", None
+    if not isinstance(frame, pd.DataFrame):
+        raise BadInputError(f"frame is {frame!r:.60} ({type(frame).__name__}), not a DataFrame.")
+    model = shipped_model() if model is None else as_model(model)
     predictions = model.predict(_articles(frame, text, title))
     result = pd.DataFrame(index=frame.index)
     result["tags"] = pd.Series([list(p.tags) for p in predictions], frame.index, dtype=object)
@@ -125,15 +119,32 @@ def predict_frame(
     return result
 
 
-def _articles(frame: pd.DataFrame, text: str, title: str | None) -> Iterator[Article]:
-    for column in [text] if title is None else [text, title]:
-        if column not in frame.columns:
-            found = ", ".join(map(str, frame.columns))
-            raise BadInputError(f"the frame has no column '{column}' (found: {found})")
-    titles = [""] * len(frame) if title is None else frame[title]
-    for index, body, headline in zip(frame.index, frame[text], titles, strict=True):
+def _articles(frame: pd.DataFrame, text: str | None, title: str | None) -> Iterator[Article]:
+    names = [str(column) for column in frame.columns]
+    body_column = _column(names, text, "text")
+    if body_column is None:
+        raise BadInputError(
+            f"the frame has no column 'text' (found: {listed(names)}). Name it: text='body'."
+        )
+    title_column = _column(names, title, "title")
+    titles = [""] * len(frame) if title_column is None else frame.iloc[:, names.index(title_column)]
+    bodies = frame.iloc[:, names.index(body_column)]
+    for index, body, headline in zip(frame.index, bodies, titles, strict=True):
+        headline = headline if isinstance(headline, str) else ""
+        if is_blank(body) and headline.strip():
+            body = ""
         if not isinstance(body, str):
             raise BadInputError(
-                f"row {index!r}: column '{text}' holds {body!r}, not text. Drop or fill such rows."
+                f"row {index!r}: column '{body_column}' holds {body!r:.60}, not text. "
+                "Drop or fill such rows."
             )
-        yield Article(body, title=headline if isinstance(headline, str) else "")
+        yield Article(body, title=headline)
+
+
+def _column(names: list[str], named: str | None, part: str) -> str | None:
+    """Return the column that was named, or the one that holds a part by its usual name."""
+    if named is None:
+        return usual_field(names, part)
+    if str(named) not in names:
+        raise BadInputError(f"the frame has no column '{named}' (found: {listed(names)}).")
+    return str(named)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, TextIO
 
 from classifier.archive.tagger import Reject, Tagger, TagOptions, Tally, clash, tag_block
-from classifier.corpus.labels import Row
 from classifier.corpus.open import (
     Block,
     Source,
@@ -25,6 +24,7 @@ from classifier.corpus.open import (
     utf8_bytes,
 )
 from classifier.corpus.read import csv_rows, parquet_rows, utf8_jsonl_rows
+from classifier.corpus.rows import Row
 from classifier.corpus.write import csv_cell, without_nan
 from classifier.errors import BadInputError
 from classifier.files import file_sha256, packed
@@ -362,7 +362,7 @@ def _schemas(schema: Any, tagger: Tagger, name: str) -> tuple[list[str], Any]:
     ]
     kept = list(tagger.carried(dict.fromkeys(schema.names)))
     if not tagger.options.carry:
-        kept = [column for column in kept if column == tagger.options.reading.id_field]
+        kept = [column for column in kept if column == tagger.names_of(schema.names)["id"]]
     taken = next((field.name for field in added if field.name in kept), None)
     if taken is not None:
         raise BadInputError(f"{name}: {clash(taken)}")
@@ -394,8 +394,7 @@ def _tagged(
     batch: Any, done: int, path: Path, tagger: Tagger, tally: Tally, reject: Reject
 ) -> tuple[list[int], list[dict[str, object]]]:
     """Return the places of the rows to write in a batch, and what is added to each."""
-    reading = tagger.options.reading
-    wanted = (reading.text_field, reading.title_field, reading.id_field)
+    wanted = tagger.names_of(batch.schema.names).values()
     read = batch.select([name for name in wanted if name in batch.schema.names])
     rows = (
         Row(str(path), number, values, unit="row")

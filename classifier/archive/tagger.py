@@ -11,9 +11,9 @@ from typing import Any
 from classifier.archive.filters import keeping
 from classifier.article import Article
 from classifier.corpus.corpus import UNLABELLED, ReadOptions
-from classifier.corpus.labels import ArticleReader, BadRowError, Row
 from classifier.corpus.open import Block
 from classifier.corpus.read import utf8_jsonl_rows
+from classifier.corpus.rows import ArticleReader, BadRowError, Row
 from classifier.corpus.write import PredictionFields, Tagged, prediction_row, without_nan
 from classifier.errors import BadInputError, SettingsError
 from classifier.model.model import Model
@@ -326,11 +326,10 @@ class Tagger:
 
     def _batches(self, rows: Iterable[Row]) -> Iterator[list[Row]]:
         """Yield rows in lists that are bounded in number and in text."""
-        field, batch, size = self.options.reading.text_field, list[Row](), 0
+        batch, size = list[Row](), 0
         for row in rows:
             batch.append(row)
-            text = row.values.get(field)
-            size += len(text) if isinstance(text, str) else 0
+            size += sum(len(value) for value in row.values.values() if isinstance(value, str))
             if len(batch) == BATCH_ROWS or size > BATCH_CHARACTERS:
                 yield batch
                 batch, size = [], 0
@@ -347,7 +346,7 @@ class Tagger:
                     raise row.problem
                 if not taken.isdisjoint(row.values):
                     raise self._clash(row.values)
-                article = article_of(row.values)
+                article = article_of.read(row)
             except BadRowError as problem:
                 if self.options.reading.on_error == "stop":
                     raise BadInputError(f"{row.place}: {problem}") from None
@@ -365,9 +364,14 @@ class Tagger:
         row = prediction_row(prediction) | {"model": self.signature}
         return {own: row[name] for name, own in self.names.items() if name in row}
 
+    def names_of(self, fields: Iterable[str]) -> dict[str, str | None]:
+        """Return under which of the `fields` of a table text, headline and id stand."""
+        shape = self._article_of.shape(dict.fromkeys(fields))
+        return {"text": shape.text, "title": shape.title, "id": shape.id}
+
     def carried(self, values: Mapping[str, object]) -> dict[str, object]:
         """Return the row's own fields that are written."""
-        dropped = self.options.reading.text_field if self.options.drop_text else None
+        dropped = self._article_of.shape(values).text if self.options.drop_text else None
         return {name: value for name, value in values.items() if name != dropped}
 
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import typer
 
 from classifier.cli.options import ArchiveOptions
-from classifier.cli.output import Layout, write_stream
+from classifier.cli.output import Layout, tell_fields, write_stream
 from classifier.cli.terminal import echo_lines, on_terminal, remark
 from classifier.corpus.corpus import ReadOptions
+from classifier.errors import BadInputError
 
 if TYPE_CHECKING:
     from classifier.archive.tagger import Progress, RunSummary, TagOptions
@@ -71,6 +72,9 @@ def predict_archive(
             f"a folder keeps bad rows by itself, in {out}/.classifier/rejects",
             param_hint="--rejects",
         )
+    _refuse_documents(files)
+    if not archive.dask:
+        tell_fields(files, reading, quiet=quiet)
     source = files[0] if len(files) == 1 else files
     options = replace(_tag_options(archive, _reading(reading, archive), thresholds), format=format)
     if archive.dry_run:
@@ -135,6 +139,23 @@ def _tag_options(
 def _reading(reading: ReadOptions, archive: ArchiveOptions) -> ReadOptions:
     """Return the options with bad rows set aside, unless something else was asked for."""
     return reading if archive.on_error_named else replace(reading, on_error="skip")
+
+
+def _refuse_documents(files: Sequence[Path]) -> None:
+    """Raise `BadInputError` for a folder of files that are one article each."""
+    from classifier.corpus.open import find_sources
+
+    if len(files) != 1 or not files[0].is_dir():
+        return
+    try:
+        formats = {source.format for source in find_sources(files)}
+    except BadInputError:
+        return
+    if formats <= {"txt", "md", "html"}:
+        raise BadInputError(
+            f"{files[0]}: holds files of one article each ({', '.join(sorted(formats))}). Tag them "
+            "into one file, for example --out tags.jsonl."
+        )
 
 
 def predict_stream(

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from classifier.cli.options import QuietOption, open_corpus, reads_articles, report_target
-from classifier.cli.terminal import on_terminal, remark_on, training_progress
-from classifier.corpus.corpus import ReadOptions, ReadTally
+from classifier.cli.terminal import on_terminal, read_tally, remark_on, training_progress
+from classifier.corpus.corpus import ReadOptions
 from classifier.files import json_text, write_file
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def audit(
     settings = AuditSettings(
         similarity=similarity, repeats=repeats, labels=not no_labels, seed=seed, jobs=jobs
     )
-    tally = ReadTally()
+    tally = read_tally(quiet=quiet)
     first = open_corpus(corpus, reading, tally)
     second = open_corpus(against, reading, tally) if against is not None else None
     with training_progress(quiet=quiet) as progress:

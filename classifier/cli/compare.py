@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from classifier.cli.options import QuietOption, open_corpus, reads_articles, report_target
-from classifier.cli.terminal import counted_on_terminal, echo_lines, remark_on
-from classifier.corpus.corpus import ReadOptions, ReadTally
+from classifier.cli.terminal import counted_on_terminal, echo_lines, read_tally, remark_on
+from classifier.corpus.corpus import ReadOptions
 from classifier.errors import ClassifierError, CorpusError
 from classifier.files import json_text, write_file
 
@@ -81,7 +81,8 @@ def compare(
     from classifier.evaluation.compare import compare as compare_models
 
     models = (load(a), load(b))
-    tally = ReadTally()
+    tally = read_tally(quiet=quiet)
+    tally.follow(models[1].labels)
     articles = open_corpus(corpus, reading, tally).articles
     shown = counted_on_terminal(articles, "articles", quiet=quiet)
     comparison = compare_models(*models, shown, n_examples=examples, seed=seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
@@ -16,8 +17,8 @@ from classifier.cli.options import (
     reads_articles,
     refuse_inputs,
 )
-from classifier.cli.terminal import counted_on_terminal, echo_lines, remark_on
-from classifier.corpus.corpus import ReadOptions, ReadTally
+from classifier.cli.terminal import counted_on_terminal, echo_lines, read_tally, remark_on
+from classifier.corpus.corpus import ReadOptions
 from classifier.corpus.write import disarmed
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def show(
 
     from classifier.corpus.corpus import describe_corpus
 
-    tally = ReadTally()
+    tally = read_tally(quiet=quiet)
     corpora = [open_corpus(name, reading, tally) for name in corpus]
     summary = describe_corpus(chain.from_iterable(each.articles for each in corpora))
     echo_lines(str(summary))
@@ -201,7 +202,8 @@ def merge(
 
     for target in filter(None, (out, suggested_out)):
         refuse_inputs(target, [Path(corpus), Path(labelled)])
-    tally = ReadTally()
+    tally = read_tally(quiet=quiet)
+    reading = dataclasses.replace(reading, usual_labels=False)
     verdicts = read_verdicts(labelled, ignore=ignore or [], encoding=labelled_encoding)
     articles = open_corpus(corpus, reading, tally).articles
     merged = merge_labels(articles, verdicts, prefer=prefer, new_labels=new_labels)
@@ -275,7 +277,7 @@ def split(
 
     _check_targets(corpus, out, assignments, shares=folds is not None and test_share is not None)
     options = SplitOptions(by, test_share, folds, seed)
-    tally = ReadTally()
+    tally = read_tally(quiet=quiet)
     articles = open_corpus(corpus, reading, tally).articles
     shown = counted_on_terminal(articles, "articles", quiet=quiet)
     outline, splits = _divided(shown, out, options, force=force)

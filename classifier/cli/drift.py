@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from classifier.cli.options import QuietOption, open_corpus, reads_articles
-from classifier.cli.terminal import counted_on_terminal, echo_lines, remark_on
-from classifier.corpus.corpus import ReadOptions, ReadTally
+from classifier.cli.terminal import counted_on_terminal, echo_lines, read_tally, remark_on
+from classifier.corpus.corpus import ReadOptions
 from classifier.files import json_text
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def drift(
     from classifier.archive.score import load
     from classifier.drift.drift import drift as compare_with_training
 
-    tagger, tally = load(model), ReadTally()
+    tagger, tally = load(model), read_tally(quiet=quiet)
     corpora = [open_corpus(name, reading, tally) for name in articles]
     stream = chain.from_iterable(corpus.articles for corpus in corpora)
     found = compare_with_training(tagger, counted_on_terminal(stream, "articles", quiet=quiet))

@@ -16,8 +16,14 @@ from classifier.cli.options import (
     report_target,
     thresholds_from,
 )
-from classifier.cli.terminal import echo_lines, on_terminal, remark_on, training_progress
-from classifier.corpus.corpus import ReadOptions, ReadTally
+from classifier.cli.terminal import (
+    echo_lines,
+    on_terminal,
+    read_tally,
+    remark_on,
+    training_progress,
+)
+from classifier.corpus.corpus import ReadOptions
 from classifier.corpus.write import disarmed
 from classifier.errors import ClassifierError
 from classifier.files import json_text, write_file
@@ -92,10 +98,11 @@ def evaluate(
     from classifier.archive.score import load
     from classifier.evaluation.evaluate import evaluate as evaluate_model
 
-    floors, tally = thresholds_from(threshold or []), ReadTally()
+    floors, tally = thresholds_from(threshold or []), read_tally(quiet=quiet)
     if out is not None:
         refuse_inputs(out / JSON, [Path(corpus)])
     judged, articles = load(model), open_corpus(corpus, reading, tally)
+    tally.follow(judged.labels)
     with training_progress(quiet=quiet) as progress:
         report = evaluate_model(
             judged,

@@ -16,6 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from classifier.corpus.corpus import FORMATS, UNREAD, Corpus, ReadOptions, ReadTally
 from classifier.errors import BadInputError, ClassifierError, CorpusError, ModelError
+from classifier.fields import USUAL_NAMES
 
 __all__ = [
     "ArchiveOptions",
@@ -27,6 +28,7 @@ __all__ = [
     "file_target",
     "folder_target",
     "model_target",
+    "named_path",
     "open_corpora",
     "open_corpus",
     "reads_articles",
@@ -61,6 +63,19 @@ class Group(PlainHelp, TyperGroup):
 
 # What a save that was cut short leaves behind, which the next one clears away.
 _OURS = ("vocabulary-", "table-", "idf-", "weights-", "README.md")
+
+
+def named_path(text: str) -> Path:
+    """Return a path that the user named; nothing is no path, though `Path` takes it for a folder.
+
+    Raises
+    ------
+    typer.BadParameter
+        When it is empty.
+    """
+    if not text:
+        raise typer.BadParameter("an empty name is no file. Name one, or . for this folder.")
+    return Path(text)
 
 
 def file_target(path: Path) -> Path:
@@ -231,7 +246,10 @@ def _option(*names: str, panel: str = _READING, **more: Any) -> Any:
 
 
 def _field(name: str, help: str, *, panel: str = _READING) -> Any:
-    return Annotated[str, _option(f"--{name}-field", metavar="NAME", help=help, panel=panel)]
+    found = USUAL_NAMES[name]
+    shown = ", ".join(found[:4]) + (" …" if len(found) > 4 else "")
+    option = _option(f"--{name}-field", metavar="NAME", help=help, panel=panel, show_default=shown)
+    return Annotated[str | None, option]
 
 
 _TEXT_OPTIONS: dict[str, Any] = {
@@ -250,6 +268,20 @@ _TEXT_OPTIONS: dict[str, Any] = {
     "text_field": _field("text", "Field or column with the body."),
     "title_field": _field("title", "Field or column with the headline."),
     "id_field": _field("id", "Field or column with the id."),
+    "quoting": Annotated[
+        bool,
+        _option(
+            "--quoting/--no-quoting",
+            metavar="",
+            help="Whether quotes enclose cells of a table.",
+        ),
+    ],
+    "unique_ids": Annotated[
+        bool,
+        _option(
+            "--unique-ids", metavar="", help="Refuse an id that comes again; else it is an update."
+        ),
+    ],
     "on_error": Annotated[_OnError, _option(help="At a bad row: stop, or skip and count it.")],
     "rejects": Annotated[
         Path | None, _option(metavar="FILE", help="Where skipped rows go, as JSONL.")
@@ -258,7 +290,32 @@ _TEXT_OPTIONS: dict[str, Any] = {
 _LABEL_OPTIONS: dict[str, Any] = {
     "labels_field": _field("labels", "Field with the labels: a list, or one text.", panel=_LABELS),
     "separator": Annotated[
-        str, _option(metavar="TEXT", help="Stands between labels in one text.", panel=_LABELS)
+        str | None,
+        _option(
+            metavar="TEXT",
+            help="Stands between labels in one text.",
+            panel=_LABELS,
+            show_default="the first of | ; , in it",
+        ),
+    ],
+    "exact_labels": Annotated[
+        bool,
+        _option(
+            "--exact-labels",
+            metavar="",
+            help="Keep labels apart that differ in case or blanks alone.",
+            panel=_LABELS,
+        ),
+    ],
+    "label_names": Annotated[
+        Path | None,
+        _option(
+            metavar="FILE",
+            help="Names for labels that are codes: one a line from code 0 on, lines of CODE,NAME, "
+            "or JSON.",
+            panel=_LABELS,
+            show_default=False,
+        ),
     ],
     "label_columns": Annotated[
         list[str],
@@ -282,12 +339,22 @@ _LABEL_OPTIONS: dict[str, Any] = {
     ),
     "source_field": _field("source", "Field with the outlet.", panel=_LABELS),
     "date_field": _field("date", "Field with the day of publication.", panel=_LABELS),
+    "date_format": Annotated[
+        str,
+        _option(
+            metavar="FORMAT",
+            help="How dates are written, such as '%d/%m/%Y'.",
+            panel=_LABELS,
+            show_default="ISO 8601, RFC 822, or seconds since 1970",
+        ),
+    ],
 }
 # Options that name a file to write.
 _WRITTEN = ("out", "rejects", "summary", "assignments", "suggested_out")
 _DEFAULTS = {f.name: f.default for f in dataclasses.fields(ReadOptions)} | {
     "input_format": None,
     "label_columns": [],
+    "label_names": None,
 }
 
 
@@ -299,7 +366,9 @@ def reads_articles(*, labels: bool) -> Callable[[Callable[..., None]], Callable[
     that of the command with `reading` replaced by the options.
     """
     options = _TEXT_OPTIONS | (_LABEL_OPTIONS if labels else {})
-    unread = {} if labels else {name: UNREAD for name in _LABEL_OPTIONS if "_field" in name}
+    unread: dict[str, Any] = {}
+    if not labels:
+        unread = {name: UNREAD for name in _LABEL_OPTIONS if "_field" in name} | {"line_ids": True}
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
@@ -336,6 +405,11 @@ def _read_options(chosen: dict[str, Any]) -> ReadOptions:
     if chosen["rejects"] and chosen["on_error"] == "stop":
         raise typer.BadParameter("needs --on-error skip", param_hint="--rejects")
     columns = tuple(chosen.pop("label_columns", ()))
+    names = chosen.pop("label_names", None)
+    if names is not None:
+        from classifier.corpus.labels import read_label_names
+
+        chosen["label_names"] = read_label_names(names)
     return ReadOptions(format=chosen.pop("input_format"), label_columns=columns, **chosen)
 
 

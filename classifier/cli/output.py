@@ -11,14 +11,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from classifier.article import Article
 from classifier.cli.explanation import TOP, deciding_spans
-from classifier.cli.terminal import on_terminal, remark_on
-from classifier.corpus.corpus import ReadTally
+from classifier.cli.terminal import on_terminal, read_tally, remark_on
+from classifier.corpus.corpus import UNLABELLED, ReadOptions
 from classifier.corpus.write import disarmed, table_line
+from classifier.errors import ClassifierError
 from classifier.model.model import Model
 from classifier.model.prediction import Contribution, Explanation, Prediction
 from classifier.model.vocabulary import Analyzer
@@ -33,6 +35,7 @@ __all__ = [
     "Layout",
     "Listing",
     "chosen_layout",
+    "tell_fields",
     "write_bytes",
     "write_predictions",
     "write_stream",
@@ -234,7 +237,8 @@ def write_stream(
     """
     from classifier.archive.workers import tag_stream
 
-    tally = ReadTally()
+    tell_fields(paths, options.reading if options else UNLABELLED, quiet=quiet)
+    tally = read_tally(quiet=quiet)
     with write_bytes(out) as (write, packing):
         tagged = tag_stream(
             paths,
@@ -248,6 +252,34 @@ def write_stream(
         for data in tagged:
             write(data)
     remark_on(tally, quiet=quiet)
+
+
+# Rows that are looked at before processes are started: a field misspelt is in none of them.
+_ROWS_AHEAD = 1000
+
+
+def tell_fields(paths: Sequence[Path | str], reading: ReadOptions, *, quiet: bool) -> None:
+    """Say which fields are read as what, before several processes read the files.
+
+    Raises
+    ------
+    BadInputError
+        If a single file is to be read, and a field that `reading` names is in no row of it.
+    """
+    from classifier.corpus.read import read_articles
+
+    files = [Path(path) for path in paths if str(path) != "-" and Path(path).is_file()]
+    if not files:
+        return
+    some = replace(reading, on_error="skip", rejects=None)
+    articles = read_articles(files[:1], some, tally=read_tally(quiet=quiet))
+    try:
+        for _ in islice(articles, _ROWS_AHEAD if len(paths) == 1 else 1):
+            pass
+    except ClassifierError:
+        # of one file among several it says little, and each is told in its turn
+        if len(paths) == 1:
+            raise
 
 
 FORMATS = ("table", "jsonl", "csv", "parquet")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,6 +14,7 @@ from classifier.cli.options import (
     ArchiveOptions,
     ModelOption,
     QuietOption,
+    named_path,
     reads_articles,
     refuse_archive_options,
     refuse_inputs,
@@ -20,8 +22,8 @@ from classifier.cli.options import (
     thresholds_from,
 )
 from classifier.cli.output import FORMATS, chosen_layout, write_predictions
-from classifier.cli.terminal import counted_on_terminal, on_terminal, remark_on
-from classifier.corpus.corpus import ReadOptions, ReadTally
+from classifier.cli.terminal import counted_on_terminal, on_terminal, read_tally, remark_on
+from classifier.corpus.corpus import ReadOptions
 
 if TYPE_CHECKING:
     from classifier.model.model import Model
@@ -45,6 +47,7 @@ def predict(
         list[Path] | None,
         typer.Argument(
             metavar="FILE|FOLDER|-",
+            parser=named_path,
             help="What to tag; - is standard input, which is also read when text is piped in.",
             show_default=False,
         ),
@@ -112,7 +115,9 @@ def predict(
         return
     refuse_archive_options(archive)
     layout = chosen_layout(format, out, scores=scores, terms=terms, explain=explain)
-    tally = ReadTally()
+    tally = read_tally(quiet=quiet)
+    # people are shown the headline of an article without an id
+    reading = dataclasses.replace(reading, line_ids=layout.format != "table")
     inputs = _inputs(files, layout.out)
     if (archive.jobs or 1) > 1:
         predict_stream(inputs, layout, archive, reading, **common)

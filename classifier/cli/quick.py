@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from classifier.cli.output import chosen_layout, write_predictions, write_stream
@@ -14,10 +14,11 @@ from classifier.cli.terminal import (
     counted_on_terminal,
     flush,
     on_terminal,
+    read_tally,
     remark_on,
     told,
 )
-from classifier.corpus.corpus import UNLABELLED, ReadTally
+from classifier.corpus.corpus import UNLABELLED
 
 __all__ = ["Plain", "plain_prediction", "run"]
 
@@ -102,8 +103,10 @@ def _predict(plain: Plain) -> None:
     from classifier.corpus.read import read_articles
 
     layout = chosen_layout(None, None)
-    tally = ReadTally()
-    articles = read_articles(paths, UNLABELLED, tally=tally)
+    tally = read_tally(quiet=plain.quiet)
+    # people are shown the headline of an article without an id
+    reading = replace(UNLABELLED, line_ids=layout.format != "table")
+    articles = read_articles(paths, reading, tally=tally)
     model = shipped_model() if plain.model is None else load(plain.model)
     gc.enable()
     shown = counted_on_terminal(articles, "articles", quiet=plain.quiet or layout.on_screen)

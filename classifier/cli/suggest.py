@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from itertools import chain
 from pathlib import Path
@@ -16,8 +17,8 @@ from classifier.cli.options import (
     reads_articles,
     refuse_inputs,
 )
-from classifier.cli.terminal import counted_on_terminal, remark_on
-from classifier.corpus.corpus import ReadOptions, ReadTally
+from classifier.cli.terminal import counted_on_terminal, read_tally, remark_on
+from classifier.corpus.corpus import ReadOptions
 
 EPILOG = """Examples:
   classifier suggest mymodel archive.jsonl --out sheet.csv
@@ -81,7 +82,10 @@ def suggest(
     from classifier.labelling.suggest import suggest as suggest_articles
 
     refuse_inputs(out or Path("-"), map(Path, articles))
-    tagger, tally = load(model), ReadTally()
+    tagger, tally = load(model), read_tally(quiet=quiet)
+    tally.follow(tagger.labels)
+    # what sections an archive has is no sign that somebody labelled it
+    reading = dataclasses.replace(reading, usual_labels=False)
     corpora = [open_corpus(name, reading, tally) for name in articles]
     stream = chain.from_iterable(corpus.articles for corpus in corpora)
     shown = counted_on_terminal(stream, "articles", quiet=quiet)

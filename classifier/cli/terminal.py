@@ -21,6 +21,7 @@ __all__ = [
     "echo_lines",
     "flush",
     "on_terminal",
+    "read_tally",
     "remark",
     "remark_on",
     "told",
@@ -75,10 +76,22 @@ def counted_on_terminal(items: Iterable[Item], noun: str, *, quiet: bool) -> Ite
             sys.stderr.write(f"\r{count:,} {noun} in {time.monotonic() - start:.1f} s          \n")
 
 
+def read_tally(*, quiet: bool) -> ReadTally:
+    """Return a tally whose notes are said on standard error as they come up."""
+    return ReadTally(tell=_silent if quiet else remark)
+
+
+def _silent(text: str) -> None:
+    """Say nothing."""
+
+
 def remark_on(tally: ReadTally, *, quiet: bool) -> None:
     """Say which rows were skipped, and when there was nothing to read."""
     if quiet:
         return
+    if tally.headlines:
+        items = "article is" if tally.headlines == 1 else "articles are"
+        remark(f"{tally.headlines:,} {items} a headline without a text, and judged on it")
     if tally.skipped:
         reasons = ", ".join(f"{n} {kind}" for kind, n in tally.reasons.most_common())
         rows = "row was" if tally.skipped == 1 else "rows were"

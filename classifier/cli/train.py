@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from classifier.cli.options import ModelTarget, QuietOption, open_corpora, reads_articles
-from classifier.cli.terminal import echo_lines, remark_on, training_progress
-from classifier.corpus.corpus import ReadOptions, ReadTally
+from classifier.cli.terminal import echo_lines, read_tally, remark_on, training_progress
+from classifier.corpus.corpus import ReadOptions
 
 if TYPE_CHECKING:
     from classifier.training.settings import Settings
@@ -91,7 +91,10 @@ def train(
     figures printed come from articles that the fits had not seen. An old
     model in the folder stays in place until the new one is whole.
     """
-    chosen, tally = _settings(settings, seed=seed, max_false_tags=false_tags), ReadTally()
+    chosen, tally = (
+        _settings(settings, seed=seed, max_false_tags=false_tags),
+        read_tally(quiet=quiet),
+    )
     corpora = open_corpora(corpus, reading, tally)
     corpora += open_corpora(auxiliary or [], reading, tally, natural=False)
     # what takes seconds to load comes after what may be wrong with the call
@@ -106,6 +109,7 @@ def train(
             name=out.resolve().name,
             jobs=jobs,
             progress=progress,
+            tell=tally.note,
         )
     model = save_model(model, out, card=model_card(model))
     remark_on(tally, quiet=quiet)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +23,7 @@ __all__ = [
     "ReadTally",
     "describe_corpus",
     "digest_row",
+    "folded_label",
 ]
 
 
@@ -39,18 +42,38 @@ class ReadOptions:
     format : str or None
         One of `FORMATS`; ``None`` goes by each file's name and first bytes.
     encoding : str
-        Encoding of text files. A byte-order mark at the start of UTF-8 is dropped.
-    text_field, title_field, id_field, source_field, date_field : str
-        Where a row keeps each part of the article.
-    labels_field, negative_field, confidence_field, sample_field : str
+        Encoding of text files. A byte-order mark at the start is dropped; that of UTF-16 is
+        believed.
+    text_field, title_field, id_field, source_field, date_field : str or None
+        Where a row keeps each part of the article; a field within others by its way down, such
+        as ``body.plain``. ``None`` finds it by what it is usually called, case aside: ``text``,
+        ``body``, ``content``; ``title``, ``headline``. A field that is named and is in no row is
+        an error.
+    labels_field, negative_field, confidence_field, sample_field : str or None
         Where a row keeps the labels it has, those it is known not to have, whether the labeller
         hesitated (the word ``borderline``), and how the article was picked (``random`` or
         nothing is a natural sample, any other word is none).
+    usual_labels : bool
+        Look for labels under other usual names than ``labels`` too, such as ``category``.
     label_columns : tuple of str
         Columns that each stand for one label, holding 1, 0 or nothing. When given, the labels
         and negative fields are not looked at.
-    separator : str
-        What stands between labels written as one string.
+    separator : str or None
+        What stands between labels written as one string; ``None`` is the first of ``|``, ``;``
+        and ``,`` in it.
+    exact_labels : bool
+        Keep labels apart that differ in case or blanks alone.
+    label_names : mapping of str to str
+        Names by code, for labels that are written as codes.
+    date_format : str
+        How dates are written, as `datetime.datetime.strptime` takes it; when empty, ISO 8601,
+        RFC 822, and seconds or milliseconds since 1970 are understood.
+    quoting : bool
+        Whether quotes enclose cells of CSV and TSV.
+    unique_ids : bool
+        Refuse an id that was seen before, instead of taking its article for an update.
+    line_ids : bool
+        Call articles without an id by their place, such as ``news.csv line 17``.
     sheet : str
         Which sheet of a workbook; the first where it is empty.
     known_labels : tuple of str or None
@@ -68,17 +91,24 @@ class ReadOptions:
 
     format: str | None = None
     encoding: str = "utf-8"
-    text_field: str = "text"
-    title_field: str = "title"
-    id_field: str = "id"
-    source_field: str = "source"
-    date_field: str = "date"
-    labels_field: str = "labels"
-    negative_field: str = "negative"
+    text_field: str | None = None
+    title_field: str | None = None
+    id_field: str | None = None
+    source_field: str | None = None
+    date_field: str | None = None
+    labels_field: str | None = None
+    negative_field: str | None = None
+    confidence_field: str | None = None
+    sample_field: str | None = None
     label_columns: tuple[str, ...] = ()
-    separator: str = "|"
-    confidence_field: str = "confidence"
-    sample_field: str = "sample"
+    usual_labels: bool = True
+    separator: str | None = None
+    exact_labels: bool = False
+    label_names: Mapping[str, str] = field(default_factory=dict)
+    date_format: str = ""
+    quoting: bool = True
+    unique_ids: bool = False
+    line_ids: bool = False
     known_labels: tuple[str, ...] | None = None
     sheet: str = ""
     on_error: str = "stop"
@@ -89,16 +119,15 @@ class ReadOptions:
             raise SettingsError(f"format is '{self.format}'. Choose one of {', '.join(FORMATS)}.")
         if self.on_error not in ("stop", "skip"):
             raise SettingsError(f"on_error is '{self.on_error}'. Choose stop or skip.")
-        if not self.separator.strip():
-            raise SettingsError(
-                f"separator is {self.separator!r}. Choose a visible one, such as |."
-            )
+        if self.separator == "":
+            raise SettingsError("separator is empty. Choose one, such as | or a blank.")
 
 
 # Half a character, which no name of a field can be: what is looked for under it is never there.
 UNREAD = "\udfff"
 # For tagging: nothing can be wrong with fields that are not looked at.
 UNLABELLED = ReadOptions(
+    line_ids=True,
     source_field=UNREAD,
     date_field=UNREAD,
     labels_field=UNREAD,
@@ -106,6 +135,11 @@ UNLABELLED = ReadOptions(
     confidence_field=UNREAD,
     sample_field=UNREAD,
 )
+
+
+def folded_label(label: str) -> str:
+    """Return a label without what does not tell it apart: case, and blanks but one."""
+    return " ".join(label.split()).casefold()
 
 
 @dataclass(slots=True)
@@ -120,11 +154,35 @@ class ReadTally:
         Bad rows left out.
     reasons : Counter of str
         Skipped rows by kind, such as ``"empty text"``.
+    headlines : int
+        Articles that are nothing but a headline.
+    notes : list of str
+        What was recognised and what is unusual, each said once.
+    tell : callable
+        Given each note when it comes up.
+    spellings : mapping of str to str
+        How each label was first written, by its folded form; all readers of one tally share it.
     """
 
     read: int = 0
     skipped: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
+    headlines: int = 0
+    notes: list[str] = field(default_factory=list)
+    tell: Callable[[str], None] = field(default=warnings.warn, repr=False, compare=False)
+    spellings: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    def follow(self, labels: Iterable[str]) -> None:
+        """Write labels as these are written, where they differ in case or blanks alone."""
+        for label in labels:
+            self.spellings.setdefault(folded_label(label), label)
+
+    def note(self, text: str) -> None:
+        """Say something once; notes that differ after "such as" alone are one."""
+        kind = text.partition(", such as ")[0]
+        if not any(note.startswith(kind) for note in self.notes):
+            self.notes.append(text)
+            self.tell(text)
 
 
 @dataclass(frozen=True)
@@ -154,6 +212,7 @@ def digest_row(id: str, text: str, labels: Labels) -> bytes:
     return json.dumps([id, text, present, absent, labels.borderline]).encode() + b"\n"
 
 
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
 # The table: columns for a name, and outlets before the rest is summed up.
 NAME_WIDTH = 28
 SOURCES_SHOWN = 15
@@ -199,8 +258,10 @@ class CorpusSummary:
             f"{'dates':<{NAME_WIDTH}}  {self.first_date or 'unknown'} to "
             f"{self.last_date or 'unknown'}",
             "",
+            "labels, as a share of the labelled",
             *_table(labels, total=self.n_labelled),
             "",
+            "outlets, as a share of all articles",
             *_table(sources, total=self.n_articles),
         ]
 
@@ -216,13 +277,13 @@ def describe_corpus(articles: Iterable[Article]) -> CorpusSummary:
     dates: set[str] = set()
     for article in articles:
         per_source[article.source or "unknown"] += 1
-        dates.add(article.date)
+        if DAY.match(article.date):
+            dates.add(article.date[:10])
         if article.labels is not None:
             per_label.update(article.labels.present)
             known["labelled"] += 1
             known["none"] += not article.labels.present
             known["borderline"] += article.labels.borderline
-    dates.discard("")
     return CorpusSummary(
         n_articles=per_source.total(),
         n_labelled=known["labelled"],

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import datetime
+import ast
 import difflib
-import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import json
+import warnings
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from classifier.article import Article, Labels
-from classifier.corpus.corpus import ReadOptions
+from classifier.corpus.corpus import folded_label
 from classifier.errors import BadInputError
+from classifier.fields import is_blank
 
 __all__ = [
-    "ArticleReader",
-    "BadRowError",
-    "Row",
-    "article_from",
-    "is_blank",
+    "LabelSpelling",
     "label_names",
     "parse_label_columns",
     "parse_labels",
+    "read_label_names",
     "truth_matrix",
 ]
 
@@ -90,28 +90,37 @@ def parse_labels(
     value: object,
     negative: object = None,
     *,
-    separator: str = "|",
+    separator: str | None = None,
     borderline: bool = False,
     sample: str = "",
     known: Collection[str] | None = None,
+    spell: Callable[[str], str] | None = None,
+    tell: Callable[[str], None] = warnings.warn,
 ) -> Labels | None:
     """Return what a row says about its labels.
 
     Parameters
     ----------
-    value : list of str, str, None or NaN
-        The labels it has: a list, or one string with `separator` between them. An empty list or
+    value : list, str, int, mapping, None or NaN
+        The labels it has: a list; one string with `separator` between them, or with a list in
+        JSON or Python's form; a number; ``{"choices": [...]}``; or a mapping of each label to a
+        number, from 1/2 on for those it has, the others for those it has not. An empty list or
         string means none of the labels; ``None`` and NaN mean that nobody has looked.
-    negative : list of str, str, None or NaN
+    negative : list, str, int, None or NaN
         The labels it is known not to have. Once this is given, labels in neither are unknown.
-    separator : str
-        What stands between labels in one string.
+    separator : str, optional
+        What stands between labels in one string; when not given, the first of ``|``, ``;`` and
+        ``,`` that is in it.
     borderline : bool
         Whether the labeller hesitated.
     sample : str
         How the article came to be labelled; see `Labels`.
     known : collection of str, optional
         The labels allowed.
+    spell : callable, optional
+        From a label as it is written to its name; see `LabelSpelling`.
+    tell : callable
+        Given a sentence about each way of reading that might not be meant.
 
     Returns
     -------
@@ -121,7 +130,8 @@ def parse_labels(
     Raises
     ------
     BadInputError
-        If a label is not a string, holds the separator, is not known, or stands on both sides.
+        If a label is neither a string nor a whole number, holds the separator, is not known, or
+        stands on both sides.
 
     Examples
     --------
@@ -130,8 +140,11 @@ def parse_labels(
     >>> parse_labels("")
     Labels(present=frozenset(), absent=None, borderline=False, sample='')
     """
-    present = _label_set(value, separator)
-    absent = _label_set(negative, separator)
+    value = _unpacked(value, tell)
+    if _holds_scores(value):
+        value, negative = _by_score(value)  # type: ignore[arg-type]
+    present = _label_set(value, separator, spell, tell)
+    absent = _label_set(_unpacked(negative, tell), separator, spell, tell)
     if present is None and absent is None:
         return None
     present = present or frozenset()
@@ -179,28 +192,203 @@ def parse_label_columns(
     return Labels(present, absent, borderline, sample) if present | absent else None
 
 
-def is_blank(value: object) -> bool:
-    """Return whether `value` says nothing: ``None``, or a NaN as data frames leave it."""
-    return value is None or (isinstance(value, float) and value != value)
+class LabelSpelling:
+    """One name for each label, however it is written in rows of one or several files.
+
+    Parameters
+    ----------
+    names : mapping of str to str
+        Name by code, for labels that are written as codes.
+    exact : bool
+        Keep labels apart that differ in case or blanks alone; else the first that comes up
+        gives the name.
+    known : iterable of str
+        Names that have come up before.
+    first : dict of str to str, optional
+        The first spelling by folded label, to share between readers; filled here.
+    tell : callable
+        Given a sentence about labels that are taken for one, and about codes without names.
+    """
+
+    def __init__(
+        self,
+        names: Mapping[str, str] | None = None,
+        *,
+        exact: bool = False,
+        known: Iterable[str] = (),
+        first: dict[str, str] | None = None,
+        tell: Callable[[str], None] = warnings.warn,
+    ) -> None:
+        self._names, self._exact, self._tell = names or {}, exact, tell
+        self._first = first if first is not None else {}
+        for name in known:
+            self._first.setdefault(folded_label(name), name)
+
+    def __call__(self, label: str) -> str:
+        """Return the name of a label.
+
+        Raises
+        ------
+        BadInputError
+            When it is a code that has no name among those given.
+        """
+        if self._names:
+            if label not in self._names:
+                codes = ", ".join(list(self._names)[:12])
+                raise BadInputError(f"label '{label:.60}' has no name. The codes are {codes}.")
+            label = self._names[label]
+        if self._exact:
+            return label
+        first = self._first.setdefault(folded_label(label), label)
+        if first != label:
+            self._tell(
+                f"labels '{first}' and '{label}' are taken for one, '{first}'. --exact-labels "
+                "keeps such labels apart."
+            )
+        elif label.casefold() in ("nan", "none", "null", "n/a"):
+            self._tell(f"'{label}' is read as a label. Leave a cell empty to say nothing.")
+        return first
 
 
-def _label_set(value: object, separator: str) -> frozenset[str] | None:
-    if is_blank(value):
-        return None
+def read_label_names(path: Path | str) -> dict[str, str]:
+    """Return the name of each code in a file.
+
+    Parameters
+    ----------
+    path : Path or str
+        A JSON object of codes and names; a JSON list, or one name a line, for the codes 0, 1,
+        2 …; or a code, a comma or tab, and a name on each line.
+
+    Raises
+    ------
+    BadInputError
+        When the file cannot be read or is none of these.
+    """
+    try:
+        content = Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeError) as error:
+        raise BadInputError(f"{path}: cannot be read as names of labels ({error}).") from None
+    try:
+        value = json.loads(content) if content.lstrip()[:1] in ("[", "{") else None
+    except ValueError as error:
+        raise BadInputError(f"{path}: not valid JSON ({error}). Write a list of names.") from None
+    if isinstance(value, dict):
+        return {str(code): str(name) for code, name in value.items()}
+    lines = [str(name).strip() for name in value or content.splitlines()]
+    pairs = [line.replace("\t", ",", 1).partition(",") for line in lines if line]
+    if not pairs:
+        raise BadInputError(f"{path}: holds no names of labels. Write one a line.")
+    if value is None and all(name.strip() and code.strip().isdigit() for code, _, name in pairs):
+        return {code.strip(): name.strip() for code, _, name in pairs}
+    return {str(code): name for code, name in enumerate(filter(None, lines))}
+
+
+# Longer cells are no lists of labels, and parsing them would cost.
+_LONGEST_LITERAL = 10_000
+_FOUND_SEPARATORS = ("|", ";", ",")
+
+
+def _unpacked(value: object, tell: Callable[[str], None]) -> object:
+    """Return a value as Python has it: lists in cells, NumPy's and what annotators wrap."""
     if isinstance(value, str):
-        return frozenset(part.strip() for part in value.split(separator) if part.strip())
-    if isinstance(value, list | tuple):
-        return frozenset(filter(None, (_listed_label(item, separator) for item in value)))
-    raise BadInputError(
-        f"the labels are {value!r:.60}, neither a list nor a string. "
-        f'Write ["energy", "culture"] or "energy{separator}culture".'
+        literal = _literal(value)
+        if literal is None:
+            return value
+        tell(f"labels in a cell are read as a list, such as {value.strip():.60}.")
+        value = literal
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, Mapping) and isinstance(value.get("choices"), list | tuple | str):
+        value = value["choices"]
+    return value
+
+
+def _literal(cell: str) -> list[Any] | dict[str, Any] | None:
+    """Return the list or the object that a cell spells, without running anything in it."""
+    text = cell.strip()
+    if text[:1] + text[-1:] not in ("[]", "()", "{}") or len(text) > _LONGEST_LITERAL:
+        return None
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            found = parse(text)
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            continue
+        if isinstance(found, dict):
+            return found
+        return list(found) if isinstance(found, list | tuple | set) else None
+    return None
+
+
+def _holds_scores(value: object) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and bool(value)
+        and all(isinstance(score, bool | int | float) for score in value.values())
     )
 
 
-def _listed_label(item: object, separator: str) -> str:
+def _by_score(scores: Mapping[str, float]) -> tuple[list[str], list[str]]:
+    has = [label for label, score in scores.items() if score >= 0.5]
+    return has, [label for label in scores if label not in has]
+
+
+def _label_set(
+    value: object,
+    separator: str | None,
+    spell: Callable[[str], str] | None,
+    tell: Callable[[str], None],
+) -> frozenset[str] | None:
+    if is_blank(value):
+        return None
+    if isinstance(value, str):
+        labels = [part.strip() for part in _split(value, separator, tell)]
+    elif isinstance(value, list | tuple | set | frozenset):
+        labels = [_listed_label(item, separator or "|", tell) for item in value]
+    elif _is_whole(value):
+        labels = [str(int(value))]  # type: ignore[call-overload]
+    else:
+        raise BadInputError(
+            f"the labels are {value!r:.60}, neither a list nor a string. "
+            f'Write ["energy", "culture"] or "energy{separator or "|"}culture".'
+        )
+    named = filter(None, labels)
+    return frozenset(named if spell is None else map(spell, named))
+
+
+def _split(cell: str, separator: str | None, tell: Callable[[str], None]) -> list[str]:
+    if separator is not None:
+        return cell.split(separator)
+    found = next((sign for sign in _FOUND_SEPARATORS if sign in cell), None)
+    if found is None:
+        if "#" in cell.strip(" #"):
+            tell(
+                f"labels with '#' are read as one, such as '{cell:.60}'. If that is several, pass "
+                "--separator '#'."
+            )
+        return [cell]
+    if found != "|":
+        tell(
+            f"labels are split at '{found}', such as '{cell:.60}'. If that is one label, pass "
+            "--separator '|'."
+        )
+    return cell.split(found)
+
+
+def _is_whole(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return isinstance(value, int) or value.is_integer()
+
+
+def _listed_label(item: object, separator: str, tell: Callable[[str], None]) -> str:
+    item = _unpacked(item, tell) if isinstance(item, Mapping) else item
+    if isinstance(item, list | tuple) and len(item) == 1:
+        item = item[0]
+    if _is_whole(item):
+        return str(int(item))  # type: ignore[call-overload]
     if not isinstance(item, str):
         raise BadInputError(f"label {item!r:.60} is not a string. Write the label's name.")
-    if separator in item:
+    if separator.strip() and separator in item:
         raise BadInputError(
             f"label '{item:.60}' holds the separator '{separator}'. "
             "Split it into two labels, or choose another --separator."
@@ -237,231 +425,3 @@ def _check_named(present: frozenset[str], names: Sequence[str], *, article: int)
             f"article {article + 1}: label '{strangers[0]}' is not among the labels asked for "
             f"({', '.join(names)}). Add it, or leave the article out."
         )
-
-
-class BadRowError(BadInputError):
-    """A single row that cannot become an article, while its file is still readable.
-
-    Parameters
-    ----------
-    kind : str
-        A few fixed words to count by, such as ``"empty text"``.
-    reason : str
-        The sentence for the user, without file and line.
-    """
-
-    def __init__(self, kind: str, reason: str) -> None:
-        super().__init__(reason)
-        self.kind = kind
-
-
-# Not frozen, as each of its fields would take longer to set than to read.
-@dataclass(slots=True)
-class Row:
-    """The fields of one row and where it stands.
-
-    Parameters
-    ----------
-    file : str
-        The file as the user named it.
-    line : int
-        Line on which the row starts, counted from 1; in Parquet its row number.
-    values : mapping of str to object
-        The fields by name; empty when the row could not be taken apart.
-    problem : BadRowError or None
-        What the reader of the file found wrong with it.
-    raw : object
-        The row as it stood, kept for the list of rejects when `problem` is set.
-    unit : str
-        ``"line"``, or ``"row"`` where a file has no lines.
-    """
-
-    file: str
-    line: int
-    values: Mapping[str, object] = field(default_factory=dict)
-    problem: BadRowError | None = None
-    raw: object = None
-    unit: str = "line"
-
-    @property
-    def place(self) -> str:
-        """Where the row stands, for messages: ``articles.jsonl line 17``."""
-        return f"{self.file} {self.unit} {self.line}"
-
-
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d(?=[T ])")
-_CONFIDENCE_WORDS = frozenset({"", "clear", "borderline"})
-_MAX_NAMED = 12
-
-
-class ArticleReader:
-    """From rows to articles; what all rows have in common is worked out once.
-
-    Parameters
-    ----------
-    options : ReadOptions
-        Which field is what. Fields it does not name go to `Article.extra`.
-    """
-
-    def __init__(self, options: ReadOptions) -> None:
-        self._options = options
-        labels = {options.labels_field, options.negative_field, options.confidence_field}
-        self._judging = frozenset(labels.union(options.label_columns))
-        self._own = frozenset(
-            (
-                options.text_field,
-                options.title_field,
-                options.id_field,
-                options.source_field,
-                options.date_field,
-            )
-        )
-
-    def __call__(self, values: Mapping[str, object]) -> Article:
-        """Return the article in a row.
-
-        Parameters
-        ----------
-        values : mapping of str to object
-            The row's fields.
-
-        Raises
-        ------
-        BadRowError
-            If the text is missing or empty, a field has the wrong type, or the labels make no
-            sense.
-        """
-        options, own = self._options, self._own
-        unlabelled = not options.label_columns and self._judging.isdisjoint(values)
-        labels = None if unlabelled else _labels(values, options)
-        return Article(
-            _text(values, options.text_field),
-            _word(values, options.title_field),
-            _word(values, options.id_field),
-            _word(values, options.source_field),
-            _day(values, options.date_field) if options.date_field in values else "",
-            labels,
-            {name: value for name, value in values.items() if name not in own}
-            if unlabelled
-            else _extra(values, options, labelled=labels is not None),
-        )
-
-
-def article_from(values: Mapping[str, object], options: ReadOptions) -> Article:
-    """Return the article in one row, read as an `ArticleReader` with these options does."""
-    return ArticleReader(options)(values)
-
-
-def _text(values: Mapping[str, object], name: str) -> str:
-    text = values.get(name)
-    if not isinstance(text, str):
-        if name not in values:
-            raise BadRowError("no text field", _missing_text(values, name))
-        raise BadRowError(
-            "bad text", f"field '{name}' is {_kind(text)}, not a string. Write the text there."
-        )
-    if not text or text.isspace():
-        raise BadRowError("empty text", f"empty text in field '{name}'. Fill it, or drop the row.")
-    return text
-
-
-def _missing_text(values: Mapping[str, object], name: str) -> str:
-    strings = {field: value for field, value in values.items() if isinstance(value, str) and value}
-    # The body is nearly always the longest field.
-    body = max(strings, key=lambda field: len(strings[field]), default="NAME")
-    return f"no '{name}' field (found: {_named(values)}). Rename it, or pass --text-field {body}."
-
-
-def _word(values: Mapping[str, object], field: str) -> str:
-    value = values.get(field, "")
-    if isinstance(value, str):
-        return value
-    if is_blank(value):
-        return ""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    raise BadRowError(
-        "bad field", f"field '{field}' is {_kind(value)}. Write a string or a number there."
-    )
-
-
-def _day(values: Mapping[str, object], field: str) -> str:
-    value = values.get(field)
-    if isinstance(value, datetime.date):
-        return value.isoformat()[:10]
-    word = _word(values, field)
-    stamp = _TIMESTAMP.match(word)
-    return stamp[0] if stamp else word
-
-
-def _labels(values: Mapping[str, object], options: ReadOptions) -> Labels | None:
-    known = options.known_labels
-    borderline = _confidence(values, options) == "borderline"
-    sample = _sample(values, options) or ""
-    try:
-        if options.label_columns:
-            cells = _label_cells(values, options.label_columns)
-            return parse_label_columns(cells, borderline=borderline, sample=sample, known=known)
-        return parse_labels(
-            values.get(options.labels_field),
-            values.get(options.negative_field),
-            separator=options.separator,
-            borderline=borderline,
-            sample=sample,
-            known=known,
-        )
-    except BadInputError as error:
-        raise BadRowError("bad labels", str(error)) from None
-
-
-def _label_cells(values: Mapping[str, object], columns: Iterable[str]) -> dict[str, object]:
-    missing = [column for column in columns if column not in values]
-    if missing:
-        raise BadInputError(
-            f"no label column '{missing[0]}' (found: {_named(values)}). "
-            "Add it, or leave out its --label-column."
-        )
-    return {column: values[column] for column in columns}
-
-
-def _confidence(values: Mapping[str, object], options: ReadOptions) -> str | None:
-    """Return the labeller's word, or ``None`` when the field holds something else."""
-    value = values.get(options.confidence_field, "")
-    word = "" if is_blank(value) else str(value).strip().lower()
-    return word if word in _CONFIDENCE_WORDS else None
-
-
-def _sample(values: Mapping[str, object], options: ReadOptions) -> str | None:
-    """Return how the article was picked, or ``None`` when the field holds something else."""
-    value = values.get(options.sample_field, "")
-    if is_blank(value):
-        return ""
-    return value.strip().lower() if isinstance(value, str) else None
-
-
-def _extra(
-    values: Mapping[str, object], options: ReadOptions, *, labelled: bool
-) -> dict[str, object]:
-    named = [options.text_field, options.title_field, options.id_field]
-    named += [options.source_field, options.date_field]
-    named += options.label_columns or (options.labels_field, options.negative_field)
-    if _confidence(values, options) is not None:
-        named.append(options.confidence_field)
-    if labelled and _sample(values, options) is not None:
-        named.append(options.sample_field)
-    return {field: value for field, value in values.items() if field not in named}
-
-
-def _named(values: Mapping[str, object]) -> str:
-    names = [f"{name:.40}" for name in values]
-    more = ", …" if len(names) > _MAX_NAMED else ""
-    return ", ".join(names[:_MAX_NAMED]) + more if names else "nothing"
-
-
-def _kind(value: object) -> str:
-    if is_blank(value):
-        return "null" if value is None else "NaN"
-    names = {bool: "true or false", list: "a list", dict: "an object", bytes: "raw bytes"}
-    return names.get(
-        type(value), "a number" if isinstance(value, int | float) else "something else"
-    )

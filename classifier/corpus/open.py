@@ -8,6 +8,7 @@ import io
 import os
 import sys
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from classifier.errors import BadInputError
+from classifier.errors import BadInputError, listed
 from classifier.files import open_zstd, replacing
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "import_parquet",
     "is_utf8",
     "line_blocks",
+    "marked_encoding",
     "open_bytes",
     "open_parquet_writer",
     "open_text",
@@ -50,9 +52,8 @@ _KINDS = {
     b"PAR1": "a Parquet file; pass --input-format parquet",
     b"\x89PNG": "an image",
     b"\xff\xd8\xff": "an image",
-    b"\xff\xfe": "UTF-16 text; pass --encoding utf-16",
-    b"\xfe\xff": "UTF-16 text; pass --encoding utf-16",
 }
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
 _MAX_CONTROL_SHARE = 0.05
 
@@ -120,6 +121,12 @@ def open_text(stream: io.BufferedReader, *, encoding: str, newline: str) -> Iter
 def is_utf8(encoding: str) -> bool:
     """Return whether text of an encoding is UTF-8, whatever its name."""
     return _codec(encoding) in ("utf-8", "utf-8-sig")
+
+
+def marked_encoding(stream: io.BufferedReader, encoding: str) -> str:
+    """Return ``utf-16`` when a stream begins with its mark, otherwise `encoding`."""
+    wide = _codec(encoding).startswith(("utf-16", "utf-32"))
+    return "utf-16" if not wide and stream.peek(2).startswith(_UTF16_MARKS) else encoding
 
 
 def unmarked(lines: Iterable[bytes]) -> Iterator[bytes]:
@@ -204,9 +211,9 @@ def _unpacked(path: Path) -> io.BufferedReader:
 
 
 def _check_text(head: bytes, name: str, encoding: str) -> None:
-    wide = _codec(encoding).startswith(("utf-16", "utf-32"))
+    wide = _codec(encoding).startswith(("utf-16", "utf-32")) or head.startswith(_UTF16_MARKS)
     for magic, kind in _KINDS.items():
-        if head.startswith(magic) and not (wide and "UTF-16" in kind):
+        if head.startswith(magic):
             raise BadInputError(f"{name}: this is {kind}.")
     n_controls = len(head) - len(head.translate(None, _CONTROLS))
     if not wide and n_controls > _MAX_CONTROL_SHARE * len(head):
@@ -251,6 +258,15 @@ _FORMAT_OF = {
 }
 
 
+_OTHER_KINDS = {
+    ".xls": "an old Excel workbook",
+    ".ods": "a spreadsheet",
+    ".docx": "a Word document",
+    ".doc": "a Word document",
+    ".pdf": "a PDF document",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """One thing to read.
@@ -274,7 +290,12 @@ class Source:
     id: str = ""
 
 
-def find_sources(paths: Iterable[Path | str], *, format: str | None = None) -> list[Source]:
+def find_sources(
+    paths: Iterable[Path | str],
+    *,
+    format: str | None = None,
+    tell: Callable[[str], None] = lambda line: None,
+) -> list[Source]:
     """Return the files behind `paths` in reading order.
 
     Parameters
@@ -285,6 +306,8 @@ def find_sources(paths: Iterable[Path | str], *, format: str | None = None) -> l
         passed over.
     format : str, optional
         Read every file as this, whatever its name says.
+    tell : callable
+        Given a sentence about the files of each folder that are passed over, if any are.
 
     Raises
     ------
@@ -292,14 +315,14 @@ def find_sources(paths: Iterable[Path | str], *, format: str | None = None) -> l
         If a path does not exist or may not be looked into, a folder holds nothing to read, or a
         file's name does not tell its format.
     """
-    return [source for path in paths for source in _expand(path, format)]
+    return [source for path in paths for source in _expand(path, format, tell)]
 
 
-def _expand(path: Path | str, format: str | None) -> Iterator[Source]:
+def _expand(path: Path | str, format: str | None, tell: Callable[[str], None]) -> Iterator[Source]:
     if str(path) == "-":
         yield Source("standard input", None, format or "")
     elif _is_folder(Path(path)):
-        yield from _in_folder(Path(path), format)
+        yield from _in_folder(Path(path), format, tell)
     else:
         yield _named_file(Path(path), format)
 
@@ -318,18 +341,35 @@ def _is_folder(path: Path) -> bool:
 def _named_file(path: Path, format: str | None) -> Source:
     found = format or format_by_name(path)
     if not found:
-        raise BadInputError(
-            f"{path}: the name does not tell its format. Name it with --input-format, for example "
-            "--input-format jsonl when it holds one JSON object a line."
-        )
+        raise BadInputError(f"{path}: {_reason_unread(path)}")
     return Source(str(path), path, found, _bare(path).name)
 
 
-def _in_folder(folder: Path, format: str | None) -> Iterator[Source]:
-    files = sorted(path for path in _walk(folder) if format_by_name(path) and not _is_special(path))
+def _reason_unread(path: Path) -> str:
+    other = _OTHER_KINDS.get(path.suffix.lower())
+    if other:
+        return f"{other} cannot be read. Save it as .csv, .jsonl, .parquet or .txt first."
+    return (
+        "the name does not tell its format. Name it with --input-format, for example "
+        "--input-format jsonl when it holds one JSON object a line."
+    )
+
+
+def _in_folder(folder: Path, format: str | None, tell: Callable[[str], None]) -> Iterator[Source]:
+    found = list(_walk(folder))
+    files = sorted(path for path in found if format_by_name(path) and not _is_special(path))
+    passed = Counter(path.suffix.lower() or "no suffix" for path in found) - Counter(
+        path.suffix.lower() or "no suffix" for path in files
+    )
+    kinds = listed([f"{n:,} {kind}" for kind, n in passed.most_common()])
+    known = " ".join(_FORMAT_OF)
     if not files:
-        known = " ".join(_FORMAT_OF)
-        raise BadInputError(f"{folder}: no file to read in this folder. Names may end in {known}.")
+        other = f" (found: {kinds})" if passed else ""
+        raise BadInputError(
+            f"{folder}: no file to read in this folder{other}. Names may end in {known}."
+        )
+    if passed:
+        tell(f"{folder}: files that are not read: {kinds}. Names of those that are end in {known}.")
     for path in files:
         name = _bare(path.relative_to(folder)).as_posix()
         yield Source(str(path), path, format or format_by_name(path), name)

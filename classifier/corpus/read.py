@@ -6,18 +6,16 @@ import csv
 import io
 import json
 import re
-from array import array
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from classifier.article import Article
 from classifier.corpus.corpus import ReadOptions, ReadTally
-from classifier.corpus.labels import ArticleReader, BadRowError, Row
 from classifier.corpus.open import (
     Source,
     bad_bytes,
@@ -26,114 +24,30 @@ from classifier.corpus.open import (
     format_by_content,
     import_parquet,
     is_utf8,
+    marked_encoding,
     open_bytes,
     open_text,
     unmarked,
 )
+from classifier.corpus.rows import ArticleReader, BadRowError, Row
 from classifier.corpus.write import without_nan
 from classifier.errors import BadInputError
+from classifier.fields import Articles, as_article, iter_articles, usual_field
 from classifier.files import opened_text
 
 __all__ = [
     "ReadOptions",
     "ReadTally",
-    "SeenIds",
     "check_rejects",
     "csv_rows",
     "html_article",
     "jsonl_rows",
+    "labelled_articles",
     "markdown_article",
     "parquet_rows",
     "read_articles",
     "utf8_jsonl_rows",
 ]
-
-
-_WORD = 2**64 - 1
-_FIRST_SLOTS = 2**10
-# Above this share of slots in use their number is doubled.
-_FULLEST = 0.8
-# What the narrow arrays hold: lines from the first of a stretch on, and ids in all.
-_NARROW = 2**32 - 1
-
-
-class SeenIds:
-    """The ids of a stream, as hashes, with the places where they stood.
-
-    Notes
-    -----
-    An open-addressing table with double hashing (Knuth, TAOCP vol. 3, 6.4) of uint32 leads to the
-    ids in order, of each of which 8 bytes of hash and 4 of line are kept. Files are kept by the
-    stretch of ids that came from them. That two of n ids have one hash, and a good article is
-    refused, has a chance of n² / 2⁶⁵: 3 in a million for 10 million ids. The hash is Python's own,
-    keyed anew in each process, so nobody can prepare ids that meet.
-    """
-
-    def __init__(self) -> None:
-        self._slots = array("I", [0]) * _FIRST_SLOTS
-        self._mask = _FIRST_SLOTS - 1
-        self._most = int(_FULLEST * _FIRST_SLOTS)
-        self._hashes = array("Q")
-        self._lines = array("I")
-        self._starts: list[int] = []
-        self._stretches: list[Row] = []
-        self._file, self._first_line = "", 0
-
-    def __len__(self) -> int:
-        return len(self._hashes)
-
-    def first_place(self, id: str, row: Row) -> str:
-        """Return where `id` was seen before; if nowhere, note that `row` has it.
-
-        Parameters
-        ----------
-        id : str
-        row : Row
-            Rows come file by file and in order.
-
-        Returns
-        -------
-        str
-            The place, for messages; empty the first time.
-        """
-        code = hash(id) & _WORD
-        slots, hashes, mask = self._slots, self._hashes, self._mask
-        place = code & mask
-        while slot := slots[place]:
-            if hashes[slot - 1] == code:
-                return self._place(slot - 1)
-            place = place + (code >> 32 | 1) & mask
-        line = row.line - self._first_line
-        if row.file is not self._file or not 0 <= line <= _NARROW:
-            self._begin(row)
-            line = 0
-        self._lines.append(line)
-        hashes.append(code)
-        slots[place] = count = len(hashes)
-        if count > self._most:
-            self._grow()
-        return ""
-
-    def _begin(self, row: Row) -> None:
-        self._file, self._first_line = row.file, row.line
-        self._starts.append(len(self._lines))
-        self._stretches.append(Row(row.file, row.line, unit=row.unit))
-
-    def _place(self, number: int) -> str:
-        start = self._stretches[bisect_right(self._starts, number) - 1]
-        return Row(start.file, start.line + self._lines[number], unit=start.unit).place
-
-    def _grow(self) -> None:
-        n_slots = 2 * len(self._slots)
-        # the old table goes before the new one comes
-        self._slots = array("I")
-        slots, mask = array("I", [0]) * n_slots, n_slots - 1
-        for number, code in enumerate(self._hashes, 1):
-            place = code & mask
-            while slots[place]:
-                place = place + (code >> 32 | 1) & mask
-            slots[place] = number
-        self._slots, self._mask, self._most = slots, mask, int(_FULLEST * n_slots)
 
 
 _FRONT_MATTER = re.compile(
@@ -397,7 +311,7 @@ def _refuse_half_pairs(value: dict[str, object]) -> None:
 
 
 def csv_rows(
-    lines: Iterable[str], file: str, *, encoding: str, delimiter: str = ","
+    lines: Iterable[str], file: str, *, encoding: str, delimiter: str = ",", quoting: bool = True
 ) -> Iterator[Row]:
     """Yield one row per record below the header; a bad record becomes a row with a problem.
 
@@ -411,6 +325,8 @@ def csv_rows(
         What `lines` were decoded as, for messages.
     delimiter : str
         What stands between cells. Quotes work the same whatever it is.
+    quoting : bool
+        Whether quotes enclose cells; else they are signs like others.
 
     Raises
     ------
@@ -419,7 +335,9 @@ def csv_rows(
     """
     csv.field_size_limit(max(csv.field_size_limit(), _FIELD_LIMIT))
     feed = _Feed(lines, encoding)
-    records = _records(csv.reader(feed, delimiter=delimiter, strict=True), feed, file)
+    dialect: Any = {"quoting": csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE}
+    reader = csv.reader(feed, delimiter=delimiter, strict=True, **dialect)
+    records = _records(reader, feed, file)
     first = next(records, None)
     if isinstance(first, Row):
         raise BadInputError(f"{first.place}: {first.problem}")
@@ -515,17 +433,20 @@ def _csv_row(header: list[str], line: int, cells: list[str], file: str) -> Row:
 
 def _quoting_problem(error: csv.Error) -> BadRowError:
     if "unexpected end" in str(error):
-        return BadRowError("bad quoting", "a quote opened here is never closed. Close it.")
-    return BadRowError("bad quoting", f"{error}. Double every quote inside a quoted cell.")
+        reason = "a quote opened here is never closed. Close it, or pass --no-quoting"
+    else:
+        reason = f"{error}. Double every quote inside a quoted cell, or pass --no-quoting"
+    return BadRowError("bad quoting", f"{reason} if quotes do not enclose cells.")
 
 
 _DEFAULTS = ReadOptions()
+_TABLES = ("csv", "tsv", "parquet", "xlsx")
 _HEAD_BYTES = 4096
 _QUOTED = re.compile(r'"[^"]*"')
 
 
 def read_articles(
-    paths: Sequence[Path | str],
+    paths: Path | str | Sequence[Path | str],
     options: ReadOptions = _DEFAULTS,
     *,
     tally: ReadTally | None = None,
@@ -535,7 +456,7 @@ def read_articles(
 
     Parameters
     ----------
-    paths : sequence of Path or str
+    paths : Path, str, or sequence of them
         Files, folders, or ``-`` for standard input. Text formats may be packed as ``.gz`` or
         ``.zst``.
     options : ReadOptions
@@ -558,55 +479,81 @@ def read_articles(
 
     Notes
     -----
-    Bad rows are: no text or an empty one, an id seen before, labels that make no sense, broken
-    JSON or CSV, undecodable bytes. Ids are remembered for the whole stream, as some twenty bytes
-    each; all else is let go.
+    Bad rows are: neither text nor headline, labels that make no sense, broken JSON or CSV,
+    undecodable bytes, and with `ReadOptions.unique_ids` an id seen before; then alone are ids
+    remembered. An id that comes again is an update of its article.
     """
     given = [paths] if isinstance(paths, str | Path) else paths
-    sources = find_sources(given, format=options.format)
+    tally = tally if tally is not None else ReadTally()
+    sources = find_sources(given, format=options.format, tell=tally.note)
     check_rejects(options, sources)
-    return _articles(sources, options, tally if tally is not None else ReadTally(), stdin)
+    return _articles(sources, options, tally, stdin)
 
 
 def _articles(
     sources: list[Source], options: ReadOptions, tally: ReadTally, stdin: BinaryIO | None
 ) -> Iterator[Article]:
-    article_of, seen = ArticleReader(options), SeenIds()
+    reader, places = ArticleReader(options, tally), dict[str, str]()
     with _open_rejects(options) as rejects:
         for source in sources:
-            for row in _rows(source, options, stdin):
+            for number, row in enumerate(_rows(source, options, stdin, tally)):
+                if not number and row.values and len(sources) == 1 and source.format in _TABLES:
+                    reader.check_named(row.values)
                 try:
-                    article = _article(row, article_of, seen)
+                    article = reader.read(row)
+                    if options.unique_ids and article.id:
+                        _check_id(article.id, row, places)
                 except BadRowError as problem:
                     _set_aside(row, problem, options, tally=tally, rejects=rejects)
                 else:
                     tally.read += 1
+                    reader.note_binary(article)
                     yield article
+        reader.finish()
 
 
-def _rows(source: Source, options: ReadOptions, stdin: BinaryIO | None) -> Iterator[Row]:
+def _check_id(id: str, row: Row, places: dict[str, str]) -> None:
+    earlier = places.setdefault(id, row.place)
+    if earlier != row.place:
+        raise BadRowError(
+            "duplicate id",
+            f"id '{id:.60}' was already seen in {earlier}. Give every article its own id, or "
+            "leave out --unique-ids: the later one is then an update.",
+        )
+
+
+def _rows(
+    source: Source, options: ReadOptions, stdin: BinaryIO | None, tally: ReadTally
+) -> Iterator[Row]:
     if source.format == "parquet":
         yield from parquet_rows(source)
     elif source.format == "xlsx":
         yield from _workbook_rows(source, options)
     else:
         with open_bytes(source, stdin, encoding=options.encoding) as stream:
-            yield from _stream_rows(stream, source, options)
+            yield from _stream_rows(stream, source, options, tally)
 
 
-def _stream_rows(stream: io.BufferedReader, source: Source, options: ReadOptions) -> Iterator[Row]:
-    format, encoding = source.format or format_by_content(stream), options.encoding
+def _stream_rows(
+    stream: io.BufferedReader, source: Source, options: ReadOptions, tally: ReadTally
+) -> Iterator[Row]:
+    format = source.format or format_by_content(stream)
+    encoding = marked_encoding(stream, options.encoding)
     if format == "txt" and not options.format and format_by_content(stream) == "fasttext":
         format = "fasttext"
     if format in ("xml", "warc"):
         return _item_rows(stream, source, format)
     if format == "jsonl" and is_utf8(encoding):
         return utf8_jsonl_rows(unmarked(stream), source.name, encoding=encoding)
-    return _text_rows(stream, source, format, options)
+    return _text_rows(stream, source, format, replace(options, encoding=encoding), tally)
 
 
 def _text_rows(
-    stream: io.BufferedReader, source: Source, format: str, options: ReadOptions
+    stream: io.BufferedReader,
+    source: Source,
+    format: str,
+    options: ReadOptions,
+    tally: ReadTally,
 ) -> Iterator[Row]:
     encoding, name = options.encoding, source.name
     newline = "\n" if format == "jsonl" else ""
@@ -615,11 +562,12 @@ def _text_rows(
             yield from jsonl_rows(text, name, encoding=encoding)
         elif format in ("csv", "tsv"):
             delimiter = _delimiter(stream, "\t" if format == "tsv" else ",", encoding)
-            yield from csv_rows(text, name, encoding=encoding, delimiter=delimiter)
+            quoting = options.quoting
+            yield from csv_rows(text, name, encoding=encoding, delimiter=delimiter, quoting=quoting)
         elif format in ("json", "fasttext", "annif"):
             yield from _labelled_texts(text, name, format)
         else:
-            yield from _document_rows(text, source, format, options)
+            yield from _document_rows(text, source, format, options, tally)
 
 
 def _delimiter(stream: io.BufferedReader, usual: str, encoding: str) -> str:
@@ -658,19 +606,41 @@ def _item_rows(stream: io.BufferedReader, source: Source, format: str) -> Iterat
 
 
 def _document_rows(
-    stream: io.TextIOBase, source: Source, format: str, options: ReadOptions
+    stream: io.TextIOBase,
+    source: Source,
+    format: str,
+    options: ReadOptions,
+    tally: ReadTally,
 ) -> Iterator[Row]:
-    content = stream.read()
+    content, encoding = stream.read(), options.encoding
     position, found = bad_bytes(content)
     if found:
-        problem = BadRowError("bad encoding", encoding_reason(found, options.encoding))
+        problem = BadRowError("bad encoding", encoding_reason(found, encoding))
         line = content.count("\n", 0, position) + 1
         yield Row(source.name, line, problem=problem, raw=content)
     elif "\0" in content:
         problem = BadRowError("NUL byte", "holds a NUL byte, so this is no text. Leave it out.")
         yield Row(source.name, 1, problem=problem, raw=content)
+    elif format == "txt" and options.format is None and _is_table(content):
+        tally.note(f"{source.name}: its first line names columns, so it is read as TSV.")
+        lines = content.splitlines(keepends=True)
+        yield from csv_rows(
+            lines, source.name, encoding=encoding, delimiter="\t", quoting=options.quoting
+        )
     elif content:
         yield _document_row(content, source, format, options)
+
+
+def _is_table(content: str) -> bool:
+    """Return whether a text is a table with tabs, as spreadsheets save "Unicode text"."""
+    names = [cell.strip() for cell in content.partition("\n")[0].split("\t")]
+    if len(names) < 2 or len(set(names)) < len(names):
+        return False
+    try:
+        found = [usual_field(names, part) for part in ("text", "title", "id", "labels", "date")]
+    except BadInputError:
+        return True
+    return found[0] is not None and sum(name is not None for name in found) > 1
 
 
 def _document_row(content: str, source: Source, format: str, options: ReadOptions) -> Row:
@@ -682,22 +652,10 @@ def _document_row(content: str, source: Source, format: str, options: ReadOption
         if not text:
             reason = "no main text was found in this page. Leave it out, or save it as text."
             return Row(source.name, 1, problem=BadRowError("empty text", reason))
-    names = (options.text_field, options.title_field, options.id_field)
-    return Row(source.name, 1, dict(zip(names, (text, title, source.id), strict=True)))
-
-
-def _article(row: Row, article_of: ArticleReader, seen: SeenIds) -> Article:
-    if row.problem is not None:
-        raise row.problem
-    article = article_of(row.values)
-    earlier = article.id and seen.first_place(article.id, row)
-    if earlier:
-        raise BadRowError(
-            "duplicate id",
-            f"id '{article.id:.60}' was already seen in {earlier}. "
-            "Give every article its own id, or none.",
-        )
-    return article
+    named = (options.text_field, options.title_field, options.id_field)
+    names = [name or usual for name, usual in zip(named, ("text", "title", "id"), strict=True)]
+    values = dict(zip(names, (text, title, source.id), strict=True))
+    return Row(source.name, 1, values, unit="")
 
 
 def _set_aside(
@@ -740,3 +698,41 @@ def _open_rejects(options: ReadOptions) -> AbstractContextManager[TextIO | None]
         return nullcontext()
     # Undecodable bytes live in the row as lone surrogates; the escape is legal JSON.
     return opened_text(options.rejects, errors="backslashreplace")
+
+
+def labelled_articles(given: Articles | Path | str, *, name: str = "articles") -> Iterator[Article]:
+    """Yield what someone has as labelled articles.
+
+    Parameters
+    ----------
+    given : path, or iterable of Article, str or mapping, or data frame
+        A path is read by `read_articles`; a mapping, and a row of a frame, as a row of a file is.
+    name : str
+        What messages call it.
+
+    Raises
+    ------
+    BadInputError
+        When it, or one of it, is something else, or a row makes no sense.
+    """
+    if isinstance(given, str | Path):
+        yield from read_articles(given)
+        return
+    if isinstance(given, Article) or not hasattr(given, "__iter__"):
+        yield from iter_articles(given, name=name)
+        return
+    rows: Any = [given] if isinstance(given, Mapping) else given
+    if hasattr(rows, "columns") and hasattr(rows, "to_dict"):
+        rows = rows.to_dict("records")
+    reader = ArticleReader(ReadOptions(), ReadTally())
+    for place, item in enumerate(rows):
+        if not isinstance(item, Mapping):
+            yield as_article(item, where=f"{name}[{place}]")
+            continue
+        try:
+            article = reader(item)
+        except BadRowError as error:
+            raise BadInputError(f"{name}[{place}]: {error}") from None
+        reader.note_binary(article)
+        yield article
+    reader.finish()

@@ -8,17 +8,18 @@ None or an int array of shape (n_articles,), in which near-duplicates share a nu
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from classifier.article import Article, as_articles
+from classifier.article import Article
 from classifier.corpus.duplicates import near_duplicate_groups
 from classifier.corpus.labels import label_names, truth_matrix
 from classifier.errors import CorpusError, SettingsError
+from classifier.fields import Articles, iter_articles
 from classifier.text import article_text
 
 __all__ = [
@@ -116,7 +117,7 @@ class Outline:
 
 
 def outline_of(
-    articles: Iterable[Article | str], keep: Callable[[Article], None] = lambda article: None
+    articles: Articles, keep: Callable[[Article], None] = lambda article: None
 ) -> Outline:
     """Read a stream of articles once, hand each to `keep`, and return what a split needs.
 
@@ -128,8 +129,7 @@ def outline_of(
     kept: list[Article] = []
 
     def texts() -> Iterator[str]:
-        for item in articles:
-            [article] = as_articles([item])
+        for article in iter_articles(articles):
             keep(article)
             kept.append(replace(article, text="", title="", extra={}))
             yield article_text(article)
@@ -567,7 +567,7 @@ class Split:
 
 
 def split_corpus(
-    articles: Iterable[Article | str],
+    articles: Articles,
     *,
     by: str = "random",
     test_share: float | None = None,

@@ -17,6 +17,7 @@ from typing import Any, Protocol, TextIO
 from classifier.article import Article, Labels
 from classifier.corpus.open import open_parquet_writer
 from classifier.errors import BadInputError
+from classifier.fields import PARTS, usual_field
 
 __all__ = [
     "COVERAGE_DECIMALS",
@@ -321,8 +322,9 @@ def write_parquet(predictions: Iterable[Tagged], path: Path, *, labels: Sequence
 def write_articles_jsonl(articles: Iterable[Article], stream: TextIO) -> int:
     """Write articles so that `read_articles` gives equal ones, and return how many.
 
-    Empty fields are left out. Equal means so under the default `ReadOptions`, for labels that
-    are neither blank nor padded and hold no ``|``.
+    Empty fields are left out, unless an extra field could be taken for one of them. Equal means
+    so under `ReadOptions` with ``exact_labels``, for labels that are neither blank nor padded and
+    hold no ``|``.
 
     Raises
     ------
@@ -408,13 +410,33 @@ def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 def _article_object(article: Article) -> dict[str, object]:
     words = {name: getattr(article, name) for name in ("id", "title", "text", "source", "date")}
     fields = {name: value for name, value in words.items() if value} | _label_fields(article.labels)
-    taken = sorted(set(article.extra) & {*words, "labels", "negative", *fields})
+    # a date that is not understood is carried under its own name
+    own = {*words, "labels", "negative", *fields} - ({"date"} if not article.date else set())
+    taken = sorted(own & set(article.extra))
     if taken:
         raise BadInputError(
             f"article '{article.id:.60}': extra field '{taken[0]}' has the name of one of the "
             "article's own. Rename it in the input."
         )
-    return {**fields, **article.extra}
+    return {**fields, **_empty_fields(fields, article.extra), **article.extra}
+
+
+def _empty_fields(
+    fields: Mapping[str, object], extra: Mapping[str, object]
+) -> dict[str, str | None]:
+    """Return the empty parts for which some extra field would be taken by its usual name."""
+    return {
+        part: None if part in ("labels", "negative") else ""
+        for part in PARTS
+        if part not in fields and part not in extra and _is_usual(extra, part)
+    }
+
+
+def _is_usual(extra: Mapping[str, object], part: str) -> bool:
+    try:
+        return usual_field(extra, part) is not None
+    except BadInputError:
+        return True
 
 
 def _label_fields(labels: Labels | None) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from statistics import NormalDist
@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.article import Article, as_articles
 from classifier.drift.distances import (
     Histogram,
     article_counts,
@@ -22,6 +21,7 @@ from classifier.drift.distances import (
     term_divergences,
 )
 from classifier.errors import BadInputError, ModelError
+from classifier.fields import Articles, iter_articles
 from classifier.model.folder import reading_record
 from classifier.model.model import BATCH, Model
 from classifier.text import article_text
@@ -65,14 +65,14 @@ class Observed:
             yield np.bincount(ids, minlength=n_terms).astype(np.float64)
 
 
-def observe(model: Model, articles: Iterable[Article | str], *, seed: int = 0) -> Observed:
+def observe(model: Model, articles: Articles, *, seed: int = 0) -> Observed:
     """Read `articles` as a stream; `seed` decides whose terms are kept, and their order."""
     rng = np.random.default_rng(seed)
     seen: dict[str, list[NDArray[np.float64]]] = {"coverage": [], "n_words": [], "margins": []}
     counts = np.zeros(len(model.vocabulary))
     kept: list[NDArray[np.int64]] = []
-    n_seen, remaining = 0, iter(articles)
-    while batch := as_articles(islice(remaining, BATCH)):
+    n_seen, remaining = 0, iter_articles(articles)
+    while batch := list(islice(remaining, BATCH)):
         reading = model.read(map(article_text, batch))
         seen["coverage"].append(reading.n_known / np.maximum(reading.n_words, 1))
         seen["n_words"].append(reading.n_words.astype(np.float64))
@@ -201,7 +201,7 @@ ALLOWED_TERMS = (0.01, 0.05)
 N_TERMS = 8
 
 
-def drift(model: Model, articles: Iterable[Article | str]) -> Drift:
+def drift(model: Model, articles: Articles) -> Drift:
     """Compare articles with those held out when the model was trained.
 
     Coverage, length, margins and tags are compared by the population stability index, terms by

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from classifier.article import Article
+from classifier.corpus.read import labelled_articles
 from classifier.errors import ModelError, listed
 from classifier.evaluation.bootstrap import F1Changes, Interval, paired_f1_changes
 from classifier.evaluation.judge import PairedJudgement, PairedReading, judge_pair, read_with_both
@@ -25,7 +26,8 @@ from classifier.evaluation.metrics import (
     macro_f1,
     micro_f1,
 )
-from classifier.model.folder import encoded
+from classifier.fields import Articles
+from classifier.model.folder import as_model, encoded
 from classifier.model.model import Model
 from classifier.model.prediction import Explanation
 from classifier.pages.document import markdown_table, plain
@@ -557,9 +559,9 @@ def _numbers(*values: float) -> list[str]:
 
 
 def compare(
-    a: Model,
-    b: Model,
-    articles: Iterable[Article],
+    a: Model | Path | str,
+    b: Model | Path | str,
+    articles: Articles | Path | str,
     *,
     n_examples: int = 5,
     repeats: int = 1000,
@@ -572,9 +574,9 @@ def compare(
 
     Parameters
     ----------
-    a, b : Model
-        The old and the new one; they may be the same.
-    articles : iterable of Article
+    a, b : Model, path or str
+        The old and the new one, their folders, or names of shipped ones; they may be the same.
+    articles : iterable of Article or mapping, path, or data frame
         Neither model should have been trained on them.
     n_examples : int
         How many fixed and how many broken articles to explain.
@@ -590,9 +592,10 @@ def compare(
     CorpusError
         If no article says anything of a label that both know.
     """
+    a, b = as_model(a), as_model(b)
     shared = _shared_labels(a, b)
     with tempfile.TemporaryFile() as spool:
-        reading = read_with_both((a, b), articles, shared, spool)
+        reading = read_with_both((a, b), labelled_articles(articles), shared, spool)
         judgement = judge_pair(reading, shared)
         turned, *changed = turned_articles(judgement)
         fixed, broken = (

@@ -10,11 +10,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from classifier.article import Article, Progress, no_progress
+from classifier.article import Progress, no_progress
+from classifier.corpus.read import labelled_articles
 from classifier.errors import SettingsError, listed
 from classifier.evaluation.bootstrap import Interval, Resampling, ShareInterval, resampled_sums
 from classifier.evaluation.judge import Judged, judge
@@ -35,7 +37,8 @@ from classifier.evaluation.report import (
     label_reports,
     ranking,
 )
-from classifier.model.folder import reading_record
+from classifier.fields import Articles
+from classifier.model.folder import as_model, reading_record
 from classifier.model.model import Model
 from classifier.pages.document import markdown_table, plain
 from classifier.pages.page import percent, render_page, rounded
@@ -551,8 +554,8 @@ _NUMBER = re.compile(r"\d+")
 
 
 def evaluate(
-    model: Model,
-    articles: Iterable[Article],
+    model: Model | Path | str,
+    articles: Articles | Path | str,
     *,
     name: str = "",
     thresholds: Mapping[str, float] | None = None,
@@ -564,8 +567,9 @@ def evaluate(
 
     Parameters
     ----------
-    model : Model
-    articles : iterable of Article
+    model : Model, path or str
+        A model, its folder, or a shipped one's name.
+    articles : iterable of Article or mapping, path, or data frame
         Read once, as a stream. Unlabelled ones are counted and left out; labels that no article
         mentions are unknown, not absent.
     name : str
@@ -591,7 +595,8 @@ def evaluate(
     if repeats < 0 or seed < 0:
         raise SettingsError(f"repeats is {repeats} and seed {seed}. Choose numbers from 0 on.")
     tick, how = progress or no_progress, Resampling(repeats, seed)
-    judged = judge(model, articles, thresholds=thresholds or {}, progress=tick)
+    model, given = as_model(model), labelled_articles(articles)
+    judged = judge(model, given, thresholds=thresholds or {}, progress=tick)
     return _report(model, judged, how, tick, name=name, thresholds=thresholds or {})
 
 

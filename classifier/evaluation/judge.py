@@ -13,12 +13,13 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from classifier.article import Article, Labels, Progress, as_articles
+from classifier.article import Article, Labels, Progress
 from classifier.corpus.corpus import digest_row
 from classifier.corpus.duplicates import near_duplicate_groups
 from classifier.corpus.labels import label_names, truth_matrix
 from classifier.errors import CorpusError, listed
 from classifier.evaluation.worst import WorstCells, WorstError
+from classifier.fields import Articles, iter_articles
 from classifier.model.model import BATCH, Model
 from classifier.model.prediction import Prediction
 from classifier.text import article_text
@@ -348,7 +349,7 @@ class PairedReading:
 
 
 def read_with_both(
-    models: Pair, articles: Iterable[Article | str], labels: Sequence[str], spool: IO[bytes]
+    models: Pair, articles: Articles, labels: Sequence[str], spool: IO[bytes]
 ) -> PairedReading:
     """Tag a stream with both models, once, keeping of the texts only what `spool` takes.
 
@@ -384,10 +385,10 @@ class _Collector:
         self._spans: dict[int, tuple[int, int]] = {}
         self._seconds = np.zeros(2)
 
-    def texts(self, articles: Iterable[Article | str]) -> Iterator[str]:
+    def texts(self, articles: Articles) -> Iterator[str]:
         """Yield the prepared texts, each after both models have tagged it."""
-        remaining = iter(articles)
-        while batch := as_articles(islice(remaining, BATCH)):
+        remaining = iter_articles(articles)
+        while batch := list(islice(remaining, BATCH)):
             said = [self._predict(number, batch) for number in (0, 1)]
             given = np.array([[self._tags(p) for p in each] for each in said])
             self._given.append(given)

@@ -11,11 +11,19 @@ from typing import TextIO
 
 from classifier.article import Article, Labels
 from classifier.corpus.corpus import ReadOptions
-from classifier.corpus.labels import BadRowError, Row, article_from, is_blank, parse_label_columns
-from classifier.corpus.open import find_sources, format_by_content, open_bytes, open_text
+from classifier.corpus.labels import parse_label_columns
+from classifier.corpus.open import (
+    find_sources,
+    format_by_content,
+    marked_encoding,
+    open_bytes,
+    open_text,
+)
 from classifier.corpus.read import csv_rows, jsonl_rows
+from classifier.corpus.rows import BadRowError, Row, article_from
 from classifier.corpus.write import disarmed, plain_cell, safe_cell
 from classifier.errors import BadInputError
+from classifier.fields import is_blank
 from classifier.files import replacing_text
 
 __all__ = [
@@ -35,7 +43,7 @@ __all__ = [
 
 _CONFIDENCE = {"": None, "clear": False, "borderline": True}
 _DELIMITERS = ",;\t"
-_FIELDS = ReadOptions()
+_FIELDS = ReadOptions(usual_labels=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +104,25 @@ def read_verdicts(
         At the first row that makes no sense: a cell that is neither 1, 0 nor blank, neither id
         nor text, a label on both sides.
     """
-    verdicts = []
-    for row in _rows(path, encoding):
-        try:
-            verdicts.append(_verdict(row, ignore))
-        except BadInputError as error:
-            raise BadInputError(f"{row.place}: {error}") from None
-    return verdicts
+    try:
+        return [_placed_verdict(row, ignore) for row in _rows(path, encoding)]
+    except BadInputError as error:
+        # --encoding is that of the corpus
+        raise BadInputError(str(error).replace("--encoding", "--labelled-encoding")) from None
+
+
+def _placed_verdict(row: Row, ignore: Collection[str]) -> Verdict:
+    try:
+        return _verdict(row, ignore)
+    except BadInputError as error:
+        raise BadInputError(f"{row.place}: {error}") from None
 
 
 def _rows(path: Path | str, encoding: str) -> Iterator[Row]:
     """Yield the rows, a cell of CSV as it was before it was made safe for spreadsheets."""
     for source in find_sources([path]):
         with open_bytes(source, None, encoding=encoding) as stream:
+            encoding = marked_encoding(stream, encoding)
             form = source.format or format_by_content(stream)
             if form == "jsonl":
                 with open_text(stream, encoding=encoding, newline="\n") as text:

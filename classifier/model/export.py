@@ -43,7 +43,7 @@ STEP_HEIGHT = 1e-9
 STEP_WIDTH = 2.0**-40
 
 
-def export_joblib(model: Model, path: Path) -> None:
+def export_joblib(model: Model, path: Path | str) -> None:
     """Write `sklearn_pipeline(model)` to `path`, a file that runs code when it is loaded.
 
     Raises
@@ -54,7 +54,7 @@ def export_joblib(model: Model, path: Path) -> None:
     import joblib
 
     pipeline = sklearn_pipeline(model)
-    with replacing(path) as stream:
+    with replacing(Path(path)) as stream:
         joblib.dump(pipeline, stream, compress=3)
 
 

@@ -22,7 +22,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from classifier.errors import ClassifierError, ModelError, listed
-from classifier.files import flush_folder, locked_folder, remove_unlocked, write_file
+from classifier.files import flush_folder, locked_folder, remove_unlocked, resource, write_file
 from classifier.model.calibration import Calibration, calibration_from_json
 from classifier.model.model import Model
 from classifier.model.vocabulary import Analyzer, Buffer, Table, Vocabulary, fault_of, n_slots
@@ -36,6 +36,7 @@ __all__ = [
     "GoldenArticle",
     "Manifest",
     "StoredFile",
+    "as_model",
     "check_golden",
     "cut_texts",
     "decoded",
@@ -46,6 +47,7 @@ __all__ = [
     "golden_texts",
     "load_model",
     "manifest_json",
+    "model_folder",
     "parse_manifest",
     "quality_table",
     "read_card",
@@ -754,7 +756,7 @@ class _MissingFileError(ModelError):
     """A file that the manifest names is not there: incomplete, or replaced this very moment."""
 
 
-def save_model(model: Model, folder: Path, *, card: str = "") -> Model:
+def save_model(model: Model, folder: Path | str, *, card: str = "") -> Model:
     """Write `model` into `folder`, replacing the model that is there.
 
     Killed at any moment, it leaves the old model or the new one; of two at the same time, the
@@ -763,7 +765,7 @@ def save_model(model: Model, folder: Path, *, card: str = "") -> Model:
     Parameters
     ----------
     model : Model
-    folder : Path
+    folder : Path or str
         Made when missing.
     card : str
         Markdown for people, kept as ``README.md``; a short one is written when empty.
@@ -778,6 +780,7 @@ def save_model(model: Model, folder: Path, *, card: str = "") -> Model:
     ModelError
         When the model could not be loaded again, or the folder cannot be written to.
     """
+    folder = Path(folder)
     contents = encoded(model)
     files = {role: _file_of(role, content) for role, content in contents.items()}
     stored = decoded(model, len(model.vocabulary), contents, _paths(folder, files))
@@ -831,12 +834,12 @@ def _write_folder(folder: Path, arrays: Mapping[str, bytes], manifest: bytes, ca
     flush_folder(folder)
 
 
-def load_model(folder: Path, *, mmap: bool = False) -> Model:
+def load_model(folder: Path | str, *, mmap: bool = False) -> Model:
     """Return the model in `folder`, after checking every file of it but the card.
 
     Parameters
     ----------
-    folder : Path
+    folder : Path or str
     mmap : bool
         Leave the weights on disk and map them, so that processes share one copy. A file that
         is cut short under a reader then ends its process: for folders that nobody else writes to.
@@ -847,6 +850,7 @@ def load_model(folder: Path, *, mmap: bool = False) -> Model:
         When a file is missing, cut short, changed, absurd or of another version, or when the
         golden articles are not scored as they were.
     """
+    folder = Path(folder)
     for _ in range(ATTEMPTS - 1):
         # a save may have replaced the model between the manifest and its files
         with suppress(_MissingFileError):
@@ -936,3 +940,31 @@ def _check_size(path: Path, size: int, n_bytes: int | None, most: int) -> None:
             raise ModelError(f"{path} has {size} bytes; at most {most} are read.")
     elif size != n_bytes:
         raise ModelError(f"{path} has {size} bytes where the manifest says {n_bytes}. {MEND}")
+
+
+def model_folder(path: Path | str | None) -> Path:
+    """Return the folder of a model, also of a shipped one by its name; a folder wins.
+
+    ``None`` is the shipped model that everything uses when none is named.
+    """
+    if path is None:
+        return resource("models", "sectors")
+    path = Path(path)
+    shipped = resource("models") / path
+    is_name = len(path.parts) == 1 and not path.exists() and shipped.is_dir()
+    return shipped if is_name else path
+
+
+def as_model(model: Model | Path | str) -> Model:
+    """Return a model as it is, or load the one in a folder or the shipped one of that name.
+
+    Raises
+    ------
+    ModelError
+        When it is nothing of the kind, or cannot be loaded.
+    """
+    if isinstance(model, Model):
+        return model
+    if isinstance(model, str | Path):
+        return load_model(model_folder(model))
+    raise ModelError(f"model is {model!r:.60}. Pass a Model, a folder, or a shipped model's name.")

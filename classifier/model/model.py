@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property, partial
@@ -10,8 +11,9 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.article import Article, as_articles
+from classifier.article import Article
 from classifier.errors import ModelError, listed
+from classifier.fields import Articles, iter_articles
 from classifier.model.calibration import Calibration
 from classifier.model.prediction import Contribution, Explanation, Prediction
 from classifier.model.reading import (
@@ -36,6 +38,8 @@ Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
 BATCH = 256
+# Chinese, Japanese, Thai, Lao, Burmese and Khmer.
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]{8}")
 # The working point of a model's own cuts.
 BALANCED = "balanced"
 
@@ -187,7 +191,7 @@ class Model:
 
     def predict(
         self,
-        articles: Iterable[Article | str],
+        articles: Articles,
         *,
         point: str = BALANCED,
         thresholds: Mapping[str, float] | None = None,
@@ -196,7 +200,9 @@ class Model:
 
         Parameters
         ----------
-        articles : iterable of Article or str
+        articles : iterable of Article, str or mapping, or data frame
+            A mapping has its ``text``, and perhaps ``title`` and ``id``, as a row of a frame
+            has. A single text, article or mapping is one article.
         point : {"balanced", "precise", "complete"}
             Working point: which cuts decide, see `thresholds_at`.
         thresholds : mapping of str to float, optional
@@ -207,12 +213,14 @@ class Model:
         ModelError
             When the model has no such point, or a threshold names no label of the model or is
             no probability.
+        BadInputError
+            When an article is nothing of the kind; the message tells its position.
         """
         return list(self.predict_stream(articles, point=point, thresholds=thresholds))
 
     def predict_stream(
         self,
-        articles: Iterable[Article | str],
+        articles: Articles,
         *,
         point: str = BALANCED,
         thresholds: Mapping[str, float] | None = None,
@@ -226,12 +234,10 @@ class Model:
         """
         thresholds = self.thresholds_at(point) | dict(thresholds or {})
         decision = self._decision_by(thresholds) if thresholds else self._decision
-        return self._stream(iter(articles), decision)
+        return self._stream(iter_articles(articles), decision)
 
-    def _stream(
-        self, articles: Iterator[Article | str], decision: Decision
-    ) -> Iterator[Prediction]:
-        while batch := as_articles(islice(articles, BATCH)):
+    def _stream(self, articles: Iterator[Article], decision: Decision) -> Iterator[Prediction]:
+        while batch := list(islice(articles, BATCH)):
             yield from self._predict_batch(batch, decision)
 
     @cached_property
@@ -248,7 +254,7 @@ class Model:
 
     def predict_prepared(self, texts: Sequence[str]) -> list[Prediction]:
         """Return one `Prediction` a text that `article_text` has prepared, in order."""
-        return list(self._predicted(as_articles(texts), texts, self._decision))
+        return list(self._predicted([Article(text) for text in texts], texts, self._decision))
 
     def _predicted(
         self, articles: Sequence[Article], texts: Sequence[str], decision: Decision
@@ -256,7 +262,7 @@ class Model:
         signature, explain = self.signature, self.explain
         rows = zip(articles, texts, self._judged(texts, decision), strict=True)
         for article, text, (tags, scores, n_words, n_known) in rows:
-            note = self._note(n_words, n_known)
+            note = self._note(text, n_words, n_known)
             # Exactly one label is owed even to a text that cannot be judged.
             if note and self.mode == "several":
                 tags = ()
@@ -278,10 +284,12 @@ class Model:
         answers = decision(self.margins_of(reading))
         return judged(answers, reading.n_words.tolist(), reading.n_known.tolist())
 
-    def _note(self, n_words: int, n_known: int) -> str:
+    def _note(self, text: str, n_words: int, n_known: int) -> str:
         if n_words == 0:
             return "no words to judge by"
         if n_known < n_words * self.min_coverage:
+            if _UNSPACED.search(text):
+                return "a language without blanks between words, which are not told apart"
             return f"the model knows {n_known} of {n_words} words: another language or subject?"
         if n_known < self.min_words:
             return f"too short to judge: {n_known} known words, at least {self.min_words} needed"

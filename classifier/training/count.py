@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -16,7 +17,9 @@ from classifier.article import Article, Labels, Progress, no_progress
 from classifier.compiled import COUNTER, compiled
 from classifier.corpus.corpus import Corpus, digest_row
 from classifier.corpus.duplicates import near_duplicate_groups
-from classifier.errors import CorpusError
+from classifier.corpus.read import labelled_articles
+from classifier.errors import BadInputError, CorpusError, listed
+from classifier.fields import Articles
 from classifier.model.reading import sublinear
 from classifier.model.vocabulary import Analyzer
 from classifier.text import article_text
@@ -32,6 +35,7 @@ __all__ = [
     "TermCounter",
     "as_corpora",
     "check_counted",
+    "corpus_notes",
     "count_articles",
     "count_corpora",
     "damped_counts",
@@ -184,7 +188,8 @@ def check_counted(
     if not len(counted):
         raise CorpusError(
             f"nothing to train on: {counted.n_unlabelled} articles were read and none is labelled. "
-            "Labels are read from the field 'labels', or the one named by --labels-field"
+            "Labels are read from the fields 'labels', 'label', 'category', 'tags' and the like, "
+            "the one named by --labels-field, or columns named by --label-column"
         )
     if not counted.natural.any():
         raise CorpusError(
@@ -204,6 +209,30 @@ def check_counted(
         )
     if settings.labels == "one":
         _check_exactly_one(counted, Y)
+
+
+# Below, a figure rests on a handful of held-out articles a label.
+_FEW_ARTICLES = 50
+
+
+def corpus_notes(counted: LabelledArticles) -> Iterator[str]:
+    """Yield a sentence for each reason why a model of these articles may be worth little."""
+    n = int(counted.natural.sum())
+    if 0 < n < _FEW_ARTICLES:
+        yield (
+            f"{n} labelled articles are very few: the figures rest on a handful each. Some "
+            "hundreds, and fifty a label, are a beginning."
+        )
+    everywhere = [
+        label
+        for label in counted.label_names
+        if all(label in labels.present for labels in counted.labels)
+    ]
+    if everywhere:
+        yield (
+            f"every article has the label {listed(everywhere)}: nothing tells it from others. "
+            "Add articles without it."
+        )
 
 
 def _check_exactly_one(counted: LabelledArticles, Y: Matrix) -> None:
@@ -407,13 +436,17 @@ def weighted(damped: sp.csr_matrix, idf: NDArray[np.float64]) -> sp.csr_matrix:
     return sp.csr_matrix((values / norms[rows], damped.indices, damped.indptr), damped.shape)
 
 
-def as_corpora(corpus: Iterable[Article] | Corpus | Sequence[Corpus]) -> Sequence[Corpus]:
+def as_corpora(corpus: Articles | Path | str | Corpus | Sequence[Corpus]) -> Sequence[Corpus]:
     """Return any of the forms that `train` takes as a sequence of `Corpus`."""
     if isinstance(corpus, Corpus):
         return [corpus]
-    if isinstance(corpus, Sequence) and corpus and isinstance(corpus[0], Corpus):
+    if isinstance(corpus, list | tuple) and corpus and isinstance(corpus[0], Corpus):
+        wrong = next((i for i, each in enumerate(corpus) if not isinstance(each, Corpus)), None)
+        if wrong is not None:
+            raise BadInputError(f"corpus[{wrong}] is {corpus[wrong]!r:.60}, not a Corpus.")
         return corpus
-    return [Corpus("corpus", corpus)]  # type: ignore[arg-type]
+    name = Path(corpus).stem if isinstance(corpus, str | Path) else "corpus"
+    return [Corpus(name, labelled_articles(corpus, name="corpus"))]
 
 
 def count_articles(
@@ -428,7 +461,18 @@ def count_articles(
         pair_min_df=settings.pair_min_df,
         progress=progress,
     )
-    return _without_copies(counted)
+    return _without_copies(_latest(counted))
+
+
+def _latest(counted: CountedCorpus) -> CountedCorpus:
+    """Return the last article of each id of a corpus: agencies send updates under one id."""
+    last = {(corpus, id): i for i, (corpus, id) in enumerate(_keys(counted))}
+    rows = [i for i, key in enumerate(_keys(counted)) if not key[1] or last[key] == i]
+    return counted if len(rows) == len(counted) else counted.select(np.array(rows))
+
+
+def _keys(counted: CountedCorpus) -> Iterator[tuple[int, str]]:
+    return zip(counted.corpus.tolist(), counted.ids, strict=True)
 
 
 def _counting_analyzer(settings: Settings) -> Analyzer:

@@ -14,10 +14,11 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, check_is_fitted, column_or_1d
 
-from classifier.article import Article, Labels, as_articles
+from classifier.article import Article, Labels
 from classifier.corpus.corpus import Corpus
-from classifier.errors import ClassifierError
+from classifier.errors import BadInputError, ClassifierError
 from classifier.evaluation.metrics import micro_f1
+from classifier.fields import as_article
 from classifier.text import article_text
 from classifier.training.settings import Settings, settings_from
 from classifier.training.train import train
@@ -60,11 +61,10 @@ def as_texts(X: Iterable[Article | str]) -> list[Article]:
     shape = getattr(X, "shape", (0,))
     if len(shape) != 1:
         raise ValueError(f"X has the shape {shape}: pass a 1-D sequence, such as frame['text']")
-    items = list(X)
-    for i, item in enumerate(items):
-        if not isinstance(item, str | Article):
-            raise TypeError(f"X[{i}] is {item!r:.60}: every entry must be a str or an Article")
-    return as_articles(items)
+    try:
+        return [as_article(item, where=f"X[{i}]") for i, item in enumerate(X)]
+    except BadInputError as error:
+        raise TypeError(str(error)) from None
 
 
 def labelled(articles: list[Article], target: Target) -> Iterator[Article]:
@@ -151,6 +151,10 @@ def check_trainable(articles: list[Article], target: Target, n_folds: int) -> No
     for name, cells in zip(names, target.truth.T, strict=True):
         if np.isnan(cells).all():
             raise ValueError(f"label '{name}' is unknown (NaN) in every row of y: leave it out")
+
+
+def no_notes(note: str) -> None:
+    """Say nothing: searches and cross-validation fit many times, on parts."""
 
 
 def check_lengths(n_texts: int, n_rows: int) -> None:
@@ -274,7 +278,9 @@ rare_positives, n_folds, min_words, min_coverage
         y : array-like
             An indicator matrix of shape (n_articles, n_labels) with 1, 0 and NaN for unknown, as
             array, sparse matrix, or data frame with a column a label; or n_articles class
-            labels; or n_articles lists, tuples or sets of label names.
+            labels; or n_articles lists, tuples or sets of label names. With lists,
+            scikit-learn's own functions want folds that do not look at `y`, such as
+            ``cross_val_score(estimator, X, y, cv=KFold(5))``.
 
         Raises
         ------
@@ -282,7 +288,7 @@ rare_positives, n_folds, min_words, min_coverage
             When a parameter is out of range, `X` or `y` has another form, or there are fewer
             articles than folds.
         TypeError
-            When an entry of `X` is neither a string nor an `Article`.
+            When an entry of `X` is no string, `Article` or mapping with a ``text``.
         """
         articles, target = as_texts(X), read_target(y)
         auto = "one" if target.form == "classes" else "several"
@@ -290,7 +296,7 @@ rare_positives, n_folds, min_words, min_coverage
             settings = self._settings(auto if self.labels == "auto" else self.labels)
             check_trainable(articles, target, settings.n_folds)
             corpus = Corpus("fit", labelled(articles, target))
-            self.model_ = train(corpus, settings, jobs=self.n_jobs or 1)
+            self.model_ = train(corpus, settings, jobs=self.n_jobs or 1, tell=no_notes)
         except ClassifierError as error:
             raise ValueError(str(error)) from error
         self.classes_ = target.classes

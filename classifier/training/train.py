@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.article import Article, Progress, no_progress
+from classifier.article import Progress, no_progress
 from classifier.corpus.corpus import Corpus
 from classifier.corpus.labels import truth_matrix
 from classifier.corpus.split import stratified_folds
+from classifier.fields import Articles
 from classifier.model.calibration import Calibration, PiecewiseLinear
 from classifier.model.model import Model
 from classifier.model.vocabulary import Analyzer
@@ -22,6 +25,7 @@ from classifier.training.count import (
     LabelledArticles,
     as_corpora,
     check_counted,
+    corpus_notes,
     count_articles,
     tfidf,
 )
@@ -35,25 +39,28 @@ __all__ = ["count_articles", "fit_model", "train"]
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 
+_LOG = logging.getLogger("classifier")
 # Held-out articles know nine words in ten; below this part of the median share the text is
 # likely in another language.
 COVERAGE_SHARE = 0.7
 
 
 def train(
-    corpus: Iterable[Article] | Corpus | Sequence[Corpus],
+    corpus: Articles | Path | str | Corpus | Sequence[Corpus],
     settings: Settings | None = None,
     *,
     name: str = "model",
     jobs: int = 1,
     progress: Progress = no_progress,
+    tell: Callable[[str], None] = _LOG.warning,
 ) -> Model:
     """Train a model.
 
     Parameters
     ----------
-    corpus : iterable of Article, Corpus, or sequence of Corpus
-        Read once, as a stream. Articles without labels are counted and left out; a corpus
+    corpus : Corpus, sequence of Corpus, path, iterable of Article or mapping, or data frame
+        Read once, as a stream; mappings and rows of a frame as rows of a file are. Of articles
+        of one corpus with one id the last counts. Those without labels are left out; a corpus
         knows the labels that occur in it, others are unknown in its articles.
     settings : Settings, optional
     name : str
@@ -62,15 +69,21 @@ def train(
         How many labels are fitted at once; the result does not depend on it.
     progress : callable
         Called with the step, how much of it is done, and of how much (0 when not known).
+    tell : callable
+        Given a sentence about what makes figures worth little: few articles, one class.
 
     Raises
     ------
     CorpusError
         When there is nothing to learn from: no labels, or fewer articles than folds.
+    BadInputError
+        When `corpus`, or an article in it, is something else.
     """
     settings = settings or Settings()
     corpora = as_corpora(corpus)
     counted = count_articles(corpora, settings, progress=progress)
+    for note in corpus_notes(counted):
+        tell(note)
     return fit_model(counted, settings, name=name, jobs=jobs, progress=progress)
 
 

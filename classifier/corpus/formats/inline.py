@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from classifier.corpus.labels import BadRowError, Row
+from classifier.corpus.rows import BadRowError, Row
 
 __all__ = ["PREFIX", "annif_rows", "fasttext_rows"]
 

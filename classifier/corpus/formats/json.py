@@ -9,7 +9,7 @@ from itertools import chain, islice
 from typing import Any
 
 from classifier.corpus.formats.shapes import is_item, shaped
-from classifier.corpus.labels import BadRowError, Row
+from classifier.corpus.rows import BadRowError, Row
 from classifier.errors import BadInputError
 
 __all__ = ["json_rows"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
-from classifier.corpus.labels import Row
+from classifier.corpus.rows import Row
 from classifier.errors import BadInputError
 
 __all__ = ["warc_rows"]

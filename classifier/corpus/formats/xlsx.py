@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from classifier.corpus.labels import Row
+from classifier.corpus.rows import Row
 from classifier.errors import BadInputError
 
 __all__ = ["xlsx_rows"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from classifier.corpus.formats.shapes import plain_html
-from classifier.corpus.labels import Row
+from classifier.corpus.rows import Row
 from classifier.errors import BadInputError
 
 __all__ = ["xml_rows"]
