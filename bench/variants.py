@@ -87,7 +87,7 @@ VARIANTS = (
     Variant("idf smooth", {"idf": "smooth"}),
     *(Variant(f"C {c}", {"C": c}) for c in (0.5, 2.0)),
     Variant("fold_plurals false", counting={"fold_plurals": False}),
-    Variant("bigrams true", {"bigrams": True}, {"bigrams": (True,), "min_df": 3}),
+    Variant("bigrams true", {"bigrams": True}, {"bigrams": (True,), "pair_min_df": 25}),
     *(Variant(f"borderline_weight {w}", {"borderline_weight": w}) for w in (0.25, 1.0)),
     Variant("auxiliary_weight 1.0", weights=dict.fromkeys(("allsides", *WORLD), 1.0)),
     Variant("cuts smoothed-f1", cuts={"rule": "smoothed-f1"}),
@@ -179,16 +179,15 @@ def margins(news: News, variant: Variant, split: Split) -> tuple[Matrix, Matrix,
         | variant.candidate,
         corpus_weights=tuple(weights.get(name, PICKED) for name in part.corpora),
     )
-    min_df = variant.counting.get("min_df", Settings.min_df)
     folds = np.full(len(part), -1)
     natural = part.natural
     folds[natural] = stratified_folds(Y[natural], part.groups[natural], n_folds=N_FOLDS, seed=0)
     damped = damped_counts(part.counts(candidate.lead_repeats))
     each, held = article_weights(part, candidate), np.full(Y.shape, np.nan)
     for number in range(N_FOLDS):
-        fold = Fold.of(part, folds, number, candidate, min_df=min_df, damped=damped)
+        fold = Fold.of(part, folds, number, candidate, min_df=Settings.min_df, damped=damped)
         held[fold.test], _ = fold.margins(Y, candidate, each)
-    idf = fold_idf(damped, part, candidate, min_df)
+    idf = fold_idf(damped, part, candidate, Settings.min_df)
     X, scales = weighted(damped, idf), ratio_scales(damped, Y, each, candidate.ratio_power)
     linear = fit_linear(X, Y, [candidate.C] * Y.shape[1], each, scales=scales)
     test = tfidf(news.counted.counts(candidate.lead_repeats)[split.test], idf)
