@@ -30,10 +30,9 @@ from classifier.evaluation.metrics import (
     per_label,
 )
 from classifier.pages.document import markdown_table
-from classifier.training.settings import Settings, read_settings
+from classifier.training.settings import Settings
 from classifier.training.train import fit_model
 
-SHIPPED = ROOT / "models" / "sectors.toml"
 RESULTS = ROOT / "bench" / "results" / "quality.json"
 PAGES = {"README.md": "summary", "docs/quality.md": "full", "models/sectors/README.md": "card"}
 WHOLE = "whole natural stream"
@@ -79,7 +78,7 @@ def main() -> None:
         write_pages(json.loads(RESULTS.read_text()))
         return
     with_encoder = "--without-encoder" not in sys.argv
-    news, plain = gather(read_settings(SHIPPED), with_texts=with_encoder), gather(BASELINE)
+    news, plain = gather(Settings(), with_texts=with_encoder), gather(BASELINE)
     vectors = embeddings(news.texts) if with_encoder else None
     news.texts.clear()
     ways = WAYS if with_encoder else WAYS[:2]
@@ -98,7 +97,7 @@ def main() -> None:
 
 def trained(news: News, split: Split, way: str) -> Outcome:
     """Train on one side and tag the other."""
-    settings = BASELINE if way == PLAIN else read_settings(SHIPPED)
+    settings = BASELINE if way == PLAIN else Settings()
     model = fit_model(news.counted.select(split.train), settings)
     margins = margins_of(model, news.counted, split.test)
     probabilities = model.calibration(margins)

@@ -416,7 +416,7 @@ def _axes(counted: LabelledArticles, settings: Settings) -> list[list[Change]]:
     has_lead, has_borderline = settings.lead_words > 0, bool(counted.borderline.any())
     return [
         [_set("bigrams", value) for value in _distinct(settings.bigrams)],
-        [_set("ratio_power", value) for value in _distinct(settings.ratio_power)],
+        [_set("ratio_power", value) for value in _distinct(settings.ratio_powers)],
         [_set("lead_repeats", v) for v in _distinct(settings.lead_repeats, several=has_lead)],
         *([_weigh(c, v) for v in _distinct(settings.auxiliary_weight)] for c in weighed if c),
         [

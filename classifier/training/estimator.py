@@ -232,7 +232,7 @@ rare_positives, n_folds, min_words, min_coverage
         pair_min_df: int = 2,
         fold_plurals: bool = True,
         idf: str = "bm25",
-        ratio_power: float | Sequence[float] = (0.5,),
+        ratio_power: float | Sequence[float] | None = None,
         borderline_weight: float | Sequence[float] = (1.0, 0.5),
         thresholds: str = "expected-f1",
         max_false_tags: float | None = None,

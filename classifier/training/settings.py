@@ -48,7 +48,8 @@ class Settings:
         Form of the inverse document frequency, see `inverse_document_frequencies`.
     ratio_power : tuple of float
         Candidates for how much less the terms are penalised that occur mostly with, or mostly
-        without, a label, see `ratio_scales`; 0 penalises all alike.
+        without, a label, see `ratio_scales`; 0 penalises all alike. ``None`` takes 0.5 for any
+        number of labels, and 0 for exactly one, as cross-validation does on public sets.
     borderline_weight : tuple of float
         Candidates for the weight of articles whose labeller hesitated.
     auxiliary_weight : tuple of float
@@ -85,7 +86,7 @@ class Settings:
     pair_min_df: int = 2
     fold_plurals: bool = True
     idf: str = "bm25"
-    ratio_power: tuple[float, ...] = (0.5,)
+    ratio_power: tuple[float, ...] | None = None
     borderline_weight: tuple[float, ...] = (1.0, 0.5)
     auxiliary_weight: tuple[float, ...] = (0.3, 1.0)
     thresholds: str = "expected-f1"
@@ -103,7 +104,8 @@ class Settings:
             _check(name, (getattr(self, name),), partial(contains, choices), _listed(choices))
         for name in ("C", "borderline_weight", "auxiliary_weight"):
             _check(name, getattr(self, name), _is_number_above_zero, "above zero")
-        _check("ratio_power", self.ratio_power, _is_share, "from 0 to 1")
+        if self.ratio_power is not None:
+            _check("ratio_power", self.ratio_power, _is_share, "from 0 to 1")
         _check("bigrams", self.bigrams, _is_flag, "true or false")
         for name in ("C_per_label", "fold_plurals"):
             _check(name, (getattr(self, name),), _is_flag, "true or false")
@@ -117,6 +119,13 @@ class Settings:
         for name in ("max_false_tags", "min_coverage"):
             if getattr(self, name) is not None:
                 _check(name, (getattr(self, name),), _is_share, "from 0 to 1")
+
+    @property
+    def ratio_powers(self) -> tuple[float, ...]:
+        """Candidates for `ratio_power`, also where none are given."""
+        if self.ratio_power is not None:
+            return self.ratio_power
+        return (0.5,) if self.labels == "several" else (0.0,)
 
     @property
     def cut_rules(self) -> dict[str, Any]:
@@ -212,10 +221,10 @@ def settings_from(values: Mapping[str, object]) -> Settings:
             close = difflib.get_close_matches(name, fields, n=1)
             hint = f" Did you mean '{close[0]}'?" if close else f" Known: {', '.join(fields)}."
             raise SettingsError(f"there is no setting '{name}'.{hint}")
-    return Settings(**{n: _in_form(fields[n].default, v) for n, v in values.items()})  # type: ignore[arg-type]
+    return Settings(**{n: _in_form(n, fields[n].default, v) for n, v in values.items()})  # type: ignore[arg-type]
 
 
-def _in_form(default: object, value: object) -> object:
-    if isinstance(default, tuple):
+def _in_form(name: str, default: object, value: object) -> object:
+    if isinstance(default, tuple) or (name == "ratio_power" and value is not None):
         return tuple(value) if isinstance(value, list | tuple) else (value,)
     return value
