@@ -27,6 +27,7 @@ __all__ = [
     "Process",
     "asked",
     "asking",
+    "running",
     "serving",
     "tiny_folder",
 ]
@@ -136,9 +137,16 @@ class Process:
 @contextmanager
 def serving(*options, workers=1, **env):
     """Run `classifier serve` on a free port while the block lasts."""
-    command = [sys.executable, "-m", "classifier", "serve", "--port", "0"]
+    command = ("-m", "classifier", "serve", "--port", "0", "--workers", workers, *options)
+    with running(*command, workers=workers, **env) as process:
+        yield process
+
+
+@contextmanager
+def running(*command, workers=1, **env):
+    """Run Python with a program that says where it serves, while the block lasts."""
     popen = subprocess.Popen(
-        [*command, "--workers", str(workers), *map(str, options)],
+        [sys.executable, *map(str, command)],
         stderr=subprocess.PIPE, text=True, env=environment(**env),
     )  # fmt: skip
     process = Process(popen)

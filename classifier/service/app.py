@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import json
 import logging
@@ -489,7 +488,8 @@ async def feedback(request: Request) -> Response:
         row |= {} if body.negative is None else {"negative": body.negative}
         kept = {name: value for name, value in row.items() if value != ""}
         try:
-            replaced = await asyncio.to_thread(service.feedback.save, kept)
+            work = service.writer.run(partial(service.feedback.save, kept))
+            replaced = await _in_time(service, work)
         except FeedbackFullError as error:
             raise ProblemError(507, str(error)) from None
     return JSONResponse({"saved": True, "replaced": replaced})
@@ -617,7 +617,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     with service.reloading_on_hangup():
         yield
-    service.scorer.close()
+    service.close()
 
 
 def _add_health(app: FastAPI) -> None:
