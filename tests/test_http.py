@@ -321,6 +321,20 @@ def test_a_body_of_many_faults_costs_no_more_than_one_of_few(client, body, statu
     assert len(answer.json().get("errors", ())) in (0, 10)
 
 
+def test_no_more_is_checked_after_ten_faults(folder):
+    """Also where a service takes very many articles at once."""
+    client = asking(folder, limits={"batch_articles": 2_000_000})
+    body = '{"articles": [' + "1," * 1_000_000 + "1]}"
+
+    start = time.process_time()
+    answer = asked(client, "/v1/predict", body)
+
+    assert time.process_time() - start < 1
+    assert [each["field"] for each in answer.json()["errors"]] == [
+        f"articles[{i}]" for i in range(10)
+    ]
+
+
 @pytest.mark.parametrize("kind", ["application/jsonl", "application/x-ndjson; charset=utf-8"])
 def test_lines_of_json_have_more_than_one_name(client, kind):
     """All of them are answered line by line."""
