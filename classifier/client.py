@@ -229,26 +229,36 @@ class Client:
         self,
         articles: Articles,
         *,
+        point: str = "balanced",
         thresholds: Mapping[str, float] | None = None,
     ) -> list[Prediction]:
         """Return one prediction an article, in order, as `Model.predict` does.
+
+        Parameters
+        ----------
+        articles : iterable of Article, str or mapping
+        point : {"balanced", "precise", "complete"}
+            Working point: which of the model's cuts decide.
+        thresholds : mapping of str to float, optional
+            Probabilities from which labels are given, instead of the cuts.
 
         Raises
         ------
         ServiceError
             When the service refuses, or cannot be reached after all retries.
         """
-        return list(self.predict_stream(articles, thresholds=thresholds))
+        return list(self.predict_stream(articles, point=point, thresholds=thresholds))
 
     def predict_stream(
         self,
         articles: Articles,
         *,
+        point: str = "balanced",
         thresholds: Mapping[str, float] | None = None,
     ) -> Iterator[Prediction]:
         """Yield one prediction an article, holding no more than a batch of them."""
         for batch in _batches(articles):
-            body = {"articles": [_row(each) for each in batch], "thresholds": thresholds or {}}
+            body = {"articles": [_row(each) for each in batch], **_cuts(point, thresholds)}
             answer = self._post("/v1/predict", body)
             yield from map(prediction_of, answer["predictions"])
 
@@ -256,10 +266,11 @@ class Client:
         self,
         article: Article | str | Mapping[str, Any],
         *,
+        point: str = "balanced",
         thresholds: Mapping[str, float] | None = None,
     ) -> ExplainedPrediction:
         """Return the prediction of one article with its reasons."""
-        body = {**_row(as_article(article)), "thresholds": thresholds or {}}
+        body = {**_row(as_article(article)), **_cuts(point, thresholds)}
         answer = self._post("/v1/explain", body)
         return ExplainedPrediction.of(answer)
 
@@ -342,6 +353,12 @@ def _batches(articles: Articles) -> Iterator[list[Article]]:
         size += length
     if batch:
         yield batch
+
+
+def _cuts(point: str, thresholds: Mapping[str, float] | None) -> dict[str, object]:
+    # a service that knows no working points takes no field of that name
+    named = {} if point == "balanced" else {"point": point}
+    return {"thresholds": dict(thresholds or {}), **named}
 
 
 def _row(article: Article) -> dict[str, object]:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -23,20 +23,27 @@ __all__ = [
     "BLANK_TEXT",
     "ENERGY_TEXT",
     "MIXED_TEXT",
+    "POINTS",
     "Application",
     "Process",
     "asked",
     "asking",
+    "running",
     "serving",
     "tiny_folder",
 ]
 
 BLANK_TEXT = "und der die das"
+# Working points of the tiny model: what gives no label to anything, and every label to most.
+POINTS = {"precise": [1.0, 1.0, 1.0], "complete": [0.0, 0.0, 0.0]}
 
 
-def tiny_folder(folder: Path, **changes) -> Path:
-    """Save the tiny model in `folder`, its card included."""
-    save_model(tiny_model(**changes), folder, card="# tiny\n\nFor tests.\n")
+def tiny_folder(folder: Path, *, points=None, **changes) -> Path:
+    """Save the tiny model in `folder`, its card included, with cuts for working points."""
+    model = tiny_model(**changes)
+    if points:
+        model = replace(model, info={**model.info, "points": points})
+    save_model(model, folder, card="# tiny\n\nFor tests.\n")
     return folder
 
 
@@ -136,9 +143,16 @@ class Process:
 @contextmanager
 def serving(*options, workers=1, **env):
     """Run `classifier serve` on a free port while the block lasts."""
-    command = [sys.executable, "-m", "classifier", "serve", "--port", "0"]
+    command = ("-m", "classifier", "serve", "--port", "0", "--workers", workers, *options)
+    with running(*command, workers=workers, **env) as process:
+        yield process
+
+
+@contextmanager
+def running(*command, workers=1, **env):
+    """Run Python with a program that says where it serves, while the block lasts."""
     popen = subprocess.Popen(
-        [*command, "--workers", str(workers), *map(str, options)],
+        [sys.executable, *map(str, command)],
         stderr=subprocess.PIPE, text=True, env=environment(**env),
     )  # fmt: skip
     process = Process(popen)

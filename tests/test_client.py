@@ -9,7 +9,7 @@ from classifier.errors import ClassifierError
 from classifier.model.folder import load_model
 from classifier.service.app import create_app
 from classifier.service.limits import ServiceSettings, Source
-from tests.service import BLANK_TEXT, ENERGY_TEXT, MIXED_TEXT, Application, tiny_folder
+from tests.service import BLANK_TEXT, ENERGY_TEXT, MIXED_TEXT, POINTS, Application, tiny_folder
 
 URL = "http://127.0.0.1:8000"
 FULL = httpx.Response(503, json={"detail": "full"}, headers={"Retry-After": "3"})
@@ -73,6 +73,22 @@ def test_thresholds_are_passed_on(client):
     """In predictions and in explanations."""
     assert client.predict([ENERGY_TEXT], thresholds={"energy": 1})[0].tags == ()
     assert client.explain(ENERGY_TEXT, thresholds={"energy": 1}).labels["energy"].cut == 1
+
+
+def test_a_working_point_is_passed_on(tmp_path):
+    """In predictions and in explanations; the usual one is not named."""
+    folder = tiny_folder(tmp_path / "tiny", points=POINTS)
+    app = create_app(ServiceSettings((Source(folder),)))
+    with Client(URL, transport=Application(app)) as client:
+        predicted = client.predict([ENERGY_TEXT], point="precise")
+        explained = client.explain(ENERGY_TEXT, point="precise")
+    usual = Script(httpx.Response(200, json=EMPTY))
+    Client(URL, transport=usual).predict([ENERGY_TEXT])
+
+    assert predicted[0].tags == ()
+    assert explained.prediction.tags == ()
+    assert explained.labels["energy"].cut == 1
+    assert b"point" not in usual.requests[0].content
 
 
 def test_an_explanation_is_typed(client):

@@ -76,6 +76,14 @@ def test_damage_beyond_repair_stays_and_the_line_beside_it_is_repaired() -> None
     assert with_mojibake_repaired(text) == f"{'Â' * 40}”\nThe minister said it’s over."
 
 
+def test_a_text_whose_lines_all_take_many_rounds_stays_as_it_is() -> None:
+    """Ten lines misread again and again are repaired; a hundred were made to take time."""
+    line = "ÂÂÂÂÂ”"
+
+    assert with_mojibake_repaired("\n".join([line] * 10)) == "\n".join(["”"] * 10)
+    assert with_mojibake_repaired("\n".join([line] * 100)) == "\n".join([line] * 100)
+
+
 @pytest.mark.parametrize("before", ["", "a ", "---\na: b\n", "# "])
 @pytest.mark.parametrize("bait", MARKDOWN)
 def test_markdown_takes_time_with_the_length(bait: str, before: str) -> None:

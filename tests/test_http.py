@@ -15,7 +15,7 @@ from classifier.model.folder import load_model, save_model
 from classifier.service.limits import Source
 from tests.command_line import environment, run, write_rows
 from tests.models import tiny_model
-from tests.service import BLANK_TEXT, ENERGY_TEXT, MIXED_TEXT, asked, asking, tiny_folder
+from tests.service import BLANK_TEXT, ENERGY_TEXT, MIXED_TEXT, POINTS, asked, asking, tiny_folder
 
 PROBLEM = "application/problem+json"
 
@@ -73,6 +73,69 @@ def test_the_address_may_hold_model_and_thresholds_too(client):
 
     assert asked(client, address, {"text": ENERGY_TEXT}).json()["tags"] == ["culture"]
     assert asked(client, address, body).json()["tags"] == []
+
+
+def test_a_working_point_chooses_the_cuts(tmp_path):
+    """In the body or in the address, the body first; thresholds come before either."""
+    client = asking(tiny_folder(tmp_path / "tiny", points=POINTS))
+    article = {"text": ENERGY_TEXT}
+    bodies = {
+        "/v1/predict": [
+            article,
+            article | {"point": "balanced"},
+            article | {"point": "precise"},
+            article | {"point": "complete"},
+            article | {"point": "precise", "thresholds": {"culture": 0}},
+        ],
+        "/v1/predict?point=precise": [article, article | {"point": "complete"}],
+        "/v1/predict?point=precise&threshold=diplomacy=0": [article],
+    }
+
+    tags = {
+        path: [sorted(asked(client, path, body).json()["tags"]) for body in each]
+        for path, each in bodies.items()
+    }
+
+    every = ["culture", "diplomacy", "energy"]
+    assert tags == {
+        "/v1/predict": [["energy"], ["energy"], [], every, ["culture"]],
+        "/v1/predict?point=precise": [[], every],
+        "/v1/predict?point=precise&threshold=diplomacy=0": [["diplomacy"]],
+    }
+
+
+def test_a_working_point_holds_in_batches_lines_and_explanations(tmp_path):
+    """The cut that an explanation tells is the one that decided."""
+    client = asking(tiny_folder(tmp_path / "tiny", points=POINTS))
+    batch = {"articles": [{"text": ENERGY_TEXT}], "point": "precise"}
+    line = json.dumps({"text": ENERGY_TEXT})
+    lines = {"Content-Type": "application/x-ndjson"}
+
+    explained = asked(client, "/v1/explain", {"text": ENERGY_TEXT, "point": "precise"}).json()
+
+    assert asked(client, "/v1/predict", batch).json()["predictions"][0]["tags"] == []
+    assert asked(client, "/v1/predict?point=precise", line, headers=lines).json()["tags"] == []
+    assert explained["prediction"]["tags"] == []
+    assert {each["cut"] for each in explained["labels"].values()} == {1.0}
+    assert client.get("/v1/model").json()["points"] == ["balanced", "complete", "precise"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "detail"),
+    [
+        ("/v1/predict", {"text": "oil", "point": "precise"}, "tiny has no cuts for 'precise'."),
+        ("/v1/explain", {"text": "oil", "point": "precise"}, "tiny has no cuts for 'precise'."),
+        ("/v1/predict?point=sharp", {"text": "oil"}, "tiny has no cuts for 'sharp'. Choose one"),
+        ("/v1/predict", {"text": "oil", "point": "sharp"}, "point: Input should be 'balanced', '"),
+    ],
+)
+def test_a_working_point_that_the_model_has_not_is_refused(client, path, body, detail):
+    """Rather than answered by other cuts."""
+    answer = asked(client, path, body)
+
+    assert answer.status_code == 422
+    assert answer.json()["field"] == "point"
+    assert answer.json()["detail"].startswith(detail)
 
 
 def test_numbers_and_null_are_read_as_on_the_command_line(client):
@@ -256,6 +319,20 @@ def test_a_body_of_many_faults_costs_no_more_than_one_of_few(client, body, statu
     assert answer.status_code == status
     assert answer.json()["detail"].startswith(detail)
     assert len(answer.json().get("errors", ())) in (0, 10)
+
+
+def test_no_more_is_checked_after_ten_faults(folder):
+    """Also where a service takes very many articles at once."""
+    client = asking(folder, limits={"batch_articles": 2_000_000})
+    body = '{"articles": [' + "1," * 1_000_000 + "1]}"
+
+    start = time.process_time()
+    answer = asked(client, "/v1/predict", body)
+
+    assert time.process_time() - start < 1
+    assert [each["field"] for each in answer.json()["errors"]] == [
+        f"articles[{i}]" for i in range(10)
+    ]
 
 
 @pytest.mark.parametrize("kind", ["application/jsonl", "application/x-ndjson; charset=utf-8"])

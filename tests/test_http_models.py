@@ -1,10 +1,12 @@
 """Models on the shelf, threads that score, and the file of corrections."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -133,6 +135,30 @@ def test_scoring_that_does_not_end_frees_its_place():
     assert numbers == [1, 2, 1, 0]
 
 
+def test_a_question_that_waits_gets_the_thread_that_replaces_a_stuck_one():
+    """It need not wait until somebody else asks."""
+    begun, end = threading.Event(), threading.Event()
+    scorer = Scorer(5, threads=1, most_stuck=1)
+
+    def stick():
+        begun.set()
+        end.wait()
+
+    async def ask():
+        stuck = asyncio.ensure_future(scorer.run(stick))
+        while not begun.is_set():
+            await asyncio.sleep(0.001)
+        waiting = asyncio.ensure_future(scorer.run(lambda: "answered"))
+        await asyncio.sleep(0)
+        stuck.cancel()
+        try:
+            return await waiting
+        finally:
+            end.set()
+
+    assert asyncio.run(ask()) == "answered"
+
+
 def test_a_question_that_was_given_up_is_not_begun():
     """A request that timed out while it waited costs nothing more."""
     begun, end = [], threading.Event()
@@ -194,6 +220,24 @@ def test_corrections_are_read_on_not_read_again(tmp_path):
         '{"id": "b", "text": "Gas prices", "labels": ["energy"]}',
         '{"text": "Coal ", "labels": ["energy"]}',
     ]
+
+
+def test_a_correction_costs_the_same_however_many_there_are(tmp_path):
+    """The file is read once; ten more corrections take less than twice as long as the first."""
+    path = tmp_path / "fixed.jsonl"
+    rows = ({"text": f"Oil {i} {'gas ' * 200}", "labels": []} for i in range(3000))
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    file = FeedbackFile(path)
+
+    def seconds(texts):
+        start = time.process_time()
+        for text in texts:
+            file.save({"text": text, "labels": []})
+        return time.process_time() - start
+
+    first = seconds(["Coal"])
+
+    assert seconds(f"Coal {i}" for i in range(10)) < 2 * first
 
 
 def test_counts_of_several_processes_come_from_their_folder(tmp_path, monkeypatch):

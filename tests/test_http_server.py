@@ -18,13 +18,29 @@ import pytest
 from uvicorn import Server
 
 from classifier.errors import ClassifierError
+from classifier.files import locked_folder
 from classifier.service.limits import Limits, ServiceSettings, Source
 from classifier.service.server import LOGGING, bind, server_config
 from tests.command_line import run
 from tests.load import load
-from tests.service import ENERGY_TEXT, serving, tiny_folder
+from tests.service import ENERGY_TEXT, running, serving, tiny_folder
 
 JSON = "Content-Type: application/json"
+# A service that waits a fifth of a second for an answer, with a model and corrections in a folder.
+HASTY = """\
+import sys
+from pathlib import Path
+
+from classifier.service.limits import Limits, ServiceSettings, Source
+from classifier.service.server import bind, serve
+
+model, corrections = map(Path, sys.argv[1:])
+with bind("127.0.0.1", 0) as listener:
+    port = listener.getsockname()[1]
+    print(f"serving a model on http://127.0.0.1:{port}", file=sys.stderr, flush=True)
+    limits = Limits(answer_seconds=0.2)
+    serve(ServiceSettings((Source(model),), limits, feedback=corrections), listener)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +167,22 @@ def test_requests_under_way_are_answered_before_the_end(folder):
     assert answer.startswith(b"HTTP/1.1 200 OK")
     assert b'"tags":["energy"]' in answer
     assert code == 0
+
+
+def test_the_process_ends_though_a_correction_cannot_be_saved(folder, tmp_path):
+    """Another process has the folder: the request gets a 503, others are answered, and it ends."""
+    with (
+        running("-c", HASTY, folder, tmp_path / "fixed.jsonl") as process,
+        locked_folder(tmp_path),
+    ):
+        row = {"text": ENERGY_TEXT, "labels": ["energy"]}
+        refused = httpx.post(f"{process.url}/v1/feedback", json=row)
+        answered = httpx.post(f"{process.url}/v1/predict", json={"text": ENERGY_TEXT})
+        process.send(signal.SIGTERM)
+        code = process.popen.wait(10)
+
+    assert (refused.status_code, answered.status_code, code) == (503, 200, 0)
+    assert refused.json()["limit"] == 0.2
 
 
 @pytest.mark.parametrize(

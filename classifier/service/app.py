@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import json
 import logging
@@ -27,6 +26,7 @@ from starlette.types import ASGIApp
 from classifier.article import Article
 from classifier.corpus.write import prediction_row
 from classifier.errors import ModelError
+from classifier.model.model import BALANCED, Model
 from classifier.model.prediction import Prediction
 from classifier.service import schemas as answers
 from classifier.service.corrections import FeedbackFullError
@@ -132,9 +132,15 @@ def predict_extra() -> dict[str, Any]:
         "description": "LABEL=P, as often as needed, for lines; a body's own fields come first.",
         "schema": {"type": "array", "items": {"type": "string"}},
     }
+    point = {
+        "name": "point",
+        "in": "query",
+        "description": "Working point, for lines; a body's own comes first.",
+        "schema": {"type": "string"},
+    }
     return {
         "requestBody": {"required": True, "content": content},
-        "parameters": [_MODEL_PARAMETER, threshold],
+        "parameters": [_MODEL_PARAMETER, point, threshold],
     }
 
 
@@ -182,18 +188,21 @@ def describe_openapi(app: FastAPI, service: Service) -> dict[str, Any]:
 def _name_models_and_labels(document: dict[str, Any], service: Service) -> None:
     """Say which models and labels there are, so that the document asks for nothing else."""
     models = service.shelf.models
-    labels = list(dict.fromkeys(label for each in models.values() for label in each.model.labels))
+    served = [each.model for each in models.values()]
+    labels = list(dict.fromkeys(label for each in served for label in each.labels))
+    points = list(dict.fromkeys(point for each in served for point in each.points))
     for body in BODIES:
         fields = document["components"]["schemas"][body.__name__]["properties"]
         fields["model"] = {"enum": [*models, None], "description": _MODEL_PARAMETER["description"]}
         if "thresholds" in fields:
             fields["thresholds"] |= _closed(fields["thresholds"], labels)
+            fields["point"] = {**fields["point"], "anyOf": [{"enum": [*points, None]}]}
         for name in ("labels", "negative"):
             _restrict(fields.get(name, {}), labels)
     for path in ("/v1/predict", "/v1/model"):
         for method in document["paths"][path].values():
             for each in method["parameters"]:
-                _restrict_parameter(each, list(models), labels)
+                _restrict_parameter(each, {"model": list(models), "point": points}, labels)
 
 
 def _closed(thresholds: dict[str, Any], labels: Sequence[str]) -> dict[str, Any]:
@@ -208,13 +217,13 @@ def _restrict(field: dict[str, Any], labels: Sequence[str]) -> None:
 
 
 def _restrict_parameter(
-    parameter: dict[str, Any], models: Sequence[str], labels: Sequence[str]
+    parameter: dict[str, Any], names: Mapping[str, Sequence[str]], labels: Sequence[str]
 ) -> None:
-    if parameter["name"] == "model":
-        parameter["schema"] = {"type": "string", "enum": list(models)}
+    if parameter["name"] in names:
+        parameter["schema"] = {"type": "string", "enum": list(names[parameter["name"]])}
     else:
-        names = "|".join(_SPECIAL.sub(r"\\\g<0>", label) for label in labels)
-        form = {"type": "string", "pattern": f"^(?:{names})={PROBABILITY}$"}
+        either = "|".join(_SPECIAL.sub(r"\\\g<0>", label) for label in labels)
+        form = {"type": "string", "pattern": f"^(?:{either})={PROBABILITY}$"}
         parameter["schema"] = {"type": "array", "items": form}
         parameter["example"] = [f"{labels[0]}=0.7"]
 
@@ -230,6 +239,7 @@ def model_object(service: Service, chosen: Shelved) -> dict[str, object]:
         "mode": model.mode,
         "labels": list(model.labels),
         "cuts": cut_probabilities(model),
+        "points": list(model.points),
         "terms": len(model.vocabulary),
         "min_words": model.min_words,
         "min_coverage": model.min_coverage,
@@ -402,7 +412,7 @@ async def predict(request: Request) -> Response:
             checked_articles(lines, service.limits)
         else:
             checked_article(body, service.limits)
-        chosen, thresholds = _chosen(request, service, model=body.model)
+        chosen, thresholds = _chosen(request, service, model=body.model, point=body.point)
         articles = [line.article() for line in lines]
         said = await _predicted(service, chosen, articles, thresholds=thresholds | body.thresholds)
     rows = [prediction_row(each) for each in said]
@@ -430,7 +440,8 @@ async def explain(request: Request) -> Response:
         checked_article(body, service.limits)
         chosen, article = service.model(body.model), body.article()
         _log_texts(service, [article])
-        work = partial(explained, chosen.model, article, thresholds=body.thresholds)
+        thresholds = _cuts_at(chosen.model, body.point or BALANCED) | body.thresholds
+        work = partial(explained, chosen.model, article, thresholds=thresholds)
         prediction, answer = await _in_time(service, service.scorer.run(work))
     service.metrics.predicted(chosen.name, [prediction])
     return JSONResponse(answer)
@@ -489,7 +500,8 @@ async def feedback(request: Request) -> Response:
         row |= {} if body.negative is None else {"negative": body.negative}
         kept = {name: value for name, value in row.items() if value != ""}
         try:
-            replaced = await asyncio.to_thread(service.feedback.save, kept)
+            work = service.writer.run(partial(service.feedback.save, kept))
+            replaced = await _in_time(service, work)
         except FeedbackFullError as error:
             raise ProblemError(507, str(error)) from None
     return JSONResponse({"saved": True, "replaced": replaced})
@@ -517,9 +529,12 @@ def _stream(request: Request, service: Service) -> Response:
 
 
 def _chosen(
-    request: Request, service: Service, *, model: str | None = None
+    request: Request, service: Service, *, model: str | None = None, point: str | None = None
 ) -> tuple[Shelved, dict[str, float]]:
-    """Return the model and the thresholds that the address asks for; a body's model is first."""
+    """Return the model and the thresholds that the address asks for.
+
+    A body's model and working point come before the address's.
+    """
     by_address = service.model(request.query_params.get("model"))
     chosen = by_address if model is None else service.model(model)
     thresholds = thresholds_from(request.query_params.getlist("threshold"))
@@ -527,7 +542,15 @@ def _chosen(
         chosen.model.predict([], thresholds=thresholds)
     except ModelError as error:
         raise ProblemError(422, f"{str(error).rstrip('.')}.", field="threshold") from None
-    return chosen, thresholds
+    at = point or request.query_params.get("point", BALANCED)
+    return chosen, _cuts_at(chosen.model, at) | thresholds
+
+
+def _cuts_at(model: Model, point: str) -> dict[str, float]:
+    try:
+        return model.thresholds_at(point[:60])
+    except ModelError as error:
+        raise ProblemError(422, f"{str(error).rstrip('.')}.", field="point") from None
 
 
 async def _predicted(
@@ -617,7 +640,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     with service.reloading_on_hangup():
         yield
-    service.scorer.close()
+    service.close()
 
 
 def _add_health(app: FastAPI) -> None:

@@ -71,6 +71,13 @@ Thresholds = Annotated[
     dict[str, Probability],
     Field(description="Give a label from this probability on instead of the model's cut."),
 ]
+Point = Annotated[
+    Literal["balanced", "precise", "complete"] | None,
+    Field(
+        description="Working point: the model's own cuts (also when left out or null), cuts for "
+        "few false tags, or for few misses. `thresholds` come before it."
+    ),
+]
 ModelName = Annotated[
     str, Field(description="Name of a model; the first one when left out or null.")
 ]
@@ -100,6 +107,7 @@ class ArticleRequest(ArticleLine):
     )
 
     thresholds: Thresholds = Field(default_factory=dict)
+    point: Point = None
     model: ModelName | None = None
 
 
@@ -112,6 +120,7 @@ class BatchRequest(BaseModel):
 
     articles: Annotated[list[ArticleLine], Field(min_length=1)]
     thresholds: Thresholds = Field(default_factory=dict)
+    point: Point = None
     model: ModelName | None = None
 
 
@@ -228,6 +237,7 @@ class ModelAnswer(BaseModel):
     mode: Literal["several", "one"]
     labels: list[str]
     cuts: dict[str, Cut]
+    points: list[str] = Field(description="Working points that it has cuts for, its own first.")
     terms: int = Field(description="Size of the vocabulary.")
     min_words: int
     min_coverage: Share

@@ -158,14 +158,16 @@ class _Job:
 class Scorer:
     """Scores in a few threads, each question for a limited time.
 
+    Work on files is done by others of its kind: a disk or a lock may keep it waiting for ever.
+
     A thread whose work does not end in time is given up and another takes its place. It cannot be
     stopped and takes time of the processor until its work ends, so the number of them is limited.
     No thread keeps the process from ending.
 
     Parameters
     ----------
-    seconds : float
-        For a question, from when it is asked.
+    seconds : float or None
+        For a question, from when it is asked; ``None`` for as long as it takes.
     threads : int
         That score at once.
     most_stuck : int
@@ -176,7 +178,7 @@ class Scorer:
 
     def __init__(
         self,
-        seconds: float = 30.0,
+        seconds: float | None = 30.0,
         *,
         threads: int = 2,
         most_stuck: int = 4,
@@ -300,7 +302,8 @@ class Service:
     settings : ServiceSettings
     shelf : Shelf
     metrics : Metrics
-    scorer : Scorer
+    scorer, writer, loader : Scorer
+        The threads that score, that save corrections and that load models.
     feedback : FeedbackFile or None
     under_way, streams : int
         Requests whose body is there, and streams of lines, that are not yet answered.
@@ -312,6 +315,8 @@ class Service:
     shelf: Shelf
     metrics: Metrics
     scorer: Scorer
+    writer: Scorer
+    loader: Scorer
     feedback: FeedbackFile | None = None
     under_way: int = 0
     streams: int = 0
@@ -327,12 +332,14 @@ class Service:
         ClassifierError
             When a model cannot be loaded, or the file of corrections cannot be written to.
         """
-        metrics = Metrics()
+        metrics, seconds = Metrics(), settings.limits.answer_seconds
         return cls(
             settings,
             Shelf(settings.sources),
             metrics,
-            Scorer(settings.limits.answer_seconds, observe=metrics.stuck.set),
+            Scorer(seconds, observe=metrics.stuck.set),
+            Scorer(seconds, threads=1, most_stuck=0),
+            Scorer(None, threads=1, most_stuck=0),
             FeedbackFile(settings.feedback) if settings.feedback else None,
         )
 
@@ -398,10 +405,15 @@ class Service:
         """Let another stream of lines in."""
         self.streams -= 1
 
+    def close(self) -> None:
+        """Let all threads go that are not stuck."""
+        for each in (self.scorer, self.writer, self.loader):
+            each.close()
+
     async def reload(self) -> None:
         """Load the models again, beside those in use."""
         async with self._reload:
-            fine = await asyncio.to_thread(self.shelf.reload)
+            fine = await self.loader.run(self.shelf.reload)
         self.metrics.reloads.labels("done" if fine else "failed").inc()
 
     @contextmanager
