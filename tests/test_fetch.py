@@ -903,22 +903,24 @@ def test_a_summary_prints_as_a_plain_table() -> None:
 
     lines = describe_corpus([*articles, Article("b", source="s00")]).lines()
 
-    assert lines[:8] == [
+    assert lines[:10] == [
         "articles                          18",
         "labelled                          17",
         "  borderline                       0",
         "unlabelled                         1",
         "dates                         unknown to unknown",
         "",
+        "labels, as a share of the labelled",
         "none of these                     17  100.0 %",
         "",
+        "outlets, as a share of all articles",
     ]
-    assert lines[8:10] == [
+    assert lines[10:12] == [
         "s00                                2   11.1 %",
         "s01                                1    5.6 %",
     ]
     assert lines[-1] == "2 other sources                    2   11.1 %"
-    assert len(lines) == 8 + 15 + 1
+    assert len(lines) == 10 + 15 + 1
 
 
 def test_an_empty_corpus_has_a_summary() -> None:
