@@ -14,7 +14,8 @@ from classifier.errors import BadInputError
 
 __all__ = ["json_rows"]
 
-_CHUNK = 2**20
+# What is held is copied after each item, so little is held.
+_CHUNK = 2**16
 _BLANK = " \t\r\n"
 # Where objects that hold a list of articles keep it.
 _LISTS = ("articles", "items", "docs", "documents", "results", "data", "entries", "rows", "records")
