@@ -45,7 +45,7 @@ _USUAL: dict[str, tuple[tuple[str, ...], ...]] = {
     "labels": (
         ("labels",),
         ("label", "tags", "topics", "category", "categories", "subject", "subjects", "cats"),
-        ("accept",),
+        ("accept", "class", "class_index"),
     ),
     "negative": (("negative",),),
     "confidence": (("confidence",),),

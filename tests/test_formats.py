@@ -2,21 +2,25 @@
 
 import json
 import zipfile
+from pathlib import Path
 
 import pytest
 
-from classifier.corpus.corpus import ReadOptions
+from classifier.corpus.corpus import ReadOptions, ReadTally
+from classifier.corpus.labels import read_label_names
 from classifier.corpus.read import read_articles
-from classifier.errors import BadInputError
+from classifier.errors import BadInputError, SettingsError
 
+FILES = Path(__file__).parent / "files"
 ONE, TWO = "The dam is full.", "The gallery opens."
 
 
 def read(path, **options):
     """Return what an article of a file is: id, title, text, and its labels."""
+    silent = ReadTally(tell=lambda note: None)
     return [
         (a.id, a.title, a.text, None if a.labels is None else sorted(a.labels.present))
-        for a in read_articles([path], ReadOptions(**options))
+        for a in read_articles([path], ReadOptions(**options), tally=silent)
     ]
 
 
@@ -280,3 +284,108 @@ def test_the_delimiter_of_a_table_is_found(tmp_path, mark):
     path = written(tmp_path, "a.csv", "\ufeff" + "\r\n".join(lines))
 
     assert read(path, id_field="id,;x") == [("1", "Dam", ONE, None)]
+
+
+AG_NEWS = [
+    (
+        "",
+        "Mill owners look back (Wire)",
+        "Wire - The owners of three mills, once rivals, now share a bank.",
+        ["Business"],
+    ),
+    (
+        "",
+        "A plant for chips",
+        "Memory chips will be made in the valley; the first leave it in May.",
+        ["Sci/Tech"],
+    ),
+    (
+        "",
+        "Talks resume",
+        "Delegates of both states met in the old town hall on Monday.",
+        ["World"],
+    ),
+]
+
+
+def test_a_table_without_a_header_is_read_by_the_names_given():
+    """Codes become labels by a file of names."""
+    names = read_label_names(FILES / "ag_news_names.csv")
+    columns = ("label", "title", "text")
+
+    found = read(FILES / "ag_news.csv", header=False, columns=columns, label_names=names)
+
+    assert found == AG_NEWS
+
+
+def test_columns_without_names_are_called_by_their_number():
+    """So that options can name them."""
+    [first, _, _] = read_articles(
+        FILES / "ag_news.csv", ReadOptions(header=False, text_field="3", title_field="2")
+    )
+
+    assert (first.title, first.extra) == ("Mill owners look back (Wire)", {"1": "3"})
+
+
+@pytest.mark.parametrize(
+    ("first", "data"),
+    [
+        ("3,Dam,Full", True),
+        ("energy,The dam is full.", True),
+        ("7;2024-05-02;Dam", True),
+        ("Timestamp,Paste the words of the article here", False),
+        ("0,1,2", False),
+        ("id,2023,The dam is full.", False),
+    ],
+)
+def test_a_first_row_of_data_is_told_by_two_options(tmp_path, first, data):
+    """In one sentence, and not where the row has a known name or could be one of names."""
+    path = written(tmp_path, "a.csv", f"{first}\n" * 2)
+
+    with pytest.raises(BadInputError) as caught:
+        read(path)
+
+    told = (
+        f"{path} line 1: this row is data, not the names of columns; pass --no-header and "
+        "--columns, such as --columns label,title,text."
+    )
+    assert (str(caught.value) == told) is data
+
+
+@pytest.mark.parametrize(
+    ("mark", "title"),
+    [(";", "Dam, full, so"), ("\t", "Dam, so; full"), ("|", "Dam, so; full"), (",", "Dam; so; x")],
+)
+def test_the_delimiter_is_found_without_a_header(tmp_path, mark, title):
+    """By what makes equally many cells; what stands before a blank is of a sentence."""
+    path = written(tmp_path, "a.csv", f"a{mark}{title}{mark}x\n" * 2)
+
+    found = read(path, header=False, columns=("label", "title", "text"))
+
+    assert found == [("", title, "x", ["a"])] * 2
+
+
+def test_what_spreadsheets_add_to_a_table_is_passed_over(tmp_path):
+    """A first line that names the delimiter, and columns at the end that hold nothing."""
+    path = written(tmp_path, "a.csv", f"sep=;\r\nid;text;;\r\n1;{ONE};;\r\n")
+
+    assert read(path) == [("1", "", ONE, None)]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"columns": ("text",)}, "columns are for tables without a header"),
+        ({"columns": ("a", "a"), "header": False}, "columns are a, a. Give each its own name."),
+    ],
+)
+def test_names_of_columns_that_mean_nothing_are_refused(options, message):
+    """They come with a table that has no header, and are different."""
+    with pytest.raises(SettingsError, match=message):
+        ReadOptions(**options)
+
+
+def test_too_few_names_of_columns_are_told():
+    """With the line and how many cells there are."""
+    with pytest.raises(BadInputError, match="line 1: 3 cells, and --columns names 2"):
+        read(FILES / "ag_news.csv", header=False, columns=("label", "text"))

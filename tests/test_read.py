@@ -317,7 +317,7 @@ def test_a_quote_left_open_is_found_where_it_opens(write, tmp_path):
 @pytest.mark.parametrize(
     ("header", "message"),
     [
-        ("text,n,n", r"a\.csv: the header names 'n' twice"),
+        ("text,n,n", r"a\.csv line 1: the header names 'n' twice"),
         ("text,a column with a \0", r"a\.csv line 1: holds a NUL byte"),
         ('"text', r"a\.csv line 1: a quote opened here is never closed"),
     ],

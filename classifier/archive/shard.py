@@ -6,14 +6,14 @@ import csv
 import io
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import IO, Any, BinaryIO, TextIO
 
 from classifier.archive.tagger import Reject, Tagger, TagOptions, Tally, clash, tag_block
+from classifier.corpus.formats.table import csv_table
 from classifier.corpus.open import (
     Block,
     Source,
@@ -23,7 +23,7 @@ from classifier.corpus.open import (
     open_text,
     utf8_bytes,
 )
-from classifier.corpus.read import csv_rows, parquet_rows, utf8_jsonl_rows
+from classifier.corpus.read import parquet_rows, utf8_jsonl_rows
 from classifier.corpus.rows import Row
 from classifier.corpus.write import csv_cell, without_nan
 from classifier.errors import BadInputError
@@ -258,29 +258,11 @@ def _csv(source: Source, options: TagOptions) -> Iterator[Row]:
         open_text(stream, encoding=reading.encoding, newline="") as text,
     ):
         lines = _Lines(text, source, options)
-        seen: list[str] = []
-        names = _header(lines, seen, delimiter)
+        names, rows = csv_table(lines, source.name, reading, delimiter=delimiter)
         yield Row(source.name, 1, dict.fromkeys(names))
-        again = chain(seen, lines)
-        for row in csv_rows(again, source.name, encoding=reading.encoding, delimiter=delimiter):
+        for row in rows:
             lines.begin_record()
             yield row
-
-
-def _header(lines: Iterable[str], seen: list[str], delimiter: str) -> list[str]:
-    """Return the cells of the first record; its lines are put into `seen`."""
-
-    def noted() -> Iterator[str]:
-        for line in lines:
-            seen.append(line)
-            yield line
-
-    try:
-        cells = next(filter(None, csv.reader(noted(), delimiter=delimiter, strict=True)), [])
-    except csv.Error:
-        # told when the same lines are read as rows
-        cells = []
-    return [cell.strip() for cell in cells]
 
 
 class _Lines:

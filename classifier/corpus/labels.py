@@ -235,7 +235,10 @@ class LabelSpelling:
         if self._names:
             if label not in self._names:
                 codes = ", ".join(list(self._names)[:12])
-                raise BadInputError(f"label '{label:.60}' has no name. The codes are {codes}.")
+                raise BadInputError(
+                    f"label '{label:.60}' has no name. The codes are {codes}. Where codes do not "
+                    "count from 0, write CODE,NAME on each line of --label-names."
+                )
             label = self._names[label]
         if self._exact:
             return label

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import re
@@ -16,6 +15,7 @@ from typing import Any, BinaryIO, TextIO
 
 from classifier.article import Article
 from classifier.corpus.corpus import ReadOptions, ReadTally
+from classifier.corpus.formats.table import csv_rows, found_delimiter
 from classifier.corpus.open import (
     Source,
     bad_bytes,
@@ -39,7 +39,6 @@ __all__ = [
     "ReadOptions",
     "ReadTally",
     "check_rejects",
-    "csv_rows",
     "html_article",
     "jsonl_rows",
     "labelled_articles",
@@ -241,8 +240,6 @@ def _check_columns(names: list[str], file: str) -> None:
 
 
 _HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
-# The widest limit that fits a C long everywhere; a field is held in memory whole anyway.
-_FIELD_LIMIT = 2**31 - 1
 
 
 def jsonl_rows(lines: Iterable[str], file: str, *, encoding: str, first: int = 1) -> Iterator[Row]:
@@ -310,139 +307,9 @@ def _refuse_half_pairs(value: dict[str, object]) -> None:
         ) from None
 
 
-def csv_rows(
-    lines: Iterable[str], file: str, *, encoding: str, delimiter: str = ",", quoting: bool = True
-) -> Iterator[Row]:
-    """Yield one row per record below the header; a bad record becomes a row with a problem.
-
-    Parameters
-    ----------
-    lines : iterable of str
-        Decoded lines with their ends kept, undecodable bytes as U+DC80 to U+DCFF.
-    file : str
-        What messages call it.
-    encoding : str
-        What `lines` were decoded as, for messages.
-    delimiter : str
-        What stands between cells. Quotes work the same whatever it is.
-    quoting : bool
-        Whether quotes enclose cells; else they are signs like others.
-
-    Raises
-    ------
-    BadInputError
-        If the header cannot be read or names a column twice.
-    """
-    csv.field_size_limit(max(csv.field_size_limit(), _FIELD_LIMIT))
-    feed = _Feed(lines, encoding)
-    dialect: Any = {"quoting": csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE}
-    reader = csv.reader(feed, delimiter=delimiter, strict=True, **dialect)
-    records = _records(reader, feed, file)
-    first = next(records, None)
-    if isinstance(first, Row):
-        raise BadInputError(f"{first.place}: {first.problem}")
-    header = _header(first[1], file) if first else []
-    for record in records:
-        yield record if isinstance(record, Row) else _csv_row(header, *record, file)
-
-
-def _records(
-    reader: Iterator[list[str]], feed: _Feed, file: str
-) -> Iterator[tuple[int, list[str]] | Row]:
-    """Yield the line and cells of every record that is not blank, or a row with a problem."""
-    while True:
-        line = feed.begin_record()
-        try:
-            cells = next(reader)
-            feed.check()
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield Row(file, line, problem=_quoting_problem(error), raw="".join(feed.record))
-        except BadRowError as problem:
-            yield Row(file, line, problem=problem, raw="".join(feed.record))
-        else:
-            if cells:
-                yield line, cells
-
-
-class _Feed:
-    """The lines on their way into the CSV reader, watched for what it would let through.
-
-    Parameters
-    ----------
-    lines : iterable of str
-        The decoded lines.
-    encoding : str
-        What they were decoded as.
-
-    Attributes
-    ----------
-    record : list of str
-        The lines of the record being read.
-    """
-
-    def __init__(self, lines: Iterable[str], encoding: str) -> None:
-        self._lines = iter(lines)
-        self._n_lines = 0
-        self._encoding = encoding
-        self.record: list[str] = []
-
-    def __iter__(self) -> _Feed:
-        return self
-
-    def __next__(self) -> str:
-        line = next(self._lines)
-        self._n_lines += 1
-        self.record.append(line)
-        return line
-
-    def begin_record(self) -> int:
-        """Let the last record go, and return the line on which the next one starts."""
-        self.record = []
-        return self._n_lines + 1
-
-    def check(self) -> None:
-        """Raise what is wrong with the lines of this record."""
-        for line in self.record:
-            _, found = bad_bytes(line)
-            if found:
-                raise BadRowError("bad encoding", encoding_reason(found, self._encoding))
-            if "\0" in line:
-                raise BadRowError("NUL byte", "holds a NUL byte. Remove it; text has none.")
-
-
-def _header(cells: list[str], file: str) -> list[str]:
-    header = [cell.strip() for cell in cells]
-    twice = [name for name, count in Counter(header).items() if count > 1]
-    if twice:
-        raise BadInputError(f"{file}: the header names '{twice[0]}' twice. Rename one of them.")
-    return header
-
-
-def _csv_row(header: list[str], line: int, cells: list[str], file: str) -> Row:
-    if len(cells) == len(header):
-        return Row(file, line, dict(zip(header, cells, strict=True)))
-    problem = BadRowError(
-        "wrong number of cells",
-        f"{len(cells)} cells under a header of {len(header)}. "
-        "Quote cells that hold the delimiter or a line break.",
-    )
-    return Row(file, line, problem=problem, raw=cells)
-
-
-def _quoting_problem(error: csv.Error) -> BadRowError:
-    if "unexpected end" in str(error):
-        reason = "a quote opened here is never closed. Close it, or pass --no-quoting"
-    else:
-        reason = f"{error}. Double every quote inside a quoted cell, or pass --no-quoting"
-    return BadRowError("bad quoting", f"{reason} if quotes do not enclose cells.")
-
-
 _DEFAULTS = ReadOptions()
 _TABLES = ("csv", "tsv", "parquet", "xlsx")
 _HEAD_BYTES = 4096
-_QUOTED = re.compile(r'"[^"]*"')
 
 
 def read_articles(
@@ -561,21 +428,13 @@ def _text_rows(
         if format == "jsonl":
             yield from jsonl_rows(text, name, encoding=encoding)
         elif format in ("csv", "tsv"):
-            delimiter = _delimiter(stream, "\t" if format == "tsv" else ",", encoding)
-            quoting = options.quoting
-            yield from csv_rows(text, name, encoding=encoding, delimiter=delimiter, quoting=quoting)
+            head = stream.peek(_HEAD_BYTES)[:_HEAD_BYTES].decode(encoding, "replace")
+            delimiter = found_delimiter(head, "\t" if format == "tsv" else ",", options)
+            yield from csv_rows(text, name, options, delimiter=delimiter)
         elif format in ("json", "fasttext", "annif"):
             yield from _labelled_texts(text, name, format)
         else:
             yield from _document_rows(text, source, format, options, tally)
-
-
-def _delimiter(stream: io.BufferedReader, usual: str, encoding: str) -> str:
-    """Return what stands between the cells of the first line, the usual mark where it occurs."""
-    head = stream.peek(_HEAD_BYTES)[:_HEAD_BYTES].decode(encoding, "replace").partition("\n")[0]
-    bare = _QUOTED.sub("", head)
-    counts = {mark: bare.count(mark) for mark in (usual, ";", "\t", "|", ",")}
-    return usual if counts[usual] else max(counts, key=lambda mark: counts[mark])
 
 
 def _labelled_texts(text: io.TextIOBase, name: str, format: str) -> Iterator[Row]:
@@ -592,7 +451,7 @@ def _workbook_rows(source: Source, options: ReadOptions) -> Iterator[Row]:
 
     if source.path is None:
         raise BadInputError("standard input: XLSX cannot be streamed. Save it to a file first.")
-    yield from xlsx_rows(source.path, source.name, sheet=options.sheet)
+    yield from xlsx_rows(source.path, source.name, options)
 
 
 def _item_rows(stream: io.BufferedReader, source: Source, format: str) -> Iterator[Row]:
@@ -624,9 +483,7 @@ def _document_rows(
     elif format == "txt" and options.format is None and _is_table(content):
         tally.note(f"{source.name}: its first line names columns, so it is read as TSV.")
         lines = content.splitlines(keepends=True)
-        yield from csv_rows(
-            lines, source.name, encoding=encoding, delimiter="\t", quoting=options.quoting
-        )
+        yield from csv_rows(lines, source.name, options, delimiter="\t")
     elif content:
         yield _document_row(content, source, format, options)
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import datetime
 import zipfile
 from collections.abc import Iterator
+from itertools import chain, repeat
 from pathlib import Path
 
+from classifier.corpus.corpus import ReadOptions
+from classifier.corpus.formats.table import column_names
 from classifier.corpus.rows import Row
 from classifier.errors import BadInputError
 
@@ -17,8 +20,8 @@ _MOST_UNPACKED = 2 * 10**9
 _MOST_RATIO = 200
 
 
-def xlsx_rows(path: Path, file: str, *, sheet: str = "") -> Iterator[Row]:
-    """Yield one row per line below the first of a sheet, the first sheet where none is named.
+def xlsx_rows(path: Path, file: str, options: ReadOptions) -> Iterator[Row]:
+    """Yield one row per line below the header of a sheet, the first sheet where none is named.
 
     Raises
     ------
@@ -39,16 +42,22 @@ def xlsx_rows(path: Path, file: str, *, sheet: str = "") -> Iterator[Row]:
     except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
         raise BadInputError(f"{file}: not a workbook, or a damaged one ({error}).") from None
     try:
+        sheet = options.sheet
         if sheet and sheet not in book.sheetnames:
             raise BadInputError(
                 f"{file}: no sheet '{sheet}' (found: {', '.join(book.sheetnames)})."
             )
         lines = (book[sheet] if sheet else book.worksheets[0]).iter_rows(values_only=True)
-        header = [_shown(cell) for cell in next(lines, ())]
-        for number, cells in enumerate(lines, 2):
-            values = {name: _shown(c) for name, c in zip(header, cells, strict=False) if name}
-            if any(values.values()):
-                yield Row(file, number, values, unit="row")
+        shown = ((number, [_shown(cell) for cell in line]) for number, line in enumerate(lines, 1))
+        rows = ((number, cells) for number, cells in shown if any(cells))
+        first = next(rows, None)
+        if first is None:
+            return
+        names = column_names(first[1], f"{file} row {first[0]}", options)
+        for number, cells in rows if options.header else chain([first], rows):
+            padded = chain(cells, repeat(""))
+            values = {name: cell for name, cell in zip(names, padded, strict=False) if name}
+            yield Row(file, number, values, unit="row")
     finally:
         book.close()
 

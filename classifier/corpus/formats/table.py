@@ -1,0 +1,256 @@
+"""Tables of text: CSV and TSV as spreadsheets and programs write them."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any
+
+from classifier.corpus.corpus import ReadOptions
+from classifier.corpus.open import bad_bytes, encoding_reason
+from classifier.corpus.rows import BadRowError, Row
+from classifier.errors import BadInputError
+from classifier.fields import PARTS, usual_field
+
+__all__ = ["column_names", "csv_rows", "csv_table", "found_delimiter"]
+
+# The widest limit that fits a C long everywhere; a field is held in memory whole anyway.
+_FIELD_LIMIT = 2**31 - 1
+_DEFAULTS = ReadOptions()
+_QUOTED = re.compile(r'"[^"]*"')
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*')
+# What no column is called: a sentence, or very many words.
+_PROSE = re.compile(r"\S \S+ \S.*[.!…]['\"”’»)]*$|(?:\S+ ){12}|.{200}", re.S)
+_NUMBER = re.compile(r"[-+]?\d[\d.,:/-]*")
+
+
+def csv_rows(
+    lines: Iterable[str],
+    file: str,
+    options: ReadOptions = _DEFAULTS,
+    *,
+    delimiter: str = ",",
+) -> Iterator[Row]:
+    """Yield one row per record below the header; a bad record becomes a row with a problem.
+
+    See `csv_table`.
+    """
+    yield from csv_table(lines, file, options, delimiter=delimiter)[1]
+
+
+def csv_table(
+    lines: Iterable[str],
+    file: str,
+    options: ReadOptions = _DEFAULTS,
+    *,
+    delimiter: str = ",",
+) -> tuple[list[str], Iterator[Row]]:
+    """Return the columns of a table and its rows; a bad record is a row with a problem.
+
+    Parameters
+    ----------
+    lines : iterable of str
+        Decoded lines with their ends kept, undecodable bytes as U+DC80 to U+DCFF. A first line
+        ``sep=;``, as Excel takes it, is passed over.
+    file : str
+        What messages call it.
+    options : ReadOptions
+        `encoding` of what `lines` were decoded as; `quoting`; `header` and `columns`.
+    delimiter : str
+        What stands between cells. Quotes work the same whatever it is.
+
+    Raises
+    ------
+    BadInputError
+        If the header cannot be read, names a column twice, or is plainly no header.
+    """
+    csv.field_size_limit(max(csv.field_size_limit(), _FIELD_LIMIT))
+    feed = _Feed(lines, options.encoding)
+    delimiter = feed.skip_separator_line() or delimiter
+    dialect: Any = {"quoting": csv.QUOTE_MINIMAL if options.quoting else csv.QUOTE_NONE}
+    reader = csv.reader(feed, delimiter=delimiter, strict=True, **dialect)
+    records = _records(reader, feed, file)
+    first = next(records, None)
+    if first is None:
+        return [], iter(())
+    if isinstance(first, Row):
+        raise BadInputError(f"{first.place}: {first.problem}")
+    names = column_names(first[1], f"{file} line {first[0]}", options)
+    rest = records if options.header else chain([first], records)
+    under = f"a header of {len(names)}" if options.header else f"{len(names)} columns"
+    return names, (
+        each if isinstance(each, Row) else _csv_row(names, *each, file, under) for each in rest
+    )
+
+
+def column_names(cells: Sequence[str], place: str, options: ReadOptions) -> list[str]:
+    """Return the names of a table's columns, by its first row or by what options say.
+
+    Parameters
+    ----------
+    cells : sequence of str
+        The first row.
+    place : str
+        Where it stands, for messages.
+    options : ReadOptions
+
+    Raises
+    ------
+    BadInputError
+        If there are more cells than names, a name is there twice, or the row is plainly data.
+    """
+    header = [cell.strip() for cell in cells]
+    if not options.header:
+        names = list(options.columns) or [str(number) for number, _ in enumerate(cells, 1)]
+        if (len(names) < len(cells) and any(header[len(names) :])) or len(names) > len(cells):
+            raise BadInputError(
+                f"{place}: {len(cells)} cells, and --columns names {len(names)}. Name each column."
+            )
+        return names
+    if _is_data(header, options):
+        raise BadInputError(
+            f"{place}: this row is data, not the names of columns; pass --no-header and "
+            "--columns, such as --columns label,title,text."
+        )
+    while header and not header[-1]:
+        header.pop()
+    twice = [name for name, count in Counter(header).items() if count > 1]
+    if twice:
+        raise BadInputError(f"{place}: the header names '{twice[0]}' twice. Rename one of them.")
+    return header
+
+
+def found_delimiter(head: str, usual: str, options: ReadOptions) -> str:
+    """Return what stands between the cells of a table.
+
+    Parameters
+    ----------
+    head : str
+        Its beginning; the last line may be cut.
+    usual : str
+        Taken where it occurs in the header.
+    options : ReadOptions
+        Without a header, what makes equally many cells of the first lines is taken.
+    """
+    lines = _QUOTED.sub("", head).splitlines() or [""]
+    marks = dict.fromkeys((usual, "\t", ";", "|", ","))
+    if not options.header:
+        # before a blank, a comma or semicolon belongs to a sentence
+        whole = [re.sub("[,;] ", " ", line) for line in lines[:-1] or lines if line]
+        wanted = len(options.columns) - 1
+        for mark in marks:
+            counts = {line.count(mark) for line in whole}
+            if len(counts) == 1 and (counts == {wanted} if options.columns else counts != {0}):
+                return mark
+    return usual if usual in lines[0] else max(marks, key=lines[0].count)
+
+
+def _is_data(header: Sequence[str], options: ReadOptions) -> bool:
+    """Return whether a first row holds prose or a number among words, and no name that is known."""
+    named = {getattr(options, f"{part}_field") for part in PARTS}.union(options.label_columns)
+    if named.intersection(header) or any(usual_field([c], p) for c in header for p in PARTS):
+        return False
+    if any(_PROSE.search(cell) for cell in header):
+        return True
+    filled = [cell for cell in header if cell]
+    n_numbers = sum(_NUMBER.fullmatch(cell) is not None for cell in filled)
+    return 0 < n_numbers < len(filled)
+
+
+def _records(
+    reader: Iterator[list[str]], feed: _Feed, file: str
+) -> Iterator[tuple[int, list[str]] | Row]:
+    """Yield the line and cells of every record that is not blank, or a row with a problem."""
+    while True:
+        line = feed.begin_record()
+        try:
+            cells = next(reader)
+            feed.check()
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Row(file, line, problem=_quoting_problem(error), raw="".join(feed.record))
+        except BadRowError as problem:
+            yield Row(file, line, problem=problem, raw="".join(feed.record))
+        else:
+            if cells:
+                yield line, cells
+
+
+class _Feed:
+    """The lines on their way into the CSV reader, watched for what it would let through.
+
+    Parameters
+    ----------
+    lines : iterable of str
+        The decoded lines.
+    encoding : str
+        What they were decoded as.
+
+    Attributes
+    ----------
+    record : list of str
+        The lines of the record being read.
+    """
+
+    def __init__(self, lines: Iterable[str], encoding: str) -> None:
+        self._lines = iter(lines)
+        self._n_lines = 0
+        self._encoding = encoding
+        self.record: list[str] = []
+
+    def __iter__(self) -> _Feed:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self._n_lines += 1
+        self.record.append(line)
+        return line
+
+    def skip_separator_line(self) -> str:
+        """Pass over a first line ``sep=;``, and return the mark; nothing when it is none."""
+        first = next(self._lines, None)
+        found = _SEPARATOR_LINE.fullmatch(first) if first is not None else None
+        if found:
+            self._n_lines += 1
+            return found[1]
+        self._lines = chain([] if first is None else [first], self._lines)
+        return ""
+
+    def begin_record(self) -> int:
+        """Let the last record go, and return the line on which the next one starts."""
+        self.record = []
+        return self._n_lines + 1
+
+    def check(self) -> None:
+        """Raise what is wrong with the lines of this record."""
+        for line in self.record:
+            _, found = bad_bytes(line)
+            if found:
+                raise BadRowError("bad encoding", encoding_reason(found, self._encoding))
+            if "\0" in line:
+                raise BadRowError("NUL byte", "holds a NUL byte. Remove it; text has none.")
+
+
+def _csv_row(names: list[str], line: int, cells: list[str], file: str, under: str) -> Row:
+    while len(cells) > len(names) and not cells[-1].strip():
+        cells.pop()
+    if len(cells) == len(names):
+        return Row(file, line, dict(zip(names, cells, strict=True)))
+    problem = BadRowError(
+        "wrong number of cells",
+        f"{len(cells)} cells under {under}. Quote cells that hold the delimiter or a line break.",
+    )
+    return Row(file, line, problem=problem, raw=cells)
+
+
+def _quoting_problem(error: csv.Error) -> BadRowError:
+    if "unexpected end" in str(error):
+        reason = "a quote opened here is never closed. Close it, or pass --no-quoting"
+    else:
+        reason = f"{error}. Double every quote inside a quoted cell, or pass --no-quoting"
+    return BadRowError("bad quoting", f"{reason} if quotes do not enclose cells.")
