@@ -389,3 +389,48 @@ def test_too_few_names_of_columns_are_told():
     """With the line and how many cells there are."""
     with pytest.raises(BadInputError, match="line 1: 3 cells, and --columns names 2"):
         read(FILES / "ag_news.csv", header=False, columns=("label", "text"))
+
+
+WESTERN, CYRILLIC = "Le café «privilégié»".encode("cp1252"), "В городе".encode("cp1251")
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "place"),
+    [
+        ("a.jsonl", b'{"text": "', b'"}', "line 1"),
+        ("a.json", b'[{"text": "x"}, {"text": "', b'"}]', "item 2"),
+        ("a.csv", b"text\n", b"\n", "line 2"),
+        ("a.tsv", b"id\ttext\n1\t", b"\n", "line 2"),
+        ("a.txt", b"One.\n", b"\n", "line 2"),
+        ("b.txt", b"__label__a One.\n__label__a ", b"\n", "line 2"),
+        ("a.md", b"# x\n", b"", "line 2"),
+        ("a.html", b"\n<p>", b"</p>", "line 2"),
+    ],
+)
+def test_bytes_of_another_encoding_are_told(tmp_path, name, before, after, place):
+    """With the place; cp1252 is offered where the bytes are what Western texts have in it."""
+    path = tmp_path / name
+
+    path.write_bytes(before + WESTERN + after)
+    with pytest.raises(BadInputError) as western:
+        read(path)
+    path.write_bytes(before + CYRILLIC + after)
+    with pytest.raises(BadInputError) as cyrillic:
+        read(path)
+
+    assert str(western.value) == (
+        f"{path} {place}: bytes E9 are not utf-8 text. Name its encoding, for example "
+        "--encoding cp1252."
+    )
+    assert str(cyrillic.value) == (
+        f"{path} {place}: bytes C2 are not utf-8 text. Name its encoding with --encoding: cp1251, "
+        "gb18030, shift_jis or another."
+    )
+
+
+def test_half_a_character_in_an_array_is_told(tmp_path):
+    """No file could be written with it again."""
+    path = written(tmp_path, "a.json", '[{"text": "x"}, {"text": "\\ud83d"}]')
+
+    with pytest.raises(BadInputError, match="item 2: a character was cut in two"):
+        read(path)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, TextIO
 
 from classifier.archive.tagger import Reject, Tagger, TagOptions, Tally, clash, tag_block
+from classifier.corpus.formats.jsonl import utf8_jsonl_rows
 from classifier.corpus.formats.table import csv_table
 from classifier.corpus.open import (
     Block,
@@ -23,7 +24,7 @@ from classifier.corpus.open import (
     open_text,
     utf8_bytes,
 )
-from classifier.corpus.read import parquet_rows, utf8_jsonl_rows
+from classifier.corpus.read import parquet_rows
 from classifier.corpus.rows import Row
 from classifier.corpus.write import csv_cell, without_nan
 from classifier.errors import BadInputError

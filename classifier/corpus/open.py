@@ -6,6 +6,7 @@ import codecs
 import gzip
 import io
 import os
+import re
 import sys
 import zlib
 from collections import Counter
@@ -56,6 +57,8 @@ _KINDS = {
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
 _MAX_CONTROL_SHARE = 0.05
+_UNDECODED = re.compile("[\udc80-\udcff]+")
+_NO_CP1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")
 
 
 @contextmanager
@@ -153,13 +156,22 @@ def bad_bytes(text: str) -> tuple[int, bytes]:
     return -1, b""
 
 
-def encoding_reason(found: bytes, encoding: str) -> str:
-    """Return the sentence about bytes that are not `encoding`."""
-    other = "utf-8" if _codec(encoding) != "utf-8" else "cp1252"
-    shown = found[:8].hex(" ").upper()
-    return (
-        f"bytes {shown} are not {encoding} text. Name its encoding, for example --encoding {other}."
-    )
+def encoding_reason(text: str, encoding: str) -> str:
+    """Return the sentence about the bytes in a text that are not `encoding`.
+
+    Western texts have few letters in a row that are not ASCII. Where there are more, or bytes
+    that cp1252 has no letter for, it is not offered.
+    """
+    runs = [bytes(ord(char) & 0xFF for char in run) for run in _UNDECODED.findall(text)]
+    western = all(len(run) <= 3 and not _NO_CP1252.intersection(run) for run in runs)
+    if not is_utf8(encoding):
+        offered = ", for example --encoding utf-8"
+    elif western:
+        offered = ", for example --encoding cp1252"
+    else:
+        offered = " with --encoding: cp1251, gb18030, shift_jis or another"
+    shown = runs[0][:8].hex(" ").upper()
+    return f"bytes {shown} are not {encoding} text. Name its encoding{offered}."
 
 
 def format_by_content(stream: io.BufferedReader) -> str:

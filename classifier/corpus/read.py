@@ -6,16 +6,17 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from classifier.article import Article
 from classifier.corpus.corpus import ReadOptions, ReadTally
-from classifier.corpus.formats.table import csv_rows, found_delimiter
+from classifier.corpus.formats.header import found_delimiter
+from classifier.corpus.formats.jsonl import jsonl_rows, utf8_jsonl_rows
+from classifier.corpus.formats.table import csv_table
 from classifier.corpus.open import (
     Source,
     bad_bytes,
@@ -40,12 +41,10 @@ __all__ = [
     "ReadTally",
     "check_rejects",
     "html_article",
-    "jsonl_rows",
     "labelled_articles",
     "markdown_article",
     "parquet_rows",
     "read_articles",
-    "utf8_jsonl_rows",
 ]
 
 
@@ -144,58 +143,6 @@ def _trafilatura(name: str) -> Any:
     return trafilatura
 
 
-# Loading the quick parser takes as long as it saves on a thousand lines.
-_LINES_BEFORE = 256
-
-
-def utf8_jsonl_rows(
-    lines: Iterable[bytes], file: str, *, encoding: str = "utf-8", first: int = 1
-) -> Iterator[Row]:
-    """Yield one row per line that is not blank; a bad line becomes a row with a problem.
-
-    Parameters
-    ----------
-    lines : iterable of bytes
-        In UTF-8, without a byte-order mark. When decoded from another encoding, bytes that are
-        none of it stand as the surrogates U+DC80 to U+DCFF.
-    file : str
-        What messages call it.
-    encoding : str
-        What `lines` are, or were decoded from.
-    first : int
-        Number of the first of `lines` in the file.
-
-    Notes
-    -----
-    The same rows as `jsonl_rows` of the decoded lines. What the quick parser takes, it reads as
-    `json` does, to the last digit. What it refuses is read by `json`: mistakes, which are named as
-    ever, and what only Python calls JSON, such as ``NaN`` or a blank line.
-    """
-    errors = "surrogateescape" if is_utf8(encoding) else "surrogatepass"
-    parse = None
-    for number, line in enumerate(lines, first):
-        if parse is None and number > _LINES_BEFORE:
-            parse = _parser()
-        if parse is not None:
-            try:
-                values = parse(line)
-            # whatever it is, too deep a nesting among it, the exact way tells it as ever
-            except Exception:
-                values = None
-            if type(values) is dict:
-                yield Row(file, number, values)
-                continue
-        text = line.decode("utf-8", errors)
-        yield from jsonl_rows((text,), file, encoding=encoding, first=number)
-
-
-@cache
-def _parser() -> Callable[[bytes], Any]:
-    from msgspec.json import Decoder
-
-    return Decoder().decode
-
-
 _BATCH_ROWS = 256
 
 
@@ -237,74 +184,6 @@ def _check_columns(names: list[str], file: str) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise BadInputError(f"{file}: column '{twice[0]}' is there twice. Rename one of them.")
-
-
-_HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
-
-
-def jsonl_rows(lines: Iterable[str], file: str, *, encoding: str, first: int = 1) -> Iterator[Row]:
-    """Yield one row per line that is not blank; a bad line becomes a row with a problem.
-
-    Parameters
-    ----------
-    lines : iterable of str
-        Decoded lines, undecodable bytes as U+DC80 to U+DCFF.
-    file : str
-        What messages call it.
-    encoding : str
-        What `lines` were decoded as, for messages.
-    first : int
-        Number of the first of `lines` in the file.
-    """
-    for number, line in enumerate(lines, first):
-        if line.strip():
-            try:
-                yield Row(file, number, _json_object(line, encoding))
-            except BadRowError as problem:
-                yield Row(file, number, problem=problem, raw=line.rstrip("\r\n"))
-
-
-def _json_object(line: str, encoding: str) -> dict[str, object]:
-    _, found = bad_bytes(line)
-    if found:
-        raise BadRowError("bad encoding", encoding_reason(found, encoding))
-    value = _json_value(line)
-    if not isinstance(value, dict):
-        raise BadRowError(
-            "not a JSON object",
-            f"a JSON {_json_name(value)}, not an object. Write one {{...}} with its fields a line.",
-        )
-    if _HALF_PAIR.search(line):
-        _refuse_half_pairs(value)
-    return value
-
-
-def _json_value(line: str) -> object:
-    try:
-        return json.loads(line.rstrip())
-    except json.JSONDecodeError as error:
-        reason = f"{error.msg} at column {error.colno}"
-    except ValueError as error:
-        reason = str(error)
-    except RecursionError:
-        reason = "nested too deeply"
-    raise BadRowError("bad JSON", f"not valid JSON ({reason}). Write one whole object a line.")
-
-
-def _json_name(value: object) -> str:
-    names = {list: "list", str: "string", bool: "boolean", type(None): "null"}
-    return names.get(type(value), "number")
-
-
-def _refuse_half_pairs(value: dict[str, object]) -> None:
-    """Raise when a string holds half a character, which no file could be written with again."""
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except (UnicodeEncodeError, RecursionError):
-        raise BadRowError(
-            "bad encoding",
-            "a character was cut in two (half of a surrogate pair). Write it whole, or drop it.",
-        ) from None
 
 
 _DEFAULTS = ReadOptions()
@@ -430,20 +309,21 @@ def _text_rows(
         elif format in ("csv", "tsv"):
             head = stream.peek(_HEAD_BYTES)[:_HEAD_BYTES].decode(encoding, "replace")
             delimiter = found_delimiter(head, "\t" if format == "tsv" else ",", options)
-            yield from csv_rows(text, name, options, delimiter=delimiter)
+            yield from csv_table(text, name, options, delimiter=delimiter)[1]
         elif format in ("json", "fasttext", "annif"):
-            yield from _labelled_texts(text, name, format)
+            yield from _labelled_texts(text, name, format, encoding)
         else:
             yield from _document_rows(text, source, format, options, tally)
 
 
-def _labelled_texts(text: io.TextIOBase, name: str, format: str) -> Iterator[Row]:
+def _labelled_texts(text: io.TextIOBase, name: str, format: str, encoding: str) -> Iterator[Row]:
     from classifier.corpus.formats import inline
     from classifier.corpus.formats.json import json_rows
 
     if format == "json":
-        return json_rows(text, name)
-    return (inline.fasttext_rows if format == "fasttext" else inline.annif_rows)(text, name)
+        return json_rows(text, name, encoding)
+    rows = inline.fasttext_rows if format == "fasttext" else inline.annif_rows
+    return rows(text, name, encoding)
 
 
 def _workbook_rows(source: Source, options: ReadOptions) -> Iterator[Row]:
@@ -474,7 +354,7 @@ def _document_rows(
     content, encoding = stream.read(), options.encoding
     position, found = bad_bytes(content)
     if found:
-        problem = BadRowError("bad encoding", encoding_reason(found, encoding))
+        problem = BadRowError("bad encoding", encoding_reason(content, encoding))
         line = content.count("\n", 0, position) + 1
         yield Row(source.name, line, problem=problem, raw=content)
     elif "\0" in content:
@@ -483,7 +363,7 @@ def _document_rows(
     elif format == "txt" and options.format is None and _is_table(content):
         tally.note(f"{source.name}: its first line names columns, so it is read as TSV.")
         lines = content.splitlines(keepends=True)
-        yield from csv_rows(lines, source.name, options, delimiter="\t")
+        yield from csv_table(lines, source.name, options, delimiter="\t")[1]
     elif content:
         yield _document_row(content, source, format, options)
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from classifier.article import Article, Labels
 from classifier.corpus.corpus import UNREAD, ReadOptions, ReadTally
 from classifier.corpus.labels import LabelSpelling, parse_label_columns, parse_labels
+from classifier.corpus.open import bad_bytes, encoding_reason
 from classifier.errors import BadInputError, listed
 from classifier.fields import MISSING, PARTS, day_of, field_value, is_blank, usual_field
 
-__all__ = ["ArticleReader", "BadRowError", "Row", "article_from"]
+__all__ = ["ArticleReader", "BadRowError", "Row", "article_from", "check_bytes"]
 
 
 class BadRowError(BadInputError):
@@ -29,6 +30,20 @@ class BadRowError(BadInputError):
     def __init__(self, kind: str, reason: str) -> None:
         super().__init__(reason)
         self.kind = kind
+
+
+def check_bytes(text: str, encoding: str) -> None:
+    """Raise `BadRowError` when a text holds bytes that are none of its encoding.
+
+    Parameters
+    ----------
+    text : str
+        Undecodable bytes stand as U+DC80 to U+DCFF.
+    encoding : str
+        What it was decoded as, for the message.
+    """
+    if bad_bytes(text)[1]:
+        raise BadRowError("bad encoding", encoding_reason(text, encoding))
 
 
 # Not frozen, as each of its fields would take longer to set than to read.

@@ -11,7 +11,8 @@ from typing import TextIO
 
 from classifier.article import Article, Labels
 from classifier.corpus.corpus import ReadOptions
-from classifier.corpus.formats.table import csv_rows
+from classifier.corpus.formats.jsonl import jsonl_rows
+from classifier.corpus.formats.table import csv_table
 from classifier.corpus.labels import parse_label_columns
 from classifier.corpus.open import (
     find_sources,
@@ -20,7 +21,6 @@ from classifier.corpus.open import (
     open_bytes,
     open_text,
 )
-from classifier.corpus.read import jsonl_rows
 from classifier.corpus.rows import BadRowError, Row, article_from
 from classifier.corpus.write import disarmed, plain_cell, safe_cell
 from classifier.errors import BadInputError
@@ -132,7 +132,7 @@ def _rows(path: Path | str, encoding: str) -> Iterator[Row]:
                 delimiter = _delimiter(stream.peek(4096))
                 reading = ReadOptions(encoding=encoding)
                 with open_text(stream, encoding=encoding, newline="") as text:
-                    rows = csv_rows(text, source.name, reading, delimiter=delimiter)
+                    _, rows = csv_table(text, source.name, reading, delimiter=delimiter)
                     yield from map(_without_text, rows)
             else:
                 raise BadInputError(f"{source.name}: labels are read from .csv, .tsv or .jsonl.")

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from typing import Any
 
+from classifier.corpus.formats.jsonl import check_characters
 from classifier.corpus.formats.shapes import is_item, shaped
-from classifier.corpus.rows import BadRowError, Row
+from classifier.corpus.rows import BadRowError, Row, check_bytes
 from classifier.errors import BadInputError
 
 __all__ = ["json_rows"]
@@ -22,7 +23,7 @@ _LISTS = ("articles", "items", "docs", "documents", "results", "data", "entries"
 _DECODER = json.JSONDecoder()
 
 
-def json_rows(stream: io.TextIOBase, file: str) -> Iterator[Row]:
+def json_rows(stream: io.TextIOBase, file: str, encoding: str) -> Iterator[Row]:
     """Yield one row per article of a JSON file, numbered from 1; an array is read as a stream.
 
     Parameters
@@ -30,6 +31,8 @@ def json_rows(stream: io.TextIOBase, file: str) -> Iterator[Row]:
     stream : text stream
     file : str
         What messages call it.
+    encoding : str
+        What it was decoded as; undecodable bytes stand as U+DC80 to U+DCFF.
 
     Raises
     ------
@@ -40,7 +43,7 @@ def json_rows(stream: io.TextIOBase, file: str) -> Iterator[Row]:
     text.more()
     text.held = text.held.removeprefix("\ufeff")
     in_array = text.skip(_BLANK) == "["
-    values = _values(text, file, in_array=in_array)
+    values = _values(text, file, encoding, in_array=in_array)
     begun = list(islice(values, 2))
     found: Iterator[Any] = chain(begun, values)
     if len(begun) == 1 and not in_array and isinstance(begun[0], dict):
@@ -48,6 +51,8 @@ def json_rows(stream: io.TextIOBase, file: str) -> Iterator[Row]:
     for number, value in enumerate(shaped(found), 1):
         if isinstance(value, dict):
             yield Row(file, number, value, unit="item")
+        elif isinstance(value, BadRowError):
+            yield Row(file, number, problem=value, unit="item")
         else:
             problem = BadRowError(
                 "not a JSON object", "is not an object. Write one {...} an article."
@@ -77,19 +82,20 @@ class _Text:
             self.more()
 
 
-def _values(text: _Text, file: str, *, in_array: bool) -> Iterator[Any]:
+def _values(text: _Text, file: str, encoding: str, *, in_array: bool) -> Iterator[Any]:
     """Yield the elements of an array, or the values that stand one after the other."""
     if in_array:
         text.held = text.held[1:]
     number = 0
     while (mark := text.skip(_BLANK + ("," if number else ""))) and not (in_array and mark == "]"):
         number += 1
-        yield _value(text, file, number)
+        yield _value(text, file, encoding, number)
     if in_array and not mark:
         raise BadInputError(f"{file}: the array is not closed, so the file was cut short.")
 
 
-def _value(text: _Text, file: str, number: int) -> Any:
+def _value(text: _Text, file: str, encoding: str, number: int) -> Any:
+    """Return the next value, or what is wrong with its characters."""
     while True:
         try:
             value, end = _DECODER.raw_decode(text.held)
@@ -101,7 +107,12 @@ def _value(text: _Text, file: str, number: int) -> Any:
         else:
             # a number might go on in what was not read yet
             if end < len(text.held) or text.ended:
-                text.held = text.held[end:]
+                taken, text.held = text.held[:end], text.held[end:]
+                try:
+                    check_bytes(taken, encoding)
+                    check_characters(taken, value)
+                except BadRowError as problem:
+                    return problem
                 return value
         text.more()
 

@@ -4,41 +4,21 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
 from classifier.corpus.corpus import ReadOptions
-from classifier.corpus.open import bad_bytes, encoding_reason
-from classifier.corpus.rows import BadRowError, Row
+from classifier.corpus.formats.header import column_names
+from classifier.corpus.rows import BadRowError, Row, check_bytes
 from classifier.errors import BadInputError
-from classifier.fields import PARTS, usual_field
 
-__all__ = ["column_names", "csv_rows", "csv_table", "found_delimiter"]
+__all__ = ["csv_table"]
 
 # The widest limit that fits a C long everywhere; a field is held in memory whole anyway.
 _FIELD_LIMIT = 2**31 - 1
 _DEFAULTS = ReadOptions()
-_QUOTED = re.compile(r'"[^"]*"')
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*')
-# What no column is called: a sentence, or very many words.
-_PROSE = re.compile(r"\S \S+ \S.*[.!…]['\"”’»)]*$|(?:\S+ ){12}|.{200}", re.S)
-_NUMBER = re.compile(r"[-+]?\d[\d.,:/-]*")
-
-
-def csv_rows(
-    lines: Iterable[str],
-    file: str,
-    options: ReadOptions = _DEFAULTS,
-    *,
-    delimiter: str = ",",
-) -> Iterator[Row]:
-    """Yield one row per record below the header; a bad record becomes a row with a problem.
-
-    See `csv_table`.
-    """
-    yield from csv_table(lines, file, options, delimiter=delimiter)[1]
 
 
 def csv_table(
@@ -86,80 +66,6 @@ def csv_table(
     )
 
 
-def column_names(cells: Sequence[str], place: str, options: ReadOptions) -> list[str]:
-    """Return the names of a table's columns, by its first row or by what options say.
-
-    Parameters
-    ----------
-    cells : sequence of str
-        The first row.
-    place : str
-        Where it stands, for messages.
-    options : ReadOptions
-
-    Raises
-    ------
-    BadInputError
-        If there are more cells than names, a name is there twice, or the row is plainly data.
-    """
-    header = [cell.strip() for cell in cells]
-    if not options.header:
-        names = list(options.columns) or [str(number) for number, _ in enumerate(cells, 1)]
-        if (len(names) < len(cells) and any(header[len(names) :])) or len(names) > len(cells):
-            raise BadInputError(
-                f"{place}: {len(cells)} cells, and --columns names {len(names)}. Name each column."
-            )
-        return names
-    if _is_data(header, options):
-        raise BadInputError(
-            f"{place}: this row is data, not the names of columns; pass --no-header and "
-            "--columns, such as --columns label,title,text."
-        )
-    while header and not header[-1]:
-        header.pop()
-    twice = [name for name, count in Counter(header).items() if count > 1]
-    if twice:
-        raise BadInputError(f"{place}: the header names '{twice[0]}' twice. Rename one of them.")
-    return header
-
-
-def found_delimiter(head: str, usual: str, options: ReadOptions) -> str:
-    """Return what stands between the cells of a table.
-
-    Parameters
-    ----------
-    head : str
-        Its beginning; the last line may be cut.
-    usual : str
-        Taken where it occurs in the header.
-    options : ReadOptions
-        Without a header, what makes equally many cells of the first lines is taken.
-    """
-    lines = _QUOTED.sub("", head).splitlines() or [""]
-    marks = dict.fromkeys((usual, "\t", ";", "|", ","))
-    if not options.header:
-        # before a blank, a comma or semicolon belongs to a sentence
-        whole = [re.sub("[,;] ", " ", line) for line in lines[:-1] or lines if line]
-        wanted = len(options.columns) - 1
-        for mark in marks:
-            counts = {line.count(mark) for line in whole}
-            if len(counts) == 1 and (counts == {wanted} if options.columns else counts != {0}):
-                return mark
-    return usual if usual in lines[0] else max(marks, key=lines[0].count)
-
-
-def _is_data(header: Sequence[str], options: ReadOptions) -> bool:
-    """Return whether a first row holds prose or a number among words, and no name that is known."""
-    named = {getattr(options, f"{part}_field") for part in PARTS}.union(options.label_columns)
-    if named.intersection(header) or any(usual_field([c], p) for c in header for p in PARTS):
-        return False
-    if any(_PROSE.search(cell) for cell in header):
-        return True
-    filled = [cell for cell in header if cell]
-    n_numbers = sum(_NUMBER.fullmatch(cell) is not None for cell in filled)
-    return 0 < n_numbers < len(filled)
-
-
 def _records(
     reader: Iterator[list[str]], feed: _Feed, file: str
 ) -> Iterator[tuple[int, list[str]] | Row]:
@@ -183,17 +89,7 @@ def _records(
 class _Feed:
     """The lines on their way into the CSV reader, watched for what it would let through.
 
-    Parameters
-    ----------
-    lines : iterable of str
-        The decoded lines.
-    encoding : str
-        What they were decoded as.
-
-    Attributes
-    ----------
-    record : list of str
-        The lines of the record being read.
+    Those of the record being read are in `record`.
     """
 
     def __init__(self, lines: Iterable[str], encoding: str) -> None:
@@ -229,9 +125,7 @@ class _Feed:
     def check(self) -> None:
         """Raise what is wrong with the lines of this record."""
         for line in self.record:
-            _, found = bad_bytes(line)
-            if found:
-                raise BadRowError("bad encoding", encoding_reason(found, self._encoding))
+            check_bytes(line, self._encoding)
             if "\0" in line:
                 raise BadRowError("NUL byte", "holds a NUL byte. Remove it; text has none.")
 

@@ -9,7 +9,7 @@ from itertools import chain, repeat
 from pathlib import Path
 
 from classifier.corpus.corpus import ReadOptions
-from classifier.corpus.formats.table import column_names
+from classifier.corpus.formats.header import column_names
 from classifier.corpus.rows import Row
 from classifier.errors import BadInputError
 
