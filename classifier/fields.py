@@ -34,6 +34,7 @@ _USUAL: dict[str, tuple[tuple[str, ...], ...]] = {
         ("text",),
         ("body", "content", "article", "maintext", "body_text", "full_text", "fulltext"),
         ("description",),
+        ("short_description", "summary"),
     ),
     "title": (("title",), ("headline",)),
     "id": (("id",), ("guid", "uuid", "_id")),

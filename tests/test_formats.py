@@ -1,11 +1,13 @@
 """Files as other programs write them come in as articles, and bad ones are told apart."""
 
+import gzip
 import json
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from classifier.article import Article, Labels
 from classifier.corpus.corpus import ReadOptions, ReadTally
 from classifier.corpus.labels import read_label_names
 from classifier.corpus.read import read_articles
@@ -433,4 +435,97 @@ def test_half_a_character_in_an_array_is_told(tmp_path):
     path = written(tmp_path, "a.json", '[{"text": "x"}, {"text": "\\ud83d"}]')
 
     with pytest.raises(BadInputError, match="item 2: a character was cut in two"):
+        read(path)
+
+
+def test_the_news_category_data_set_is_read_without_options():
+    """Its link, authors and what else there is are carried along."""
+    silent = ReadTally(tell=lambda note: None)
+
+    first, second = read_articles(FILES / "news_category.jsonl", tally=silent)
+
+    assert first == Article(
+        "The valley's reservoir holds more water than in any May on record.",
+        "Dam Is Full After A Week Of Rain",
+        date="2022-05-23",
+        labels=Labels(frozenset({"ENVIRONMENT"})),
+        extra={"link": "https://example.org/a", "authors": "Ann Example"},
+    )
+    assert (second.title, second.text) == ("Gallery Opens With Drawings Of Bridges", "")
+
+
+NEWSGROUPS = {
+    "rec.boats/10001": ("Subject: Varnish", ["rec.boats"]),
+    "rec.boats/10002": ("Subject: Re: Varnish", ["rec.boats"]),
+    "sci.power/20001": ("Subject: Turbines", ["sci.power"]),
+}
+
+
+def test_folders_of_texts_are_labels():
+    """As 20 Newsgroups has them, whose files have no suffix."""
+    found = {
+        id: (text.splitlines()[1], labels) for id, _, text, labels in read(FILES / "newsgroups")
+    }
+
+    assert found == NEWSGROUPS
+
+
+@pytest.mark.parametrize("name", ["2024/05/a.txt", "news/a.csv"])
+def test_folders_of_days_or_of_tables_are_no_labels(tmp_path, name):
+    """Nor are those among which something else lies."""
+    for path in (tmp_path / name, tmp_path / "2024" / "06" / "b.txt"):
+        path.parent.mkdir(parents=True)
+        path.write_text(f"text\n{ONE}\n")
+
+    assert [labels for _, _, _, labels in read(tmp_path)] == [None, None]
+
+
+def test_subjects_beside_a_text_are_its_labels():
+    """As Annif has them: by their names in `.key`, by addresses and names in `.tsv`."""
+    assert read(FILES / "annif") == [
+        ("dam", "", "The dam is full after a week of rain.\n", ["hydropower", "rain"]),
+        ("gallery", "", "The gallery opens with drawings of bridges.\n", ["art", "bridges"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "format"),
+    [
+        ("a.jsonl", json.dumps(ROWS), "json"),
+        ("a.jsonl", "\n".join(json.dumps(row, indent=1) for row in ROWS), "json"),
+        ("a.txt", "\n".join(map(json.dumps, ROWS)), "jsonl"),
+        ("a.txt", json.dumps(ROWS), "json"),
+    ],
+)
+def test_what_a_file_holds_decides_over_its_name(tmp_path, name, content, format):
+    """And is told."""
+    path, tally = written(tmp_path, name, content), ReadTally(tell=lambda note: None)
+
+    articles = list(read_articles(path, tally=tally))
+
+    assert [article.text for article in articles] == [ONE, TWO]
+    assert tally.notes == [f"{path}: read as {format}, which it holds."]
+
+
+@pytest.mark.parametrize("content", ["[Update] The dam is full.", "{sic} He said so."])
+def test_a_text_that_begins_with_a_bracket_stays_a_text(tmp_path, content):
+    """It is no JSON."""
+    assert read(written(tmp_path, "a.txt", content)) == [("a", "", content, None)]
+
+
+@pytest.mark.parametrize("name", ["export", "export.dat", "news.txt"])
+def test_packed_files_are_known_by_their_first_bytes(tmp_path, name):
+    """Whatever they are called; what nothing tells is an error as before."""
+    (tmp_path / name).write_bytes(gzip.compress("\n".join(map(json.dumps, ROWS)).encode()))
+    (tmp_path / "words").write_text(ONE)
+
+    assert read(tmp_path / name) == PLAIN
+    with pytest.raises(BadInputError, match="the name does not tell its format"):
+        read(tmp_path / "words")
+
+
+@pytest.mark.parametrize("path", ["", " "])
+def test_an_empty_path_is_an_error(path):
+    """It is not the current folder."""
+    with pytest.raises(BadInputError, match="the path is empty"):
         read(path)

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, TextIO
 
 from classifier.archive.tagger import Reject, Tagger, TagOptions, Tally, clash, tag_block
+from classifier.corpus.find import Source
 from classifier.corpus.formats.jsonl import utf8_jsonl_rows
 from classifier.corpus.formats.table import csv_table
 from classifier.corpus.open import (
     Block,
-    Source,
     import_parquet,
     line_blocks,
     open_bytes,

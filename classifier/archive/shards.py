@@ -13,7 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from classifier.archive.shard import Shard
-from classifier.corpus.open import COMPRESSIONS, format_by_name
+from classifier.corpus.find import format_by_name
+from classifier.corpus.open import COMPRESSIONS
 from classifier.errors import BadInputError
 
 __all__ = [

@@ -24,10 +24,9 @@ from classifier.archive.score import model_folder
 from classifier.archive.shard import GZIP_LEVEL, Shard, ShardResult, position, tag_shard
 from classifier.archive.tagger import Tagger, TagOptions, Tally, tag_block
 from classifier.corpus.corpus import ReadTally
+from classifier.corpus.find import Source, find_sources
 from classifier.corpus.open import (
     Block,
-    Source,
-    find_sources,
     format_by_content,
     line_blocks,
     open_bytes,

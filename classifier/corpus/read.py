@@ -13,15 +13,14 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from classifier.article import Article
-from classifier.corpus.corpus import ReadOptions, ReadTally
+from classifier.corpus.corpus import UNREAD, ReadOptions, ReadTally
+from classifier.corpus.find import Source, find_sources
 from classifier.corpus.formats.header import found_delimiter
 from classifier.corpus.formats.jsonl import jsonl_rows, utf8_jsonl_rows
 from classifier.corpus.formats.table import csv_table
 from classifier.corpus.open import (
-    Source,
     bad_bytes,
     encoding_reason,
-    find_sources,
     format_by_content,
     import_parquet,
     is_utf8,
@@ -283,10 +282,12 @@ def _rows(
 def _stream_rows(
     stream: io.BufferedReader, source: Source, options: ReadOptions, tally: ReadTally
 ) -> Iterator[Row]:
-    format = source.format or format_by_content(stream)
+    format = source.format
+    if not options.format:
+        format = format_by_content(stream, source.format)
+        if source.format and format != source.format:
+            tally.note(f"{source.name}: read as {format}, which it holds.")
     encoding = marked_encoding(stream, options.encoding)
-    if format == "txt" and not options.format and format_by_content(stream) == "fasttext":
-        format = "fasttext"
     if format in ("xml", "warc"):
         return _item_rows(stream, source, format)
     if format == "jsonl" and is_utf8(encoding):
@@ -365,7 +366,25 @@ def _document_rows(
         lines = content.splitlines(keepends=True)
         yield from csv_table(lines, source.name, options, delimiter="\t")[1]
     elif content:
-        yield _document_row(content, source, format, options)
+        row = _document_row(content, source, format, options)
+        labels = _labels_beside(source, options, tally)
+        if labels is not None and row.problem is None:
+            row.values = {**row.values, options.labels_field or "labels": labels}
+        yield row
+
+
+def _labels_beside(source: Source, options: ReadOptions, tally: ReadTally) -> list[str] | None:
+    """Return the labels of a document by its folder or by a file beside it; `None` without."""
+    if options.labels_field == UNREAD or options.label_columns:
+        return None
+    if source.subjects is not None:
+        from classifier.corpus.formats.inline import subjects_in
+
+        return subjects_in(source.subjects, options.encoding)
+    if source.folder:
+        tally.note(f"reading the names of folders as labels, such as '{source.folder}'.")
+        return [source.folder]
+    return None
 
 
 def _is_table(content: str) -> bool:

@@ -11,11 +11,11 @@ from typing import TextIO
 
 from classifier.article import Article, Labels
 from classifier.corpus.corpus import ReadOptions
+from classifier.corpus.find import find_sources
 from classifier.corpus.formats.jsonl import jsonl_rows
 from classifier.corpus.formats.table import csv_table
 from classifier.corpus.labels import parse_label_columns
 from classifier.corpus.open import (
-    find_sources,
     format_by_content,
     marked_encoding,
     open_bytes,

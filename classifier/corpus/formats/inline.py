@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 from classifier.corpus.rows import BadRowError, Row, check_bytes
+from classifier.errors import BadInputError
 
-__all__ = ["PREFIX", "annif_rows", "fasttext_rows"]
+__all__ = ["PREFIX", "annif_rows", "fasttext_rows", "subjects_in"]
 
 PREFIX = "__label__"
 _SUBJECT = re.compile(r"<([^<>]+)>")
@@ -47,6 +49,33 @@ def _fasttext(line: str) -> dict[str, object]:
 
 def _annif(line: str) -> dict[str, object]:
     text, tab, subjects = line.rpartition("\t")
-    if not tab or not text.strip():
-        raise BadRowError("no subjects", "no tab between a text and its subjects.")
-    return {"text": text, "labels": _SUBJECT.findall(subjects)}
+    found = _SUBJECT.findall(subjects)
+    if not tab or not text.strip() or (subjects.strip() and not found):
+        reason = "no tab between a text and its <subjects>. Write one, or name the --input-format."
+        raise BadRowError("no subjects", reason)
+    return {"text": text, "labels": found}
+
+
+def subjects_in(path: Path, encoding: str) -> list[str]:
+    """Return the subjects in a file beside a text.
+
+    Parameters
+    ----------
+    path : Path
+        A ``.key`` with a name a line, or a ``.tsv`` with ``<address>``, a tab and a name; where
+        there is no name, the address stands for it.
+    encoding : str
+
+    Raises
+    ------
+    BadInputError
+        If it cannot be read, or is no text of the encoding.
+    """
+    try:
+        lines = path.read_text("utf-8-sig" if encoding == "utf-8" else encoding).splitlines()
+    except (OSError, UnicodeError) as error:
+        raise BadInputError(f"{path}: its subjects cannot be read ({error}).") from None
+    if path.suffix == ".tsv":
+        cells = [line.partition("\t") for line in lines]
+        lines = [name.strip() or address.strip("<> ") for address, _, name in cells]
+    return [line.strip() for line in lines if line.strip()]
