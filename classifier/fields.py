@@ -35,6 +35,7 @@ _USUAL: dict[str, tuple[tuple[str, ...], ...]] = {
         ("body", "content", "article", "maintext", "body_text", "full_text", "fulltext"),
         ("description",),
         ("short_description", "summary"),
+        ("data",),
     ),
     "title": (("title",), ("headline",)),
     "id": (("id",), ("guid", "uuid", "_id")),

@@ -40,6 +40,38 @@ ROWS = [
 ]
 
 
+READ = json.loads((FILES.parent / "cases" / "read_files.json").read_text())
+
+
+@pytest.mark.parametrize("case", READ, ids=[case["file"] for case in READ])
+def test_files_of_every_format_are_read(case):
+    """Each holds what the program that it is named after writes; none is without a case."""
+    options = case.get("options", {})
+    options |= {name: tuple(value) for name, value in options.items() if isinstance(value, list)}
+    silent = ReadTally(tell=lambda note: None)
+
+    articles = list(read_articles(FILES / case["file"], ReadOptions(**options), tally=silent))
+
+    assert [
+        {
+            "text": each.text,
+            **{part: getattr(each, part) for part in ("id", "title", "date", "source")},
+            "labels": each.labels and sorted(each.labels.present),
+        }
+        for each in articles
+    ] == [
+        {"id": "", "title": "", "date": "", "source": "", "labels": None, **expected}
+        for expected in case["articles"]
+    ]
+
+
+def test_every_file_has_a_case():
+    """So that what lies there is read."""
+    named = {case["file"] for case in READ} | {"ag_news_names.csv"}
+
+    assert {path.name for path in FILES.iterdir()} == named
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -98,107 +130,13 @@ def test_bad_json_is_told(tmp_path, content, message):
     assert message in str(caught.value)
 
 
-SHAPES = {
-    "label studio": (
-        [
-            {
-                "id": 1,
-                "data": {"text": ONE},
-                "annotations": [{"result": [{"value": {"choices": ["energy"]}}]}],
-            },
-            {"id": 2, "data": {"text": TWO}, "annotations": [{"was_cancelled": True}]},
-        ],
-        [("1", "", ONE, ["energy"]), ("2", "", TWO, None)],
-    ),
-    "prodigy": (
-        [
-            {"text": ONE, "accept": ["energy"], "answer": "accept"},
-            {"text": TWO, "accept": ["energy"], "answer": "reject"},
-        ],
-        [("", "", ONE, ["energy"]), ("", "", TWO, None)],
-    ),
-    "ninjs 1": (
-        [
-            {
-                "uri": "urn:1",
-                "headline": "Dam",
-                "body_html": f"<p>{ONE}</p><p>R&amp;D</p>",
-                "versioncreated": "2024-05-02T10:00:00Z",
-                "subject": [{"code": "medtop:20000256", "name": "energy"}],
-            }
-        ],
-        [("urn:1", "Dam", f"{ONE}\n\nR&D", ["medtop:20000256"])],
-    ),
-    "ninjs 3": (
-        [
-            {
-                "uri": "urn:1",
-                "headlines": [{"role": "sub", "value": "no"}, {"role": "main", "value": "Dam"}],
-                "bodies": [
-                    {"contentType": "text/html", "value": "<p>x</p>"},
-                    {"contentType": "text/plain", "value": ONE},
-                ],
-                "subjects": [{"uri": "medtop:1"}],
-            }
-        ],
-        [("urn:1", "Dam", ONE, ["medtop:1"])],
-    ),
-    "json feed": (
-        {
-            "version": "https://jsonfeed.org/version/1.1",
-            "items": [{"id": "1", "title": "Dam", "content_html": f"<p>{ONE}</p>", "tags": ["a"]}],
-        },
-        [("1", "Dam", ONE, ["a"])],
-    ),
-}
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_objects_of_other_programs_are_known(tmp_path, shape):
-    """By what they hold; answers that were rejected or cancelled leave an article unlabelled."""
-    content, expected = SHAPES[shape]
-
-    assert read(written(tmp_path, "a.json", content)) == expected
-
-
-RSS = f"""<?xml version="1.0"?><rss version="2.0"><channel><title>Wire</title>
-<item><guid>g1</guid><title>Dam</title><description>&lt;p&gt;{ONE}&lt;/p&gt;</description>
-<category>energy</category><pubDate>Thu, 02 May 2024 10:00:00 GMT</pubDate></item></channel>
-</rss>"""
-ATOM = f"""<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom"><title>Wire</title>
-<entry><id>g1</id><title>Dam</title><summary>short</summary><content type="html">{ONE} Whole.
-</content><updated>2024-05-02T10:00:00Z</updated></entry></feed>"""
-NEWSML = f"""<?xml version="1.0"?><newsItem xmlns="http://iptc.org/std/nar/2006-10-01/" guid="g1">
-<itemMeta><versionCreated>2024-05-02T10:00:00Z</versionCreated></itemMeta>
-<contentMeta><headline>Dam</headline><subject qcode="medtop:1"/></contentMeta><contentSet>
-<inlineXML><html xmlns="http://www.w3.org/1999/xhtml"><body><p>{ONE}</p><p>{TWO}</p></body></html>
-</inlineXML></contentSet></newsItem>"""
-
-
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        (RSS, ("g1", "Dam", ONE, ["energy"])),
-        (ATOM, ("g1", "Dam", f"{ONE} Whole.", None)),
-        (NEWSML, ("g1", "Dam", f"{ONE}\n\n{TWO}", ["medtop:1"])),
-    ],
-    ids=["rss", "atom", "newsml-g2"],
-)
-def test_feeds_and_newsml_are_read(tmp_path, content, expected):
-    """The full text where there is one, else the summary."""
-    [article] = read_articles([written(tmp_path, "a.xml", content)])
-
-    assert read(tmp_path / "a.xml") == [expected]
-    assert article.date == "2024-05-02"
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ('<!DOCTYPE x [<!ENTITY a "b">]><rss>&a;</rss>', "declares entities of its own"),
         ('<!DOCTYPE x [<!ENTITY a SYSTEM "file:///x">]><rss>&a;</rss>', "declares entities"),
         ("<html><p>x</p></html>", "neither RSS, Atom nor NewsML-G2"),
-        (NEWSML[:300], "not well-formed XML"),
+        ((FILES / "newsml.xml").read_text()[:300], "not well-formed XML"),
     ],
 )
 def test_bad_xml_is_told(tmp_path, content, message):

@@ -15,7 +15,8 @@ import pytest
 import zstandard
 
 from classifier.article import Article, Labels
-from classifier.corpus.read import ReadOptions, ReadTally, markdown_article, read_articles
+from classifier.corpus.formats.documents import markdown_article
+from classifier.corpus.read import ReadOptions, ReadTally, read_articles
 from classifier.errors import BadInputError, ClassifierError, SettingsError
 
 CASES = Path(__file__).parent / "cases"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -15,6 +14,7 @@ from typing import Any, BinaryIO, TextIO
 from classifier.article import Article
 from classifier.corpus.corpus import UNREAD, ReadOptions, ReadTally
 from classifier.corpus.find import Source, find_sources
+from classifier.corpus.formats.documents import html_article, markdown_article
 from classifier.corpus.formats.header import found_delimiter
 from classifier.corpus.formats.jsonl import jsonl_rows, utf8_jsonl_rows
 from classifier.corpus.formats.table import csv_table
@@ -39,107 +39,10 @@ __all__ = [
     "ReadOptions",
     "ReadTally",
     "check_rejects",
-    "html_article",
     "labelled_articles",
-    "markdown_article",
     "parquet_rows",
     "read_articles",
 ]
-
-
-_FRONT_MATTER = re.compile(
-    r"\A---[ \t]*\n(?=[\w-]+:|#)(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S | re.M
-)
-_TITLE_LINE = re.compile(r"^title:(.*)$", re.M)
-_HEADING = re.compile(r"\A\s*#[ \t]+(.*)(?:\n|\Z)")
-# Every pattern stops at the next marker of its own kind, so none can be made to run for long.
-# The time to find the text of a page grows with the square of their number: 4 s for so many.
-MOST_TAGS = 30_000
-_MARKUP = (
-    (re.compile(r"<!--(?:(?!-->|<!--).)*-->", re.S), ""),
-    (re.compile(r"^[ \t]*(?:```|~~~).*$", re.M), ""),
-    (re.compile(r"^[ \t]*(?:={3,}|(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})$", re.M), ""),
-    (re.compile(r"^[ \t]{0,3}#{1,6}[ \t]+(.*)$", re.M), lambda found: _heading(found[1])),
-    (re.compile(r"^[ \t]*(?:>[ \t]?)+", re.M), ""),
-    (re.compile(r"^([ \t]*)[-*+][ \t]+", re.M), r"\1"),
-    (re.compile(r"!\[([^\[\]]*)\]\((?:[^()\n]|\([^()\n]*\))*\)"), r"\1"),
-    (re.compile(r"\[([^\[\]]*)\]\((?:[^()\n]|\([^()\n]*\))*\)"), r"\1"),
-    (re.compile(r"\[([^\[\]]+)\]\[[^\[\]\n]*\]"), r"\1"),
-    (re.compile(r"^[ \t]*\[[^\[\]\n]+\]:[ \t]+\S+.*$", re.M), ""),
-    (re.compile(r"(?<![\w*\\])(\*{1,3})(?=[^\s*])([^*\n]+)(?<=[^\s*\\])\1(?![\w*])"), r"\2"),
-    (re.compile(r"(?<![\w*\\])(\*{1,3})(?=[^\s*])([^*\n]+)(?<=[^\s*\\])\1(?![\w*])"), r"\2"),
-    (re.compile(r"(?<![\w\\])(_{1,3})(?=[^\s_])([^_\n]+)(?<=[^\s_\\])\1(?!\w)"), r"\2"),
-    (re.compile(r"(?<!`)`+([^`\n]+)`+"), r"\1"),
-    (re.compile(r"\\([\\`*_{}\[\]()#+\-.!>~|])"), r"\1"),
-    (re.compile(r"\n{3,}"), "\n\n"),
-)
-
-
-def markdown_article(markdown: str) -> tuple[str, str]:
-    r"""Return title and text of a Markdown file, with front matter and light markup gone.
-
-    The title is the one in the front matter, or else a heading of the first level at the top.
-
-    >>> markdown_article("# Grid *warns*\n\nDemand [rises](https://example.org).")
-    ('Grid warns', 'Demand rises.')
-    """
-    title, body = _split_title(markdown.replace("\r\n", "\n"))
-    return _without_markup(title), _without_markup(body)
-
-
-def html_article(html: str, name: str) -> tuple[str, str]:
-    """Return title and main text of a web page; the text is empty when none is found.
-
-    Raises
-    ------
-    BadInputError
-        If trafilatura is missing, or the page has more tags than any article's.
-    """
-    tags = html.count("<")
-    if tags > MOST_TAGS:
-        raise BadInputError(
-            f"{name}: {tags} tags, and a page is searched for its text when it has at most "
-            f"{MOST_TAGS}. Save the text of the article alone."
-        )
-    found = _trafilatura(name).bare_extraction(html, with_metadata=True, include_comments=False)
-    if found is None:
-        return "", ""
-    title, text = found.title or "", found.text or ""
-    return title, text.removeprefix(f"{title}\n") if title else text
-
-
-def _split_title(markdown: str) -> tuple[str, str]:
-    front = _FRONT_MATTER.match(markdown)
-    body = markdown[front.end() :] if front else markdown
-    named = _TITLE_LINE.search(front[1]) if front else None
-    if named:
-        return named[1].strip(" \t'\""), body
-    heading = _HEADING.match(body)
-    return (_heading(heading[1]), body[heading.end() :]) if heading else ("", body)
-
-
-def _heading(words: str) -> str:
-    """Return a heading's words without the number signs that may close it."""
-    bare = words.rstrip()
-    opened = bare.rstrip("#")
-    return opened.rstrip() if opened[-1:].isspace() else bare
-
-
-def _without_markup(text: str) -> str:
-    for pattern, replacement in _MARKUP:
-        text = pattern.sub(replacement, text)
-    return text.strip()
-
-
-def _trafilatura(name: str) -> Any:
-    try:
-        import trafilatura
-    except ImportError as error:
-        reason = str(error).partition("\n")[0]
-        raise BadInputError(
-            f"{name}: HTML needs trafilatura ({reason}). Run: pip install 'classifier[html]'"
-        ) from None
-    return trafilatura
 
 
 _BATCH_ROWS = 256
@@ -289,7 +192,7 @@ def _stream_rows(
             tally.note(f"{source.name}: read as {format}, which it holds.")
     encoding = marked_encoding(stream, options.encoding)
     if format in ("xml", "warc"):
-        return _item_rows(stream, source, format)
+        return _item_rows(stream, source, format, tally)
     if format == "jsonl" and is_utf8(encoding):
         return utf8_jsonl_rows(unmarked(stream), source.name, encoding=encoding)
     return _text_rows(stream, source, format, replace(options, encoding=encoding), tally)
@@ -335,14 +238,16 @@ def _workbook_rows(source: Source, options: ReadOptions) -> Iterator[Row]:
     yield from xlsx_rows(source.path, source.name, options)
 
 
-def _item_rows(stream: io.BufferedReader, source: Source, format: str) -> Iterator[Row]:
+def _item_rows(
+    stream: io.BufferedReader, source: Source, format: str, tally: ReadTally
+) -> Iterator[Row]:
     if format == "xml":
         from classifier.corpus.formats.xml import xml_rows
 
         return xml_rows(stream, source.name)
     from classifier.corpus.formats.warc import warc_rows
 
-    return warc_rows(stream, source.name)
+    return warc_rows(stream, source.name, tally.note)
 
 
 def _document_rows(
@@ -404,7 +309,7 @@ def _document_row(content: str, source: Source, format: str, options: ReadOption
     if format == "md":
         title, text = markdown_article(content)
     elif format == "html":
-        title, text = html_article(content, source.name)
+        title, text, _ = html_article(content, source.name)
         if not text:
             reason = "no main text was found in this page. Leave it out, or save it as text."
             return Row(source.name, 1, problem=BadRowError("empty text", reason))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from classifier.article import Article, Labels
 from classifier.corpus.corpus import UNREAD, ReadOptions, ReadTally
+from classifier.corpus.formats.shapes import WRAPPERS, shape_of
 from classifier.corpus.labels import LabelSpelling, parse_label_columns, parse_labels
 from classifier.corpus.open import bad_bytes, encoding_reason
 from classifier.errors import BadInputError, listed
@@ -107,6 +108,10 @@ class _Shape:
     sample: str | None
     own: frozenset[str]
     judged: bool
+    unwrap: Callable[[Mapping[str, object]], Mapping[str, object]] | None = None
+
+
+_WRAPPED = _Shape(*[None] * len(PARTS), own=frozenset(), judged=False)  # type: ignore[misc]
 
 
 class ArticleReader:
@@ -131,7 +136,7 @@ class ArticleReader:
             first=self._tally.spellings,
             tell=self._tally.note,
         )
-        self._shapes: dict[tuple[str, ...], _Shape] = {}
+        self._shapes: tuple[dict[tuple[str, ...], _Shape], ...] = ({}, {})
         named = {part: getattr(options, f"{part}_field") for part in PARTS}
         self._named = {part: name for part, name in named.items() if name is not None}
         self._unseen = {part: name for part, name in self._named.items() if name != UNREAD}
@@ -155,6 +160,9 @@ class ArticleReader:
             several, or the labels make no sense.
         """
         shape = self.shape(values)
+        if shape.unwrap is not None:
+            values = shape.unwrap(values)
+            shape = self.shape(values, unwrap=False)
         labels = self._labels(values, shape) if shape.judged else None
         title = self._word(values, shape.title)
         date = self._day(values, shape.date) if shape.date is not None else ""
@@ -186,8 +194,14 @@ class ArticleReader:
             object.__setattr__(article, "id", row.place)  # it was made a moment ago
         return article
 
-    def shape(self, values: Mapping[str, object]) -> _Shape:
+    def shape(self, values: Mapping[str, object], *, unwrap: bool = True) -> _Shape:
         """Return under which names a row keeps the parts of an article.
+
+        Parameters
+        ----------
+        values : mapping of str to object
+        unwrap : bool
+            Whether it may be an object of another program, which holds a row.
 
         Raises
         ------
@@ -195,12 +209,24 @@ class ArticleReader:
             If a part could be one of several fields.
         """
         fields = tuple(values)
-        shape = self._shapes.get(fields)
+        shapes = self._shapes[unwrap]
+        shape = shapes.get(fields)
         if shape is None:
-            if len(self._shapes) >= _MOST_SHAPES:
-                self._shapes.clear()
-            shape = self._shapes[fields] = self._shape_of(fields)
+            if len(shapes) >= _MOST_SHAPES:
+                shapes.clear()
+            wrapped = shape_of(fields) if unwrap else None
+            if wrapped is not None:
+                self._name_inside()
+            shape = replace(_WRAPPED, unwrap=wrapped) if wrapped else self._shape_of(fields)
+            shapes[fields] = shape
         return shape
+
+    def _name_inside(self) -> None:
+        """Let names of fields begin within objects of other programs, such as ``_source.body``."""
+        for named in (self._named, self._unseen):
+            for part, name in named.items():
+                head, _, rest = name.partition(".")
+                named[part] = rest if rest and head in WRAPPERS else name
 
     def finish(self) -> None:
         """Tell what only the end of the rows shows.
@@ -301,7 +327,7 @@ class ArticleReader:
     def _is_headline(self, values: Mapping[str, object], text: object) -> bool:
         """Return whether a row has a headline and nothing else that could be its text."""
         if text is MISSING:
-            shape = self.shape(values)
+            shape = self.shape(values, unwrap=False)
             rest = {name: value for name, value in values.items() if name != shape.title}
             return self._options.text_field is None and not _prose(rest)
         return isinstance(text, str) and text.isspace()

@@ -9,7 +9,7 @@ from itertools import chain, islice
 from typing import Any
 
 from classifier.corpus.formats.jsonl import check_characters
-from classifier.corpus.formats.shapes import is_item, shaped
+from classifier.corpus.formats.shapes import is_item
 from classifier.corpus.rows import BadRowError, Row, check_bytes
 from classifier.errors import BadInputError
 
@@ -26,13 +26,7 @@ _DECODER = json.JSONDecoder()
 def json_rows(stream: io.TextIOBase, file: str, encoding: str) -> Iterator[Row]:
     """Yield one row per article of a JSON file, numbered from 1; an array is read as a stream.
 
-    Parameters
-    ----------
-    stream : text stream
-    file : str
-        What messages call it.
-    encoding : str
-        What it was decoded as; undecodable bytes stand as U+DC80 to U+DCFF.
+    See `jsonl_rows` for what `file` and `encoding` are.
 
     Raises
     ------
@@ -48,7 +42,7 @@ def json_rows(stream: io.TextIOBase, file: str, encoding: str) -> Iterator[Row]:
     found: Iterator[Any] = chain(begun, values)
     if len(begun) == 1 and not in_array and isinstance(begun[0], dict):
         found = iter(_articles(begun[0], file))
-    for number, value in enumerate(shaped(found), 1):
+    for number, value in enumerate(found, 1):
         if isinstance(value, dict):
             yield Row(file, number, value, unit="item")
         elif isinstance(value, BadRowError):
@@ -108,13 +102,17 @@ def _value(text: _Text, file: str, encoding: str, number: int) -> Any:
             # a number might go on in what was not read yet
             if end < len(text.held) or text.ended:
                 taken, text.held = text.held[:end], text.held[end:]
-                try:
-                    check_bytes(taken, encoding)
-                    check_characters(taken, value)
-                except BadRowError as problem:
-                    return problem
-                return value
+                return _checked(value, taken, encoding)
         text.more()
+
+
+def _checked(value: object, taken: str, encoding: str) -> object:
+    try:
+        check_bytes(taken, encoding)
+        check_characters(taken, value)
+    except BadRowError as problem:
+        return problem
+    return value
 
 
 def _articles(whole: Mapping[str, Any], file: str) -> list[Any]:
