@@ -588,8 +588,9 @@ def block_tasks(
     """
     encoding = options.reading.encoding
     with open_bytes(source, stdin, encoding=encoding) as stream:
-        if not source.format and stream.peek(1) and format_by_content(stream) != "jsonl":
-            raise BadInputError(f"{source.name}: is no JSONL. Leave out --jobs.")
+        held = "" if options.reading.format else format_by_content(stream, source.format)
+        if stream.peek(1) and held not in ("jsonl", ""):
+            raise BadInputError(f"{source.name}: is no JSONL but {held}. Leave out --jobs.")
         with utf8_bytes(stream, encoding) as read:
             for block in line_blocks(read, longest=options.longest_line):
                 yield BlockTask(block, source.name, packing, position(stream))

@@ -42,6 +42,7 @@ __all__ = [
     "labelled_articles",
     "parquet_rows",
     "read_articles",
+    "read_rows",
 ]
 
 
@@ -90,7 +91,6 @@ def _check_columns(names: list[str], file: str) -> None:
 
 _DEFAULTS = ReadOptions()
 _TABLES = ("csv", "tsv", "parquet", "xlsx")
-_HEAD_BYTES = 4096
 
 
 def read_articles(
@@ -144,7 +144,8 @@ def _articles(
     reader, places = ArticleReader(options, tally), dict[str, str]()
     with _open_rejects(options) as rejects:
         for source in sources:
-            for number, row in enumerate(_rows(source, options, stdin, tally)):
+            rows = read_rows(source, options, tally=tally, stdin=stdin)
+            for number, row in enumerate(rows):
                 if not number and row.values and len(sources) == 1 and source.format in _TABLES:
                     reader.check_named(row.values)
                 try:
@@ -170,9 +171,30 @@ def _check_id(id: str, row: Row, places: dict[str, str]) -> None:
         )
 
 
-def _rows(
-    source: Source, options: ReadOptions, stdin: BinaryIO | None, tally: ReadTally
+def read_rows(
+    source: Source,
+    options: ReadOptions,
+    *,
+    tally: ReadTally | None = None,
+    stdin: BinaryIO | None = None,
 ) -> Iterator[Row]:
+    """Yield the rows of one file as they stand; a bad one has a problem.
+
+    Parameters
+    ----------
+    source : Source
+    options : ReadOptions
+    tally : ReadTally, optional
+        Told what was recognised; without, nobody is.
+    stdin : binary stream, optional
+        Read in place of the process's own; left open.
+
+    Raises
+    ------
+    BadInputError
+        As `read_articles` while reading, but for rows.
+    """
+    tally = tally if tally is not None else ReadTally(tell=lambda line: None)
     if source.format == "parquet":
         yield from parquet_rows(source)
     elif source.format == "xlsx":
@@ -211,8 +233,7 @@ def _text_rows(
         if format == "jsonl":
             yield from jsonl_rows(text, name, encoding=encoding)
         elif format in ("csv", "tsv"):
-            head = stream.peek(_HEAD_BYTES)[:_HEAD_BYTES].decode(encoding, "replace")
-            delimiter = found_delimiter(head, "\t" if format == "tsv" else ",", options)
+            delimiter = found_delimiter(stream, format, options)
             yield from csv_table(text, name, options, delimiter=delimiter)[1]
         elif format in ("json", "fasttext", "annif"):
             yield from _labelled_texts(text, name, format, encoding)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from classifier.fields import PARTS, usual_field
 
 __all__ = ["column_names", "found_delimiter"]
 
+_HEAD_BYTES = 4096
 _QUOTED = re.compile(r'"[^"]*"')
 # What no column is called: a sentence, or very many words.
 _PROSE = re.compile(r"\S \S+ \S.*[.!…]['\"”’»)]*$|(?:\S+ ){12}|.{200}", re.S)
@@ -55,18 +57,20 @@ def column_names(cells: Sequence[str], place: str, options: ReadOptions) -> list
     return header
 
 
-def found_delimiter(head: str, usual: str, options: ReadOptions) -> str:
+def found_delimiter(stream: io.BufferedReader, format: str, options: ReadOptions) -> str:
     """Return what stands between the cells of a table.
 
     Parameters
     ----------
-    head : str
-        Its beginning; the last line may be cut.
-    usual : str
-        Taken where it occurs in the header.
+    stream : io.BufferedReader
+        Nothing of it is taken.
+    format : str
+        ``csv`` or ``tsv``, whose own mark is taken where it occurs in the header.
     options : ReadOptions
         Without a header, what makes equally many cells of the first lines is taken.
     """
+    head = stream.peek(_HEAD_BYTES)[:_HEAD_BYTES].decode(options.encoding, "replace")
+    usual = "\t" if format == "tsv" else ","
     lines = _QUOTED.sub("", head).splitlines() or [""]
     marks = dict.fromkeys((usual, "\t", ";", "|", ","))
     if not options.header:
