@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -23,6 +24,7 @@ __all__ = [
     "Block",
     "Rows",
     "bad_bytes",
+    "bounded_lines",
     "encoding_reason",
     "format_by_content",
     "import_parquet",
@@ -51,6 +53,7 @@ _KINDS = {
     b"\x89PNG": "an image",
     b"\xff\xd8\xff": "an image",
 }
+_LONGEST_LINE = 2**28
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
 _MAX_CONTROL_SHARE = 0.05
@@ -157,6 +160,11 @@ def marked_encoding(stream: io.BufferedReader, encoding: str) -> str:
     """Return ``utf-16`` when a stream begins with its mark, otherwise `encoding`."""
     wide = _codec(encoding).startswith(("utf-16", "utf-32"))
     return "utf-16" if not wide and stream.peek(2).startswith(_UTF16_MARKS) else encoding
+
+
+def bounded_lines(stream: io.BufferedReader | io.TextIOBase) -> Iterator[Any]:
+    """Return the lines of a stream, one of more than 256 MB in pieces, as none is a row."""
+    return iter(partial(stream.readline, _LONGEST_LINE), stream.read(0))
 
 
 def unmarked(lines: Iterable[bytes]) -> Iterator[bytes]:

@@ -20,6 +20,7 @@ from classifier.corpus.formats.jsonl import jsonl_rows, utf8_jsonl_rows
 from classifier.corpus.formats.table import csv_table
 from classifier.corpus.open import (
     bad_bytes,
+    bounded_lines,
     encoding_reason,
     format_by_content,
     import_parquet,
@@ -90,6 +91,7 @@ def _check_columns(names: list[str], file: str) -> None:
 
 
 _DEFAULTS = ReadOptions()
+_MOST_CHARACTERS = 10**8
 _TABLES = ("csv", "tsv", "parquet", "xlsx")
 
 
@@ -216,7 +218,7 @@ def _stream_rows(
     if format in ("xml", "warc"):
         return _item_rows(stream, source, format, tally)
     if format == "jsonl" and is_utf8(encoding):
-        return utf8_jsonl_rows(unmarked(stream), source.name, encoding=encoding)
+        return utf8_jsonl_rows(unmarked(bounded_lines(stream)), source.name, encoding=encoding)
     return _text_rows(stream, source, format, replace(options, encoding=encoding), tally)
 
 
@@ -231,10 +233,10 @@ def _text_rows(
     newline = "\n" if format == "jsonl" else ""
     with open_text(stream, encoding=encoding, newline=newline) as text:
         if format == "jsonl":
-            yield from jsonl_rows(text, name, encoding=encoding)
+            yield from jsonl_rows(bounded_lines(text), name, encoding=encoding)
         elif format in ("csv", "tsv"):
             delimiter = found_delimiter(stream, format, options)
-            yield from csv_table(text, name, options, delimiter=delimiter)[1]
+            yield from csv_table(bounded_lines(text), name, options, delimiter=delimiter)[1]
         elif format in ("json", "fasttext", "annif"):
             yield from _labelled_texts(text, name, format, encoding)
         else:
@@ -278,7 +280,12 @@ def _document_rows(
     options: ReadOptions,
     tally: ReadTally,
 ) -> Iterator[Row]:
-    content, encoding = stream.read(), options.encoding
+    content, encoding = stream.read(_MOST_CHARACTERS + 1), options.encoding
+    if len(content) > _MOST_CHARACTERS:
+        raise BadInputError(
+            f"{source.name}: is longer than {_MOST_CHARACTERS:,} characters, so no article. Name "
+            "its format with --input-format, or leave it out."
+        )
     position, found = bad_bytes(content)
     if found:
         problem = BadRowError("bad encoding", encoding_reason(content, encoding))

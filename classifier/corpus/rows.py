@@ -161,7 +161,7 @@ class ArticleReader:
         """
         shape = self.shape(values)
         if shape.unwrap is not None:
-            values = shape.unwrap(values)
+            values = _unwrapped(shape.unwrap, values)
             shape = self.shape(values, unwrap=False)
         labels = self._labels(values, shape) if shape.judged else None
         title = self._word(values, shape.title)
@@ -348,6 +348,8 @@ class ArticleReader:
             return ""
         if isinstance(value, int | float) and not isinstance(value, bool):
             return str(value)
+        if isinstance(value, Mapping) and isinstance(value.get("name"), str):
+            return str(value["name"])  # an outlet with an id of its own
         raise BadRowError(
             "bad field", f"field '{name}' is {_kind(value)}. Write a string or a number there."
         )
@@ -435,6 +437,16 @@ class ArticleReader:
 def article_from(values: Mapping[str, object], options: ReadOptions) -> Article:
     """Return the article in one row, read as an `ArticleReader` with these options does."""
     return ArticleReader(options)(values)
+
+
+def _unwrapped(
+    unwrap: Callable[[Mapping[str, object]], Mapping[str, object]], values: Mapping[str, object]
+) -> Mapping[str, object]:
+    try:
+        return unwrap(values)
+    except (TypeError, AttributeError, ValueError) as error:
+        reason = f"is like an item of another program, but one of its fields is not ({error})."
+        raise BadRowError("bad field", reason) from None
 
 
 def _may_be_nested(name: str) -> bool:

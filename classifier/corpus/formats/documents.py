@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 
 from classifier.errors import BadInputError
 
-__all__ = ["html_article", "markdown_article"]
+__all__ = ["MOST_TAGS", "html_article", "markdown_article", "plain_html"]
 
 _FRONT_MATTER = re.compile(
     r"\A---[ \t]*\n(?=[\w-]+:|#)(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S | re.M
@@ -17,6 +18,8 @@ _HEADING = re.compile(r"\A\s*#[ \t]+(.*)(?:\n|\Z)")
 # Every pattern stops at the next marker of its own kind, so none can be made to run for long.
 # The time to find the text of a page grows with the square of their number: 4 s for so many.
 MOST_TAGS = 30_000
+_TAG = re.compile(r"<[^<>]{0,2000}>")
+_BLOCK = re.compile(r"(?i)</?(?:p|br|div|h[1-6]|li|tr|blockquote)\b[^<>]{0,2000}>")
 _MARKUP = (
     (re.compile(r"<!--(?:(?!-->|<!--).)*-->", re.S), ""),
     (re.compile(r"^[ \t]*(?:```|~~~).*$", re.M), ""),
@@ -49,12 +52,12 @@ def markdown_article(markdown: str) -> tuple[str, str]:
     return _without_markup(title), _without_markup(body)
 
 
-def html_article(html: str | bytes, name: str) -> tuple[str, str, str]:
+def html_article(page: str | bytes, name: str) -> tuple[str, str, str]:
     """Return title, main text and day of a web page; the text is empty when none is found.
 
     Parameters
     ----------
-    html : str or bytes
+    page : str or bytes
         Of bytes, the encoding is the one that the page names.
     name : str
         What messages call it.
@@ -64,17 +67,22 @@ def html_article(html: str | bytes, name: str) -> tuple[str, str, str]:
     BadInputError
         If trafilatura is missing, or the page has more tags than any article's.
     """
-    tags = html.count("<" if isinstance(html, str) else b"<")
+    tags = page.count("<" if isinstance(page, str) else b"<")
     if tags > MOST_TAGS:
         raise BadInputError(
             f"{name}: {tags} tags, and a page is searched for its text when it has at most "
             f"{MOST_TAGS}. Save the text of the article alone."
         )
-    found = _trafilatura(name).bare_extraction(html, with_metadata=True, include_comments=False)
+    found = _trafilatura(name).bare_extraction(page, with_metadata=True, include_comments=False)
     if found is None:
         return "", "", ""
     title, text = found.title or "", found.text or ""
     return title, text.removeprefix(f"{title}\n") if title else text, found.date or ""
+
+
+def plain_html(markup: str) -> str:
+    """Return the text of a fragment of HTML, blocks on lines of their own."""
+    return html.unescape(_TAG.sub("", _BLOCK.sub("\n", markup))).strip()
 
 
 def _split_title(markdown: str) -> tuple[str, str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any
 
 from classifier.corpus.formats.jsonl import check_characters
-from classifier.corpus.formats.shapes import is_item
+from classifier.corpus.formats.wrapped import articles_in
 from classifier.corpus.rows import BadRowError, Row, check_bytes
 from classifier.errors import BadInputError
 
@@ -17,9 +17,9 @@ __all__ = ["json_rows"]
 
 # What is held is copied after each item, so little is held.
 _CHUNK = 2**16
+# An object that holds all articles is held whole.
+_MOST_HELD = 3 * 10**8
 _BLANK = " \t\r\n"
-# Where objects that hold a list of articles keep it.
-_LISTS = ("articles", "items", "docs", "documents", "results", "data", "entries", "rows", "records")
 _DECODER = json.JSONDecoder()
 
 
@@ -41,7 +41,7 @@ def json_rows(stream: io.TextIOBase, file: str, encoding: str) -> Iterator[Row]:
     begun = list(islice(values, 2))
     found: Iterator[Any] = chain(begun, values)
     if len(begun) == 1 and not in_array and isinstance(begun[0], dict):
-        found = iter(_articles(begun[0], file))
+        found = iter(articles_in(begun[0], file))
     for number, value in enumerate(found, 1):
         if isinstance(value, dict):
             yield Row(file, number, value, unit="item")
@@ -90,7 +90,7 @@ def _values(text: _Text, file: str, encoding: str, *, in_array: bool) -> Iterato
 
 def _value(text: _Text, file: str, encoding: str, number: int) -> Any:
     """Return the next value, or what is wrong with its characters."""
-    while True:
+    while len(text.held) <= _MOST_HELD:
         try:
             value, end = _DECODER.raw_decode(text.held)
         except RecursionError:
@@ -104,6 +104,10 @@ def _value(text: _Text, file: str, encoding: str, number: int) -> Any:
                 taken, text.held = text.held[:end], text.held[end:]
                 return _checked(value, taken, encoding)
         text.more()
+    raise BadInputError(
+        f"{file} item {number}: is longer than {_MOST_HELD:,} characters, so no article. Write an "
+        "array of articles, or one a line."
+    )
 
 
 def _checked(value: object, taken: str, encoding: str) -> object:
@@ -113,38 +117,3 @@ def _checked(value: object, taken: str, encoding: str) -> object:
     except BadRowError as problem:
         return problem
     return value
-
-
-def _articles(whole: Mapping[str, Any], file: str) -> list[Any]:
-    """Return the articles in one object: in a list of it, as pandas writes them, or itself."""
-    if is_item(whole):
-        return [whole]
-    hits = whole.get("hits")
-    if isinstance(hits, dict) and isinstance(hits.get("hits"), list):
-        return list(hits["hits"])
-    if {"columns", "data"} <= whole.keys() and isinstance(whole["data"], list):
-        return [dict(zip(whole["columns"], row, strict=False)) for row in whole["data"]]
-    lists = [name for name in _LISTS if _holds_objects(whole.get(name))]
-    lists = lists or [name for name, value in whole.items() if _holds_objects(value)]
-    if len(lists) > 1:
-        raise BadInputError(f"{file}: holds several lists of objects ({', '.join(lists)}).")
-    if lists:
-        return list(whole[lists[0]])
-    inner = list(whole.values())
-    if inner and all(isinstance(value, dict) for value in inner):
-        return _frame(whole)
-    return [whole]
-
-
-def _holds_objects(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(v, dict) for v in value)
-
-
-def _frame(whole: Mapping[str, Mapping[str, Any]]) -> list[Any]:
-    """Return the rows of what pandas writes by index, or by columns, its default."""
-    cells = [value for row in whole.values() for value in row.values()]
-    by_columns = {"text", "title", "body", "content"} & {name.lower() for name in whole}
-    if not by_columns or not cells:
-        return list(whole.values())
-    keys = dict.fromkeys(key for column in whole.values() for key in column)
-    return [{name: column.get(key) for name, column in whole.items()} for key in keys]

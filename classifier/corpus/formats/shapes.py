@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
-__all__ = ["WRAPPERS", "is_item", "plain_html", "shape_of"]
+from classifier.corpus.formats.documents import plain_html
+
+__all__ = ["WRAPPERS", "host_of", "is_item", "shape_of"]
 
 # Fields that hold the row itself.
 WRAPPERS = ("_source", "data")
 Values = Mapping[str, Any]
-_TAG = re.compile(r"<[^<>]{0,2000}>")
-_BLOCK = re.compile(r"(?i)</?(?:p|br|div|h[1-6]|li|tr|blockquote)\b[^<>]{0,2000}>")
+_HOST = re.compile(r"[\w+.-]+://(?:[^/?#@]*@)?([^/?#:]+)")
 
 
 def is_item(values: Values) -> bool:
@@ -28,9 +27,10 @@ def shape_of(fields: Iterable[str]) -> Callable[[Values], Values] | None:
     return next((shape for marks, shape in _SHAPES if all(names & each for each in marks)), None)
 
 
-def plain_html(markup: str) -> str:
-    """Return the text of a fragment of HTML, blocks on lines of their own."""
-    return html.unescape(_TAG.sub("", _BLOCK.sub("\n", markup))).strip()
+def host_of(address: str) -> str:
+    """Return the host in a web address, nothing where there is none."""
+    found = _HOST.match(address)
+    return found[1].lower() if found else ""
 
 
 def _hit(values: Values) -> Values:
@@ -83,7 +83,7 @@ def _feed_item(values: Values) -> Values:
         "title": values.get("title") or "",
         "text": text or values.get("summary") or "",
         "date": str(values.get("date_published") or ""),
-        "source": urlsplit(str(values.get("url") or "")).netloc,
+        "source": host_of(str(values.get("url") or "")),
     }
     return row | ({"labels": values["tags"]} if values.get("tags") else {}) | _judged(values)
 
@@ -104,13 +104,13 @@ def _ninjs(values: Values) -> Values:
     }
     subjects = values.get("subject") or values.get("subjects")
     if subjects:
-        codes = (each.get("code") or each.get("uri") or each.get("name") for each in subjects)
-        row["labels"] = [str(code) for code in codes if code]
+        found = _objects(subjects)
+        codes = (each.get("code") or each.get("uri") or each.get("name") for each in found)
+        row["labels"] = [str(code) for code in codes if code] if found else subjects
     return row | _judged(values)
 
 
 def _judged(values: Values) -> dict[str, Any]:
-    """Return what this package says of labels in a row of any shape."""
     return {name: values[name] for name in ("labels", "negative", "sample") if name in values}
 
 
@@ -124,12 +124,13 @@ def _valued(parts: object) -> str:
     return str(found[0].get("value") or "") if found else ""
 
 
+def _is_html(body: Values) -> bool:
+    return "html" in str(body.get("contenttype") or body.get("contentType"))
+
+
 def _body(bodies: object) -> str:
     """Return the text of the plain body, else that of one in HTML."""
-    found = sorted(
-        _objects(bodies),
-        key=lambda each: "html" in str(each.get("contenttype") or each.get("contentType")),
-    )
+    found = sorted(_objects(bodies), key=_is_html)
     return plain_html(str(found[0].get("value") or "")) if found else ""
 
 

@@ -15,8 +15,8 @@ from classifier.errors import BadInputError
 
 __all__ = ["csv_table"]
 
-# The widest limit that fits a C long everywhere; a field is held in memory whole anyway.
-_FIELD_LIMIT = 2**31 - 1
+# What a quote that is never closed may enclose; a field is held in memory whole.
+_FIELD_LIMIT = 10**8
 _DEFAULTS = ReadOptions()
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*')
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
-from urllib.parse import urlsplit
 
 from classifier.corpus.formats.documents import MOST_TAGS, html_article
+from classifier.corpus.formats.shapes import host_of
 from classifier.corpus.rows import Row
 from classifier.errors import BadInputError
 
@@ -88,7 +88,7 @@ class _Watched:
 
 def _wrong_length(file: str, number: int) -> BadInputError:
     return BadInputError(
-        f"{file} record {number}: is not as long as it says, or was cut short. Fetch it again."
+        f"{file} record {max(number, 1)}: is not as long as it says, or was cut short. Fetch it again."
     )
 
 
@@ -115,6 +115,6 @@ def _article(record: Any, file: str, tell: Callable[[str], None]) -> dict[str, o
         "id": address,
         "title": title,
         "text": text,
-        "source": urlsplit(address).netloc,
+        "source": host_of(address),
         "date": (date or written)[:10],
     }
