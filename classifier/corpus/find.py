@@ -217,7 +217,7 @@ def _lie_by_label(folder: Path, files: Iterable[Path]) -> bool:
 def _subjects_beside(files: Iterable[Path]) -> dict[Path, Path]:
     """Return, by text, the file of its subjects: of the same name in ``.key`` or ``.tsv``."""
     known = set(files)
-    beside = {}
+    beside = dict[Path, Path]()
     for path in known:
         text = path.with_suffix(".txt")
         if path.suffix == ".key" or (path.suffix == ".tsv" and _holds_subjects(path)):

@@ -111,7 +111,7 @@ class _Shape:
     unwrap: Callable[[Mapping[str, object]], Mapping[str, object]] | None = None
 
 
-_WRAPPED = _Shape(*[None] * len(PARTS), own=frozenset(), judged=False)  # type: ignore[misc]
+_WRAPPED = _Shape(**dict.fromkeys(PARTS), own=frozenset(), judged=False)  # type: ignore[arg-type]
 
 
 class ArticleReader:

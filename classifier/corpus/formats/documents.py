@@ -67,7 +67,7 @@ def html_article(page: str | bytes, name: str) -> tuple[str, str, str]:
     BadInputError
         If trafilatura is missing, or the page has more tags than any article's.
     """
-    tags = page.count("<" if isinstance(page, str) else b"<")
+    tags = page.count("<") if isinstance(page, str) else page.count(b"<")
     if tags > MOST_TAGS:
         raise BadInputError(
             f"{name}: {tags} tags, and a page is searched for its text when it has at most "

@@ -88,7 +88,8 @@ class _Watched:
 
 def _wrong_length(file: str, number: int) -> BadInputError:
     return BadInputError(
-        f"{file} record {max(number, 1)}: is not as long as it says, or was cut short. Fetch it again."
+        f"{file} record {max(number, 1)}: is not as long as it says, or was cut short. Fetch it "
+        "again."
     )
 
 
