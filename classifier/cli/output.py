@@ -282,13 +282,17 @@ def tell_fields(paths: Sequence[Path | str], reading: ReadOptions, *, quiet: boo
             raise
 
 
-FORMATS = ("table", "jsonl", "csv", "parquet")
+FORMATS = ("table", "jsonl", "csv", "parquet", "xlsx", "ninjs")
+# Those that cannot go to a stream, and those whose objects and rows have no room for reasons.
+_BINARY, _NO_REASONS = ("parquet", "xlsx"), ("csv", "parquet", "xlsx", "ninjs")
 Pair = tuple["Article", "Prediction"]
 _FORMAT_OF = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".csv": "csv",
     ".parquet": "parquet",
+    ".xlsx": "xlsx",
+    ".ninjs": "ninjs",
     ".txt": "table",
 }
 
@@ -339,9 +343,9 @@ def chosen_layout(
     if out is not None and out.is_dir():
         raise _refusal(f"{out} is a folder; name a file in it", "--out")
     format = format or _format(out)
-    if format == "parquet" and out is None:
-        raise _refusal("parquet needs --out FILE", "--format")
-    if explain and format in ("csv", "parquet"):
+    if format in _BINARY and out is None:
+        raise _refusal(f"{format} needs --out FILE", "--format")
+    if explain and format in _NO_REASONS:
         raise _refusal(f"goes into a table or jsonl, not into {format}", "--explain")
     return Layout(format, out, scores=scores, terms=terms, explain=explain)
 
@@ -358,10 +362,10 @@ def _format(out: Path | None) -> str:
         return "table" if out is None and on_terminal(sys.stdout) else "jsonl"
     name = Path(out.stem) if _is_packed(out) else out
     format = _FORMAT_OF.get(name.suffix.lower(), "")
-    if not format or (_is_packed(out) and format == "parquet"):
+    if not format or (_is_packed(out) and format in _BINARY):
         raise _refusal(
-            f"the name {out.name} tells no format; let it end in .jsonl, .csv, .parquet or .txt "
-            "(.gz packs all but .parquet), or pass --format",
+            f"the name {out.name} tells no format; let it end in .jsonl, .csv, .parquet, "
+            ".xlsx, .ninjs or .txt (.gz packs text), or pass --format",
             "--out",
         )
     return format
@@ -397,11 +401,17 @@ def write_predictions(
                 f"{line(article, said)}\n" for article, said in pairs if keep is None or keep(said)
             )
         return
+    if layout.format == "ninjs":
+        pairs = _pairs(model, articles, thresholds)
+        with _opened(layout.out) as stream:
+            write.write_ninjs((pair for pair in pairs if keep is None or keep(pair[1])), stream)
+        return
     predictions = model.predict_stream(articles, thresholds=thresholds)
     if keep is not None:
         predictions = filter(keep, predictions)
-    if layout.format == "parquet" and layout.out is not None:
-        write.write_parquet(predictions, layout.out, labels=model.labels)
+    if layout.format in _BINARY and layout.out is not None:
+        save = write.write_xlsx if layout.format == "xlsx" else write.write_parquet
+        save(predictions, layout.out, labels=model.labels)
         return
     with _opened(layout.out) as stream:
         if layout.format == "csv":

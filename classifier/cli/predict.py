@@ -73,8 +73,8 @@ def predict(
         Path | None,
         typer.Option(
             metavar="FILE|FOLDER",
-            help="Write there: .jsonl, .csv, .parquet or .txt (a table); .gz packs. In a folder "
-            "each file gets one of its name, with all its fields.",
+            help="Write there: .jsonl, .csv, .parquet, .xlsx, .ninjs or .txt (a table); .gz packs "
+            "text. In a folder each file gets one of its name, with all its fields.",
             show_default=False,
         ),
     ] = None,
@@ -117,7 +117,9 @@ def predict(
     layout = chosen_layout(format, out, scores=scores, terms=terms, explain=explain)
     tally = read_tally(quiet=quiet)
     # people are shown the headline of an article without an id
-    reading = dataclasses.replace(reading, line_ids=layout.format != "table")
+    reading = dataclasses.replace(
+        reading, line_ids=layout.format != "table", keep_item=layout.format == "ninjs"
+    )
     inputs = _inputs(files, layout.out)
     if (archive.jobs or 1) > 1:
         predict_stream(inputs, layout, archive, reading, **common)

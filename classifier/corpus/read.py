@@ -543,6 +543,8 @@ def _stream_rows(
         format = "fasttext"
     if format in ("xml", "warc"):
         return _item_rows(stream, source, format)
+    if options.keep_item and format == "jsonl":
+        format = "json"
     if format == "jsonl" and is_utf8(encoding):
         return utf8_jsonl_rows(unmarked(stream), source.name, encoding=encoding)
     return _text_rows(stream, source, format, replace(options, encoding=encoding), tally)
@@ -565,7 +567,7 @@ def _text_rows(
             quoting = options.quoting
             yield from csv_rows(text, name, encoding=encoding, delimiter=delimiter, quoting=quoting)
         elif format in ("json", "fasttext", "annif"):
-            yield from _labelled_texts(text, name, format)
+            yield from _labelled_texts(text, name, format, options)
         else:
             yield from _document_rows(text, source, format, options, tally)
 
@@ -578,12 +580,14 @@ def _delimiter(stream: io.BufferedReader, usual: str, encoding: str) -> str:
     return usual if counts[usual] else max(counts, key=lambda mark: counts[mark])
 
 
-def _labelled_texts(text: io.TextIOBase, name: str, format: str) -> Iterator[Row]:
+def _labelled_texts(
+    text: io.TextIOBase, name: str, format: str, options: ReadOptions
+) -> Iterator[Row]:
     from classifier.corpus.formats import inline
     from classifier.corpus.formats.json import json_rows
 
     if format == "json":
-        return json_rows(text, name)
+        return json_rows(text, name, keep_item=options.keep_item)
     return (inline.fasttext_rows if format == "fasttext" else inline.annif_rows)(text, name)
 
 

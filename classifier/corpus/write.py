@@ -1,4 +1,4 @@
-"""Predictions as JSONL, CSV, Parquet or lines to look at, and articles back to JSONL."""
+"""Predictions as JSONL, CSV, Parquet, XLSX, ninjs or lines, and articles back to JSONL."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from classifier.article import Article, Labels
+from classifier.corpus.corpus import ITEM
 from classifier.corpus.open import open_parquet_writer
 from classifier.errors import BadInputError
 from classifier.fields import PARTS, usual_field
+from classifier.files import replacing
 
 __all__ = [
     "COVERAGE_DECIMALS",
@@ -34,7 +36,9 @@ __all__ = [
     "write_articles_jsonl",
     "write_csv",
     "write_jsonl",
+    "write_ninjs",
     "write_parquet",
+    "write_xlsx",
 ]
 
 
@@ -288,9 +292,8 @@ def write_csv(predictions: Iterable[Tagged], stream: TextIO, *, labels: Sequence
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(map(csv_cell, _columns(names)))
     count = 0
-    for each in predictions:
-        cells = {**_as_row(each, names), "tags": "|".join(each.tags)}.values()
-        writer.writerow(map(csv_cell, cells))
+    for row in _table_rows(predictions, names):
+        writer.writerow(map(csv_cell, row))
         count += 1
     return count
 
@@ -317,6 +320,132 @@ def write_parquet(predictions: Iterable[Tagged], path: Path, *, labels: Sequence
             write_rows(rows)
             count += len(rows)
     return count
+
+
+# Rows of a sheet, the header among them.
+_MOST_SHEET_ROWS = 2**20
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+def write_xlsx(predictions: Iterable[Tagged], path: Path, *, labels: Sequence[str] = ()) -> int:
+    """Write a workbook of one sheet and return how many predictions.
+
+    The columns are those of `write_csv`. Text is stored as text, so that nothing of it is
+    computed when the workbook is opened or a cell is edited. An older file at `path` is replaced
+    only when all went well.
+
+    Raises
+    ------
+    BadInputError
+        If openpyxl is missing, there are more predictions than a sheet has rows, or they are not
+        of one set of labels.
+    ClassifierError
+        If `path` cannot be written.
+    """
+    try:
+        from openpyxl import Workbook
+    except ImportError:
+        raise BadInputError(
+            f"{path}: XLSX needs openpyxl. Run: pip install 'classifier[xlsx]'"
+        ) from None
+    names, predictions = _score_labels(predictions, labels)
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("predictions")
+    sheet.freeze_panes = "A2"
+    count = 0
+    with replacing(path) as stream:
+        for row in itertools.chain([_columns(names)], _table_rows(predictions, names)):
+            if count == _MOST_SHEET_ROWS:
+                raise BadInputError(
+                    f"{path}: a sheet holds {_MOST_SHEET_ROWS - 1:,} articles and no more. Write "
+                    "CSV or Parquet."
+                )
+            sheet.append([_sheet_cell(sheet, value) for value in row])
+            count += 1
+        book.save(stream)
+    return count - 1
+
+
+def _sheet_cell(sheet: Any, value: object) -> object:
+    """Return a cell of a workbook, text as text whatever it begins with."""
+    if not isinstance(value, str):
+        return value
+    from openpyxl.cell import WriteOnlyCell
+
+    cell = WriteOnlyCell(sheet, _NO_XML.sub("\ufffd", value))
+    cell.data_type = "s"
+    # what keeps a cell from being computed once somebody edits it
+    cell.quotePrefix = _FORMULA.match(value) is not None
+    return cell
+
+
+def write_ninjs(
+    pairs: Iterable[tuple[Article, Tagged]],
+    stream: TextIO,
+    *,
+    codes: Mapping[str, Sequence[str]] | None = None,
+) -> int:
+    """Write items of ninjs as they came, their tags added to the subjects, and return how many.
+
+    An item is a line. Each tag is one subject a code, else one by its name alone; ``relevance``
+    and ``confidence`` are its probability in percent.
+
+    Parameters
+    ----------
+    pairs : iterable of (Article, prediction)
+        Articles read with `ReadOptions.keep_item`.
+    stream : text stream
+    codes : mapping of str to sequence of str, optional
+        Codes of each label, such as ``medtop:20000256``.
+
+    Raises
+    ------
+    BadInputError
+        If an article did not come as ninjs, or its item cannot be written as JSON.
+    """
+    return _write_lines((_ninjs_line(*pair, codes or {}) for pair in pairs), stream)
+
+
+# Where concepts of the vocabularies of the IPTC have their addresses.
+_SCHEMES = {
+    "medtop": "http://cv.iptc.org/newscodes/mediatopic/",
+    "subj": "http://cv.iptc.org/newscodes/subjectcode/",
+}
+
+
+def _ninjs_line(article: Article, said: Tagged, codes: Mapping[str, Sequence[str]]) -> str:
+    item = article.extra.get(ITEM)
+    if not isinstance(item, Mapping):
+        raise BadInputError(
+            f"article '{article.id:.60}' did not come as ninjs, and --format ninjs adds tags to "
+            "items of ninjs alone. Write jsonl or csv."
+        )
+    later = "subjects" in item or ("subject" not in item and _is_later(item))
+    name = "subjects" if later else "subject"
+    before = item.get(name)
+    added = [
+        _subject(tag, code, round(100 * said.scores[tag]), later=later)
+        for tag in said.tags
+        for code in codes.get(tag) or ("",)
+    ]
+    subjects = [*(before if isinstance(before, list) else []), *added]
+    return _json_line({**item, name: subjects} if added else item, article.id)
+
+
+def _is_later(item: Mapping[str, object]) -> bool:
+    """Return whether an item is of ninjs 2 or 3, where lists have names in the plural."""
+    return bool({"headlines", "bodies", "standard", "versionCreated"} & item.keys())
+
+
+def _subject(tag: str, code: str, percent: int, *, later: bool) -> dict[str, object]:
+    subject: dict[str, object] = {"name": tag}
+    scheme, _, local = code.partition(":")
+    address = _SCHEMES.get(scheme)
+    if later and code:
+        subject["uri"] = address + local if address else code
+    elif code:
+        subject |= {"scheme": address, "code": code} if address else {"code": code}
+    return subject | {"relevance": percent, "confidence": percent}
 
 
 def write_articles_jsonl(articles: Iterable[Article], stream: TextIO) -> int:
@@ -376,6 +505,12 @@ def _score_labels(
     first = list(itertools.islice(rest, 1))
     names = tuple(labels) or (tuple(first[0].scores) if first else ())
     return names, itertools.chain(first, rest)
+
+
+def _table_rows(predictions: Iterable[Tagged], names: Sequence[str]) -> Iterator[list[Any]]:
+    """Yield the cells of predictions where a cell holds no list."""
+    for each in predictions:
+        yield list({**_as_row(each, names), "tags": "|".join(each.tags)}.values())
 
 
 def _as_row(prediction: Tagged, names: Sequence[str]) -> dict[str, Any]:
