@@ -175,7 +175,7 @@ def predict_stream(
     typer.BadParameter
         When anything but plain JSONL is to be written.
     """
-    if layout.format != "jsonl" or layout.explain:
+    if layout.format != "jsonl" or layout.explain or layout.codes:
         raise typer.BadParameter(
             "several processes write plain jsonl into a single file; leave it out",
             param_hint="--jobs",

@@ -91,6 +91,12 @@ def predict(
             "--explain", metavar="", help="Show the words that raised and lowered each tag."
         ),
     ] = False,
+    codes: Annotated[
+        bool,
+        typer.Option(
+            "--codes", metavar="", help="Add the codes of each tag, such as IPTC Media Topics."
+        ),
+    ] = False,
     quiet: QuietOption = False,
     archive: ArchiveOptions,
     reading: ReadOptions,
@@ -111,10 +117,12 @@ def predict(
         floors = chosen_model(model).thresholds_at(point) | floors
     common: dict[str, Any] = {"model": model, "thresholds": floors, "quiet": quiet}
     if files and out is not None and (archive.dask or is_archive(files, out)):
+        if codes:
+            raise typer.BadParameter("goes into a single file", param_hint="--codes")
         predict_archive(files, out, archive, reading, format=format, **common)
         return
     refuse_archive_options(archive)
-    layout = chosen_layout(format, out, scores=scores, terms=terms, explain=explain)
+    layout = chosen_layout(format, out, scores=scores, terms=terms, explain=explain, codes=codes)
     tally = read_tally(quiet=quiet)
     # people are shown the headline of an article without an id
     reading = dataclasses.replace(

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from math import isfinite
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, Protocol, TextIO, TypeAlias
 
 from classifier.article import Article, Labels
 from classifier.corpus.corpus import ITEM
@@ -24,6 +24,7 @@ from classifier.files import replacing
 __all__ = [
     "COVERAGE_DECIMALS",
     "SCORE_DECIMALS",
+    "Codes",
     "PredictionFields",
     "Tagged",
     "csv_cell",
@@ -42,6 +43,8 @@ __all__ = [
 ]
 
 
+# Codes of each label, such as ``medtop:20000256``.
+Codes: TypeAlias = Mapping[str, Sequence[str]]
 ID_WIDTH = 24
 # Controls of both kinds, line separators, marks that turn the direction, lone surrogates.
 _DANGEROUS = re.compile(
@@ -115,13 +118,15 @@ def without_nan(value: Any) -> Any:
     return list(map(without_nan, value)) if isinstance(value, list) else value
 
 
-def table_line(prediction: Tagged) -> str:
+def table_line(prediction: Tagged, codes: Codes | None = None) -> str:
     """Return a prediction as a line for people to read.
 
-    It holds the id, cut to 24 characters, the tags with their scores, and the note. Control
-    characters, which a terminal would obey, are replaced.
+    It holds the id, cut to 24 characters, the tags with their scores, and with their `codes`
+    where these are given, and the note. Control characters, which a terminal would obey, are
+    replaced.
     """
-    tags = ", ".join(f"{tag} {prediction.scores[tag]:.2f}" for tag in prediction.tags)
+    shown = {tag: " ".join(["", *(codes or {}).get(tag, ())]) for tag in prediction.tags}
+    tags = ", ".join(f"{tag} {prediction.scores[tag]:.2f}{shown[tag]}" for tag in prediction.tags)
     note = f"  ({prediction.note})" if prediction.note else ""
     return f"{_fitted(disarmed(prediction.id))}  {disarmed(tags or '–')}{disarmed(note)}"
 
@@ -244,31 +249,46 @@ class _Quoted(dict[str, str]):
 _BATCH_ROWS = 1024
 
 
-def write_jsonl(predictions: Iterable[Tagged], stream: TextIO) -> int:
+def write_jsonl(
+    predictions: Iterable[Tagged], stream: TextIO, *, codes: Codes | None = None
+) -> int:
     """Write one JSON object a line and return how many.
 
     The keys are, in order, ``id``, ``tags``, ``scores`` (6 decimals), ``coverage`` (4 decimals),
-    ``model``, and ``note`` only when there is one. Nothing is escaped that JSON does not ask for,
-    so `stream` should be UTF-8.
+    ``model``, ``note`` only when there is one, and with `codes` the ``codes`` of each tag.
+    Nothing is escaped that JSON does not ask for, so `stream` should be UTF-8.
 
     Raises
     ------
     BadInputError
         If a score or coverage is not a finite number.
     """
-    return _write_lines(_prediction_lines(predictions), stream)
+    return _write_lines(_prediction_lines(predictions, codes), stream)
 
 
-def _prediction_lines(predictions: Iterable[Tagged]) -> Iterator[str]:
+def _prediction_lines(predictions: Iterable[Tagged], codes: Codes | None) -> Iterator[str]:
     fields = PredictionFields()
     for each in predictions:
         try:
-            yield fields.line(each)
+            line = fields.line(each)
         except ValueError as error:
             raise _unwritable(each.id, error) from None
+        if codes is not None:
+            line = f'{line[:-1]}, "codes": {_ENCODER.encode(_codes_by_tag(each, codes))}}}'
+        yield line
 
 
-def write_csv(predictions: Iterable[Tagged], stream: TextIO, *, labels: Sequence[str] = ()) -> int:
+def _codes_by_tag(prediction: Tagged, codes: Codes) -> dict[str, list[str]]:
+    return {tag: list(codes.get(tag, ())) for tag in prediction.tags}
+
+
+def write_csv(
+    predictions: Iterable[Tagged],
+    stream: TextIO,
+    *,
+    labels: Sequence[str] = (),
+    codes: Codes | None = None,
+) -> int:
     """Write a header and one record per prediction, and return how many predictions.
 
     Parameters
@@ -276,12 +296,15 @@ def write_csv(predictions: Iterable[Tagged], stream: TextIO, *, labels: Sequence
     stream : text stream opened with ``newline=""``
     labels : sequence of str, optional
         The score columns; those of the first prediction when not given.
+    codes : mapping of str to sequence of str, optional
+        Codes of each label, for a column of their own.
 
     Notes
     -----
     The columns are ``id``, ``tags`` (joined by ``|``), one ``score_<label>`` per label,
-    ``coverage``, ``model``, ``note``. A text that a spreadsheet could take for a formula, as it
-    begins with ``=``, ``+``, ``-``, ``@`` or a tab and is no number, gets an apostrophe before it.
+    ``coverage``, ``model``, ``note``, and with `codes` the ``codes`` of all tags. A text that a
+    spreadsheet could take for a formula, as it begins with ``=``, ``+``, ``-``, ``@`` or a tab
+    and is no number, gets an apostrophe before it.
 
     Raises
     ------
@@ -290,18 +313,24 @@ def write_csv(predictions: Iterable[Tagged], stream: TextIO, *, labels: Sequence
     """
     names, predictions = _score_labels(predictions, labels)
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(map(csv_cell, _columns(names)))
+    writer.writerow(map(csv_cell, _columns(names, codes)))
     count = 0
-    for row in _table_rows(predictions, names):
+    for row in _table_rows(predictions, names, codes):
         writer.writerow(map(csv_cell, row))
         count += 1
     return count
 
 
-def write_parquet(predictions: Iterable[Tagged], path: Path, *, labels: Sequence[str] = ()) -> int:
+def write_parquet(
+    predictions: Iterable[Tagged],
+    path: Path,
+    *,
+    labels: Sequence[str] = (),
+    codes: Codes | None = None,
+) -> int:
     """Write a Parquet file and return how many predictions.
 
-    The columns are those of `write_csv`, with ``tags`` a list of strings and numbers float64. An
+    The columns are those of `write_csv`, tags and codes as lists, numbers as float64. An
     older file at `path` is replaced only when all went well.
 
     Raises
@@ -312,11 +341,11 @@ def write_parquet(predictions: Iterable[Tagged], path: Path, *, labels: Sequence
         If `path` cannot be written.
     """
     names, predictions = _score_labels(predictions, labels)
-    kinds = [str, list, *[float] * len(names), float, str, str]
-    columns = dict(zip(_columns(names), kinds, strict=True))
+    kinds = [str, list, *[float] * len(names), float, str, str, list]
+    columns = dict(zip(_columns(names, codes), kinds, strict=False))
     count = 0
     with open_parquet_writer(path, columns) as write_rows:
-        for rows in _batches(_as_row(prediction, names) for prediction in predictions):
+        for rows in _batches(_as_row(prediction, names, codes) for prediction in predictions):
             write_rows(rows)
             count += len(rows)
     return count
@@ -327,7 +356,13 @@ _MOST_SHEET_ROWS = 2**20
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
-def write_xlsx(predictions: Iterable[Tagged], path: Path, *, labels: Sequence[str] = ()) -> int:
+def write_xlsx(
+    predictions: Iterable[Tagged],
+    path: Path,
+    *,
+    labels: Sequence[str] = (),
+    codes: Codes | None = None,
+) -> int:
     """Write a workbook of one sheet and return how many predictions.
 
     The columns are those of `write_csv`. Text is stored as text, so that nothing of it is
@@ -354,7 +389,8 @@ def write_xlsx(predictions: Iterable[Tagged], path: Path, *, labels: Sequence[st
     sheet.freeze_panes = "A2"
     count = 0
     with replacing(path) as stream:
-        for row in itertools.chain([_columns(names)], _table_rows(predictions, names)):
+        rows = _table_rows(predictions, names, codes)
+        for row in itertools.chain([_columns(names, codes)], rows):
             if count == _MOST_SHEET_ROWS:
                 raise BadInputError(
                     f"{path}: a sheet holds {_MOST_SHEET_ROWS - 1:,} articles and no more. Write "
@@ -383,7 +419,7 @@ def write_ninjs(
     pairs: Iterable[tuple[Article, Tagged]],
     stream: TextIO,
     *,
-    codes: Mapping[str, Sequence[str]] | None = None,
+    codes: Codes | None = None,
 ) -> int:
     """Write items of ninjs as they came, their tags added to the subjects, and return how many.
 
@@ -413,7 +449,7 @@ _SCHEMES = {
 }
 
 
-def _ninjs_line(article: Article, said: Tagged, codes: Mapping[str, Sequence[str]]) -> str:
+def _ninjs_line(article: Article, said: Tagged, codes: Codes) -> str:
     item = article.extra.get(ITEM)
     if not isinstance(item, Mapping):
         raise BadInputError(
@@ -441,10 +477,8 @@ def _subject(tag: str, code: str, percent: int, *, later: bool) -> dict[str, obj
     subject: dict[str, object] = {"name": tag}
     scheme, _, local = code.partition(":")
     address = _SCHEMES.get(scheme)
-    if later and code:
-        subject["uri"] = address + local if address else code
-    elif code:
-        subject |= {"scheme": address, "code": code} if address else {"code": code}
+    if code:
+        subject |= {"uri": address + local if address else code} if later else {"code": code}
     return subject | {"relevance": percent, "confidence": percent}
 
 
@@ -471,7 +505,7 @@ def _write_lines(lines: Iterable[str], stream: TextIO) -> int:
     return count
 
 
-def prediction_row(prediction: Tagged) -> dict[str, object]:
+def prediction_row(prediction: Tagged, codes: Codes | None = None) -> dict[str, object]:
     """Return a prediction as the JSON object that `write_jsonl` writes."""
     scores = prediction.scores.items()
     return {
@@ -481,6 +515,7 @@ def prediction_row(prediction: Tagged) -> dict[str, object]:
         "coverage": round(float(prediction.coverage), COVERAGE_DECIMALS),
         "model": prediction.model,
         **({"note": prediction.note} if prediction.note else {}),
+        **({} if codes is None else {"codes": _codes_by_tag(prediction, codes)}),
     }
 
 
@@ -507,13 +542,16 @@ def _score_labels(
     return names, itertools.chain(first, rest)
 
 
-def _table_rows(predictions: Iterable[Tagged], names: Sequence[str]) -> Iterator[list[Any]]:
+def _table_rows(
+    predictions: Iterable[Tagged], names: Sequence[str], codes: Codes | None
+) -> Iterator[list[Any]]:
     """Yield the cells of predictions where a cell holds no list."""
     for each in predictions:
-        yield list({**_as_row(each, names), "tags": "|".join(each.tags)}.values())
+        cells = _as_row(each, names, codes).values()
+        yield ["|".join(cell) if isinstance(cell, list) else cell for cell in cells]
 
 
-def _as_row(prediction: Tagged, names: Sequence[str]) -> dict[str, Any]:
+def _as_row(prediction: Tagged, names: Sequence[str], codes: Codes | None = None) -> dict[str, Any]:
     """Return the cells of one prediction under the names of `_columns`."""
     scores = prediction.scores
     if set(scores) != set(names):
@@ -529,11 +567,15 @@ def _as_row(prediction: Tagged, names: Sequence[str]) -> dict[str, Any]:
         prediction.model,
         prediction.note,
     ]
-    return dict(zip(_columns(names), cells, strict=True))
+    if codes is not None:
+        by_tag = _codes_by_tag(prediction, codes).values()
+        cells.append(list(dict.fromkeys(itertools.chain.from_iterable(by_tag))))
+    return dict(zip(_columns(names, codes), cells, strict=True))
 
 
-def _columns(names: Sequence[str]) -> list[str]:
-    return ["id", "tags", *(f"score_{name}" for name in names), "coverage", "model", "note"]
+def _columns(names: Sequence[str], codes: Codes | None = None) -> list[str]:
+    columns = ["id", "tags", *(f"score_{name}" for name in names), "coverage", "model", "note"]
+    return columns if codes is None else [*columns, "codes"]
 
 
 def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

@@ -138,9 +138,15 @@ def predict_extra() -> dict[str, Any]:
         "description": "Working point, for lines; a body's own comes first.",
         "schema": {"type": "string"},
     }
+    codes = {
+        "name": "codes",
+        "in": "query",
+        "description": "Whether lines are answered with the codes of each tag.",
+        "schema": {"type": "string", "enum": ["true", "false"]},
+    }
     return {
         "requestBody": {"required": True, "content": content},
-        "parameters": [_MODEL_PARAMETER, point, threshold],
+        "parameters": [_MODEL_PARAMETER, point, codes, threshold],
     }
 
 
@@ -219,6 +225,8 @@ def _restrict(field: dict[str, Any], labels: Sequence[str]) -> None:
 def _restrict_parameter(
     parameter: dict[str, Any], names: Mapping[str, Sequence[str]], labels: Sequence[str]
 ) -> None:
+    if parameter["name"] == "codes":
+        return
     if parameter["name"] in names:
         parameter["schema"] = {"type": "string", "enum": list(names[parameter["name"]])}
     else:
@@ -239,6 +247,7 @@ def model_object(service: Service, chosen: Shelved) -> dict[str, object]:
         "mode": model.mode,
         "labels": list(model.labels),
         "cuts": cut_probabilities(model),
+        "codes": model.codes,
         "points": list(model.points),
         "terms": len(model.vocabulary),
         "min_words": model.min_words,
@@ -415,7 +424,8 @@ async def predict(request: Request) -> Response:
         chosen, thresholds = _chosen(request, service, model=body.model, point=body.point)
         articles = [line.article() for line in lines]
         said = await _predicted(service, chosen, articles, thresholds=thresholds | body.thresholds)
-    rows = [prediction_row(each) for each in said]
+    codes = chosen.model.codes if body.codes or _wants_codes(request) else None
+    rows = [prediction_row(each, codes) for each in said]
     return JSONResponse({"predictions": rows} if isinstance(body, BatchRequest) else rows[0])
 
 
@@ -441,7 +451,8 @@ async def explain(request: Request) -> Response:
         chosen, article = service.model(body.model), body.article()
         _log_texts(service, [article])
         thresholds = _cuts_at(chosen.model, body.point or BALANCED) | body.thresholds
-        work = partial(explained, chosen.model, article, thresholds=thresholds)
+        codes = chosen.model.codes if body.codes else None
+        work = partial(explained, chosen.model, article, thresholds=thresholds, codes=codes)
         prediction, answer = await _in_time(service, service.scorer.run(work))
     service.metrics.predicted(chosen.name, [prediction])
     return JSONResponse(answer)
@@ -523,6 +534,7 @@ def _stream(request: Request, service: Service) -> Response:
         service.scorer,
         service.limits,
         thresholds=thresholds,
+        codes=chosen.model.codes if _wants_codes(request) else None,
         observe=partial(service.metrics.predicted, chosen.name),
     )
     return LinesResponse(lines, service.close_stream)
@@ -544,6 +556,13 @@ def _chosen(
         raise ProblemError(422, f"{str(error).rstrip('.')}.", field="threshold") from None
     at = point or request.query_params.get("point", BALANCED)
     return chosen, _cuts_at(chosen.model, at) | thresholds
+
+
+def _wants_codes(request: Request) -> bool:
+    said = request.query_params.get("codes", "false")
+    if said not in ("true", "false"):
+        raise ProblemError(422, f"codes is '{said:.60}'. Write true or false.", field="codes")
+    return said == "true"
 
 
 def _cuts_at(model: Model, point: str) -> dict[str, float]:
