@@ -146,8 +146,7 @@ def read_label_codes(path: Path | str) -> LabelCodes:
     path = Path(path)
     try:
         content = path.read_text(encoding="utf-8-sig")
-        parse = {".toml": tomllib.loads, ".json": json.loads, ".csv": _table}[path.suffix.lower()]
-        document = parse(content)
+        document: Any = _PARSERS[path.suffix.lower()](content)
     except KeyError:
         raise BadInputError(
             f"{path}: codes of labels are read from .toml, .json and .csv."
@@ -193,3 +192,10 @@ def _table(content: str) -> dict[str, Any]:
         if code and above:
             broader.setdefault(code, []).append(above)
     return {"labels": labels, "broader": broader}
+
+
+_PARSERS: Mapping[str, Callable[[str], Any]] = {
+    ".toml": tomllib.loads,
+    ".json": json.loads,
+    ".csv": _table,
+}

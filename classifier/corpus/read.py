@@ -46,6 +46,7 @@ __all__ = [
     "markdown_article",
     "parquet_rows",
     "read_articles",
+    "read_rows",
     "utf8_jsonl_rows",
 ]
 
@@ -520,6 +521,27 @@ def _check_id(id: str, row: Row, places: dict[str, str]) -> None:
             f"id '{id:.60}' was already seen in {earlier}. Give every article its own id, or "
             "leave out --unique-ids: the later one is then an update.",
         )
+
+
+def read_rows(
+    source: Source, options: ReadOptions = _DEFAULTS, *, tally: ReadTally | None = None
+) -> Iterator[Row]:
+    """Yield the rows of one file with all their fields, bad ones with their problem.
+
+    Parameters
+    ----------
+    source : Source
+        A format that is empty is told by the first bytes.
+    options : ReadOptions
+    tally : ReadTally, optional
+        Told what was recognised.
+
+    Raises
+    ------
+    BadInputError
+        If the file as a whole cannot be read.
+    """
+    return _rows(source, options, None, tally if tally is not None else ReadTally())
 
 
 def _rows(

@@ -25,7 +25,7 @@ from starlette.types import ASGIApp
 
 from classifier.article import Article
 from classifier.corpus.write import prediction_row
-from classifier.errors import ModelError
+from classifier.errors import BadInputError, ModelError
 from classifier.model.model import BALANCED, Model
 from classifier.model.prediction import Prediction
 from classifier.service import schemas as answers
@@ -35,6 +35,7 @@ from classifier.service.limits import ServiceSettings
 from classifier.service.lines import LinesResponse, predicted_lines
 from classifier.service.metrics import CONTENT_TYPE_LATEST
 from classifier.service.requests import (
+    BYTES,
     JSON,
     NDJSON,
     PROBABILITY,
@@ -60,6 +61,7 @@ from classifier.service.schemas import (
     cut_probabilities,
 )
 from classifier.service.service import Service, Shelved, service_of
+from classifier.service.uploads import read_upload
 
 __all__ = [
     "STYLE",
@@ -73,6 +75,7 @@ __all__ = [
     "models_object",
     "predict_extra",
     "problem_answers",
+    "read_extra",
     "router",
 ]
 
@@ -148,6 +151,19 @@ def predict_extra() -> dict[str, Any]:
         "requestBody": {"required": True, "content": content},
         "parameters": [_MODEL_PARAMETER, point, codes, threshold],
     }
+
+
+def read_extra() -> dict[str, Any]:
+    """Return what FastAPI cannot tell from the code of /v1/read."""
+    name = {
+        "name": "name",
+        "in": "query",
+        "description": "What the file is called.",
+        "schema": {"type": "string"},
+    }
+    example = json.dumps(ARTICLE) + "\n"
+    content = {BYTES: {"schema": {"type": "string", "format": "binary"}, "example": example}}
+    return {"requestBody": {"required": True, "content": content}, "parameters": [name]}
 
 
 def explain_extra() -> dict[str, Any]:
@@ -430,6 +446,36 @@ async def predict(request: Request) -> Response:
 
 
 @router.post(
+    "/read",
+    summary="Read a file",
+    responses={
+        200: {"model": answers.ReadAnswer},
+        **problem_answers(400, 401, 408, 413, 415, 422, 429, 503),
+    },
+    openapi_extra=read_extra(),
+)
+async def read(request: Request) -> Response:
+    """Give the rows of a file in any format that the command line reads, but packed ones.
+
+    The file is sent as it is; its name tells the format, else its first bytes do. Nothing of it
+    is kept.
+    """
+    service = service_of(request)
+    media_type(request, BYTES)
+    _open_stream(service)
+    try:
+        content = await read_body(request, service, most=service.limits.file_bytes)
+        with service.working():
+            work = partial(read_upload, request.query_params.get("name", ""), content)
+            table = await _in_time(service, service.scorer.run(work))
+        return JSONResponse(dataclasses.asdict(table))
+    except BadInputError as error:
+        raise ProblemError(422, str(error), field="") from None
+    finally:
+        service.close_stream()
+
+
+@router.post(
     "/explain",
     summary="Say why an article gets its labels",
     responses={
@@ -520,14 +566,7 @@ async def feedback(request: Request) -> Response:
 
 def _stream(request: Request, service: Service) -> Response:
     chosen, thresholds = _chosen(request, service)
-    if service.streams >= service.limits.streams:
-        raise ProblemError(
-            429,
-            f"{service.limits.streams} streams are under way, which is as many as are taken.",
-            headers={"Retry-After": "5"},
-            limit=service.limits.streams,
-        )
-    service.streams += 1
+    _open_stream(service)
     lines = predicted_lines(
         request,
         chosen.model,
@@ -538,6 +577,18 @@ def _stream(request: Request, service: Service) -> Response:
         observe=partial(service.metrics.predicted, chosen.name),
     )
     return LinesResponse(lines, service.close_stream)
+
+
+def _open_stream(service: Service) -> None:
+    """Count a stream of lines, or a file, or raise a 429 where there are too many."""
+    if service.streams >= service.limits.streams:
+        raise ProblemError(
+            429,
+            f"{service.limits.streams} streams are under way, which is as many as are taken.",
+            headers={"Retry-After": "5"},
+            limit=service.limits.streams,
+        )
+    service.streams += 1
 
 
 def _chosen(

@@ -40,6 +40,7 @@ __all__ = [
     "ModelsAnswer",
     "PredictionAnswer",
     "ProblemAnswer",
+    "ReadAnswer",
     "cut_probabilities",
     "explained",
 ]
@@ -277,6 +278,21 @@ class FeedbackAnswer(BaseModel):
 
     saved: Literal[True]
     replaced: bool = Field(description="Whether an earlier correction of the article gave way.")
+
+
+class ReadAnswer(BaseModel):
+    """What a file holds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    columns: list[str] = Field(description="The fields of its rows.")
+    rows: list[list[str]] = Field(description="A cell a column.")
+    fields: dict[str, str | None] = Field(
+        description="Which column is the `text`, the `title` and the `id`; null for none."
+    )
+    single: bool = Field(description="Whether the file is one article.")
+    left_out: int = Field(description="Bad rows.")
+    problem: str = Field(description="What is wrong with the first of them.")
 
 
 class HealthAnswer(BaseModel):
