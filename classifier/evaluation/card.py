@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import compress
 from typing import Any
 
-from classifier.corpus.write import disarmed
-from classifier.errors import ModelError
+from classifier.errors import ModelError, disarmed
 from classifier.evaluation.evaluate import (
     LABEL_COLUMNS,
     SLICE_COLUMNS,
