@@ -79,7 +79,7 @@ def audit(
     quiet: QuietOption = False,
     reading: ReadOptions,
 ) -> None:
-    """Look a corpus over before you train on it or believe a figure from it.
+    """Check a corpus before you train on it or believe a figure from it.
 
     Leaks, duplicates, contradicting and suspicious labels, boilerplate,
     damaged characters, other languages, lengths. No article's text is

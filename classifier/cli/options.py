@@ -233,7 +233,7 @@ ModelTarget: TypeAlias = Annotated[
     ),
 ]
 QuietOption: TypeAlias = Annotated[
-    bool, typer.Option("--quiet", "-q", metavar="", help="No progress and no remarks.")
+    bool, typer.Option("--quiet", "-q", metavar="", help="No progress and no notes.")
 ]
 _READING, _LABELS = "Reading", "Labels and other fields"
 # For the parser, not the type checker: a literal type spelled by a constant.

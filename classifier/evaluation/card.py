@@ -167,7 +167,7 @@ def measured_blocks(reports: Sequence[Report]) -> Iterator[str]:
         yield _MEASURE
     for report in reports:
         yield f"### Measured on {plain(report.corpus.name or 'a corpus without a name')}"
-        yield from (f"> **Mind:** {plain(warning)}" for warning in warnings(report))
+        yield from (f"> **Warning:** {plain(warning)}" for warning in warnings(report))
         yield f"{plain(subject(report))}."
         yield markdown_table(("figure", "value"), _plain_rows(headline_rows(report)))
         yield markdown_table(LABEL_COLUMNS, _plain_rows(label_rows(report)))
@@ -436,8 +436,8 @@ def _limits(model: Model) -> str:
         "subject), an article "
     )
     if model.mode == "several":
-        return few + "gets a remark in place of tags."
-    return few + "gets a remark beside its label, which is then no more than a guess."
+        return few + "gets a note in place of tags."
+    return few + "gets a note beside its label, which is then no more than a guess."
 
 
 _REASONS = """\
