@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -32,8 +31,7 @@ from classifier.fields import Articles
 from classifier.model.folder import as_model, encoded
 from classifier.model.model import Model
 from classifier.model.prediction import Explanation
-from classifier.pages.document import Block, Bullets, Document, Section, Table
-from classifier.pages.page import rounded
+from classifier.pages.document import Block, Bullets, Document, Section, Table, rounded, signed
 
 __all__ = [
     "ArticleChange",
@@ -353,8 +351,8 @@ def _left_out(comparison: Comparison) -> Iterator[str]:
 def _figure_table(comparison: Comparison) -> Table:
     a, b = comparison.a, comparison.b
     rows = (
-        ("micro-F1", *_numbers(a.micro_f1, b.micro_f1), interval_text(comparison.micro)),
-        ("macro-F1", *_numbers(a.macro_f1, b.macro_f1), interval_text(comparison.macro)),
+        ("micro-F1", *_numbers(a.micro_f1, b.micro_f1), signed(*_bounds(comparison.micro))),
+        ("macro-F1", *_numbers(a.macro_f1, b.macro_f1), signed(*_bounds(comparison.macro))),
         ("articles without a label given one", *map(share_text, (a.false_tags, b.false_tags)), ""),
         ("calibration error", *_numbers(a.calibration_error, b.calibration_error), ""),
         ("labels", f"{a.n_labels}", f"{b.n_labels}", ""),
@@ -371,7 +369,7 @@ def _label_table(comparison: Comparison) -> Table:
             row.label,
             f"{row.support:,}",
             *_numbers(row.f1_a, row.f1_b),
-            interval_text(row.change),
+            signed(*_bounds(row.change)),
             f"{row.fixed:,}",
             f"{row.broken:,}",
             *_numbers(row.calibration_error_a, row.calibration_error_b),
@@ -418,16 +416,8 @@ def share_text(share: Share) -> str:
     return f"{100 * share.value:.1f} %" if share.of else "–"
 
 
-def interval_text(change: Interval) -> str:
-    """Return a change with its sign and the bounds of its interval."""
-    if not math.isfinite(change.estimate):
-        return "–"
-    return f"{_signed(change.estimate)} ({_signed(change.low)} to {_signed(change.high)})"
-
-
-def _signed(value: float) -> str:
-    # A change that rounds to nothing has no sign.
-    return f"{value:+.3f}".replace("+0.000", "0.000").replace("-0.000", "0.000")
+def _bounds(change: Interval) -> tuple[float, float, float]:
+    return change.estimate, change.low, change.high
 
 
 def _numbers(*values: float) -> list[str]:

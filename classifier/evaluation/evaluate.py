@@ -40,8 +40,18 @@ from classifier.evaluation.report import (
 from classifier.fields import Articles
 from classifier.model.folder import as_model, reading_record
 from classifier.model.model import Model
-from classifier.pages.document import Bullets, Document, Row, Section, Table, first_rows
-from classifier.pages.page import percent, render_page, rounded
+from classifier.pages.document import (
+    Bullets,
+    Document,
+    Row,
+    Section,
+    Table,
+    first_rows,
+    interval,
+    percent,
+    rounded,
+)
+from classifier.pages.page import render_page
 from classifier.pages.plots import (
     bars_with_intervals,
     heat_map,
@@ -64,7 +74,6 @@ __all__ = [
     "headline_rows",
     "label_plots",
     "label_rows",
-    "number",
     "report_document",
     "report_page",
     "seen_warning",
@@ -78,7 +87,6 @@ LABEL_COLUMNS = (
     "label", "articles", "given", "precision", "recall", "F1", "AP", "ECE", "cut",
 )  # fmt: skip
 SLICE_COLUMNS = ("", "articles", "micro-F1", "macro-F1", "false tags")
-NOTHING = "–"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +163,7 @@ def headline_rows(report: Report) -> tuple[Row, ...]:
     """Return the name and the value of each figure of the whole."""
     h, r = report.headline, report.ranking
     ranked = (
-        ", ".join(f"{number(value)} at {k}" for k, value in at.items())
+        ", ".join(f"{rounded(value, 3)} at {k}" for k, value in at.items())
         for at in (r.precision_at, r.recall_at)
     )
     return (
@@ -178,12 +186,12 @@ def label_rows(report: Report) -> tuple[Row, ...]:
             each.label,
             f"{each.support:,}",
             f"{each.predicted:,}",
-            number(each.precision),
-            number(each.recall),
+            rounded(each.precision, 3),
+            rounded(each.recall, 3),
             _interval(each.f1),
-            number(each.average_precision),
-            number(each.calibration_error),
-            NOTHING if math.isnan(each.cut) else f"{each.cut:.2f}",
+            rounded(each.average_precision, 3),
+            rounded(each.calibration_error, 3),
+            rounded(each.cut),
         )
         for each in report.labels
     )
@@ -196,7 +204,7 @@ def slice_rows(report: Report, kind: str) -> tuple[Row, ...]:
             each.name,
             f"{each.n_articles:,}",
             _interval(each.micro_f1),
-            number(each.macro_f1),
+            rounded(each.macro_f1, 3),
             _count(each.false_tag_rate),
         )
         for each in getattr(report.breakdowns, kind)
@@ -215,15 +223,8 @@ def commonest_confusions(report: Report, most: int = 20) -> list[Confused]:
     return sorted(found, key=lambda each: -each.count)[:most]
 
 
-def number(value: float) -> str:
-    """Return three decimals, a dash for NaN."""
-    return NOTHING if math.isnan(value) else f"{value:.3f}"
-
-
 def _interval(value: Interval | ShareInterval) -> str:
-    if math.isnan(value.low):
-        return number(value.estimate)
-    return f"{value.estimate:.3f} ({value.low:.3f}–{value.high:.3f})"
+    return interval(value.estimate, value.low, value.high)
 
 
 def _share(value: ShareInterval) -> str:
@@ -281,13 +282,13 @@ def _intervals(report: Report) -> str:
 
 
 def _error(error: WorstError) -> tuple[str, tuple[str, ...]]:
-    cut = f", cut {number(error.cut)}" if error.cut == error.cut else ""
+    cut = f", cut {rounded(error.cut, 3)}" if error.cut == error.cut else ""
     words = ", ".join(f"{t.term} {t.contribution:+.2f}" for t in error.terms)
     where = ", ".join(filter(None, (error.id, error.outlet, error.date)))
     verb = "missed" if error.kind == "missed" else "wrongly given"
     note = f" ({error.note})" if error.note else ""
     return f"{error.title or error.id or '(no title)'} ({where or 'no id'})", (
-        f"{error.label} {verb}: probability {number(error.probability)}{cut}{note}",
+        f"{error.label} {verb}: probability {rounded(error.probability, 3)}{cut}{note}",
         f"words: {words or 'none known'}",
         error.excerpt,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,10 +25,14 @@ __all__ = [
     "document_page",
     "document_text",
     "first_rows",
+    "interval",
     "markdown",
     "markdown_table",
+    "percent",
     "plain",
+    "rounded",
     "section_text",
+    "signed",
 ]
 
 
@@ -236,6 +241,50 @@ def plain(text: str) -> str:
     'a\\|b c'
     """
     return _MARKUP.sub(r"\\\1", disarmed(" ".join(text.split())))
+
+
+def rounded(value: float | None, digits: int = 2) -> str:
+    """Return the number with so many decimals, a dash where there is none.
+
+    >>> rounded(0.8251), rounded(float("nan"))
+    ('0.83', '–')
+    """
+    return "–" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
+
+
+def percent(value: float | None, digits: int = 0) -> str:
+    r"""Return the share in percent, a dash where there is none.
+
+    >>> percent(0.074), percent(0.0746, 1), percent(None)
+    ('7\u202f%', '7.5\u202f%', '–')
+    """
+    return "–" if value is None or not math.isfinite(value) else f"{100 * value:.{digits}f}\u202f%"
+
+
+def interval(
+    estimate: float | None, low: float | None, high: float | None, *, digits: int = 3
+) -> str:
+    """Return an estimate and its interval in brackets, if there is one.
+
+    >>> interval(0.8251, 0.8, 0.85), interval(0.5, None, None)
+    ('0.825 (0.800–0.850)', '0.500')
+    """
+    if low is None or not math.isfinite(low):
+        return rounded(estimate, digits)
+    return f"{rounded(estimate, digits)} ({rounded(low, digits)}–{rounded(high, digits)})"
+
+
+def signed(estimate: float, low: float, high: float) -> str:
+    """Return a difference with its sign and the bounds of its interval.
+
+    >>> signed(0.0104, -0.0002, 0.02)
+    '+0.010 (0.000 to +0.020)'
+    """
+    if not math.isfinite(estimate):
+        return "–"
+    # a change that rounds to nothing has no sign
+    texts = [re.sub(r"^[+-](?=0\.000$)", "", f"{each:+.3f}") for each in (estimate, low, high)]
+    return "{} ({} to {})".format(*texts)
 
 
 def document_page(document: Document) -> str:
