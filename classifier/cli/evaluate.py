@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -19,16 +19,15 @@ from classifier.cli.options import (
     thresholds_from,
 )
 from classifier.cli.terminal import (
-    echo_lines,
-    on_terminal,
+    print_document,
     read_tally,
+    remark,
     remark_on,
     training_progress,
+    write_report,
 )
 from classifier.corpus.corpus import ReadOptions, ReadTally
-from classifier.corpus.write import disarmed
-from classifier.errors import ClassifierError
-from classifier.files import json_text, write_file
+from classifier.files import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,6 +46,8 @@ EPILOG = """Examples:
 
 FORMATS = ("table", "json", "markdown")
 JSON, MARKDOWN, HTML = "report.json", "report.md", "report.html"
+# Rows of labels in the table that is printed.
+MOST_LABELS = 40
 # For the parser, not the type checker: a literal type spelled by a constant.
 _Format: Any = Literal[FORMATS]
 
@@ -153,37 +154,27 @@ def _warn(report: Report, *, quiet: bool) -> None:
 
     seen = [seen_warning(report)] if report.corpus.seen_in_training else []
     for warning in seen if quiet else warnings(report):
-        typer.echo(f"classifier: {disarmed(warning)}", err=True)
+        remark(warning)
 
 
 def _print(report: Report, format: str) -> None:
+    from classifier.evaluation.evaluate import report_document
+
     if format == "json":
         typer.echo(json_text(report.to_json()), nl=False)
-    elif format == "markdown":
-        from classifier.evaluation.evaluate import report_markdown
-
-        echo_lines(report_markdown(report).rstrip("\n"))
+        return
+    if format == "markdown":
+        print_document(report_document(report), format)
     else:
-        from classifier.cli.report_table import print_report
-
-        print_report(report, on_screen=on_terminal(sys.stdout))
+        document = report_document(report, most_labels=MOST_LABELS)
+        print_document(replace(document, sections=document.sections[:1]), format)
 
 
 def _write(report: Report, folder: Path, *, html: bool) -> None:
-    """Write the files of a report, the page last, as it needs an extra that may be missing."""
-    from classifier.evaluation.evaluate import report_markdown
+    from classifier.evaluation.evaluate import report_document, report_page
 
-    _put(folder / JSON, json_text(report.to_json()))
-    _put(folder / MARKDOWN, report_markdown(report))
-    if html:
-        from classifier.evaluation.evaluate import report_page
-
-        try:
-            page = report_page(report)
-        except ClassifierError as error:
-            typer.echo(f"classifier: {HTML} is left out: {error}", err=True)
-        else:
-            _put(folder / HTML, page)
+    page = (lambda: report_page(report)) if html else None
+    write_report(folder, "report", report.to_json(), report_document(report), page)
 
 
 def _write_sheet(
@@ -200,7 +191,3 @@ def _write_sheet(
         format=sheet_format(target, format),
         model=model.signature,
     )
-
-
-def _put(path: Path, text: str) -> None:
-    write_file(path, text.encode(errors="backslashreplace"))

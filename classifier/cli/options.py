@@ -234,7 +234,7 @@ ModelTarget: TypeAlias = Annotated[
     ),
 ]
 QuietOption: TypeAlias = Annotated[
-    bool, typer.Option("--quiet", "-q", metavar="", help="No progress and no remarks.")
+    bool, typer.Option("--quiet", "-q", metavar="", help="No progress and no notes.")
 ]
 SheetFormatOption: TypeAlias = Annotated[
     Literal["csv", "doccano", "label-studio"] | None,

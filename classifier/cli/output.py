@@ -19,8 +19,8 @@ from classifier.article import Article
 from classifier.cli.explanation import TOP, deciding_spans
 from classifier.cli.terminal import on_terminal, read_tally, remark_on
 from classifier.corpus.corpus import UNLABELLED, ReadOptions
-from classifier.corpus.write import Codes, disarmed, table_line
-from classifier.errors import ClassifierError, ModelError
+from classifier.corpus.write import Codes, table_line
+from classifier.errors import ClassifierError, ModelError, disarmed
 from classifier.model.model import Model
 from classifier.model.prediction import Contribution, Explanation, Prediction
 from classifier.model.vocabulary import Analyzer

@@ -17,7 +17,7 @@ from typing import Any, Protocol, TextIO, TypeAlias
 from classifier.article import Article, Labels
 from classifier.corpus.corpus import ITEM
 from classifier.corpus.open import open_parquet_writer
-from classifier.errors import BadInputError
+from classifier.errors import BadInputError, disarmed
 from classifier.fields import PARTS, usual_field
 from classifier.files import replacing
 
@@ -28,7 +28,6 @@ __all__ = [
     "PredictionFields",
     "Tagged",
     "csv_cell",
-    "disarmed",
     "plain_cell",
     "prediction_row",
     "safe_cell",
@@ -46,21 +45,6 @@ __all__ = [
 # Codes of each label, such as ``medtop:20000256``.
 Codes: TypeAlias = Mapping[str, Sequence[str]]
 ID_WIDTH = 24
-# Controls of both kinds, line separators, marks that turn the direction, lone surrogates.
-_DANGEROUS = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)
-
-
-def disarmed(text: str) -> str:
-    r"""Return `text` as one line, with everything that a terminal would obey as U+FFFD.
-
-    >>> disarmed("\x1b[31mred")
-    '�[31mred'
-    """
-    return _DANGEROUS.sub("\ufffd", text)
-
-
 # What spreadsheets may take for the beginning of a formula.
 _FORMULA = re.compile("'*[=+\\-@|%\t\r\n＝＋－＠]")
 

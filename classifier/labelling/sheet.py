@@ -23,8 +23,8 @@ from classifier.corpus.open import (
 )
 from classifier.corpus.read import csv_rows, jsonl_rows
 from classifier.corpus.rows import BadRowError, Row, article_from
-from classifier.corpus.write import disarmed, plain_cell, safe_cell
-from classifier.errors import BadInputError
+from classifier.corpus.write import plain_cell, safe_cell
+from classifier.errors import BadInputError, disarmed
 from classifier.fields import is_blank
 from classifier.files import json_text, replacing_text
 

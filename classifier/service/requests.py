@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from classifier.corpus.write import disarmed
+from classifier.errors import disarmed
 from classifier.service.errors import (
     MAX_ERRORS,
     ProblemError,

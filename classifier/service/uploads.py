@@ -12,8 +12,7 @@ from classifier.corpus.corpus import ReadOptions, ReadTally
 from classifier.corpus.open import COMPRESSIONS, Source, format_by_name
 from classifier.corpus.read import read_rows
 from classifier.corpus.rows import Row
-from classifier.corpus.write import disarmed
-from classifier.errors import BadInputError
+from classifier.errors import BadInputError, disarmed
 from classifier.fields import usual_field
 
 __all__ = ["Table", "read_upload"]
