@@ -8,6 +8,7 @@
 # make sanitize  its tests under the address and undefined-behaviour sanitizers (gcc)
 # make readme  renew the output that README.md shows
 # make quality measure the figures in README.md and docs/quality.md; installs a sentence encoder apart
+# make size    lines of code, and the files that a trip through the package takes
 # make notebooks  run the notebooks and keep their output
 
 PYTHON ?= python3
@@ -17,7 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ALLSIDES ?=
 WORLD ?=
 
-.PHONY: demo test check corpora model quality bench bench-quality readme kernel sanitize notebooks clean
+.PHONY: demo test check corpora model quality size bench bench-quality readme kernel sanitize notebooks clean
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -85,6 +86,9 @@ sanitize: .venv/.installed-dev
 	cd build/sanitized && LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 		ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
 		$(CURDIR)/$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_kernel.py tests/test_text.py tests/test_scan.py tests/test_model.py tests/test_solver.py tests/test_features.py tests/test_near_duplicates.py
+
+size: .venv/.installed-tests
+	$(BIN)/python -m bench.size
 
 readme: .venv/.installed
 	$(BIN)/python -m bench.readme

@@ -23,13 +23,13 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
-from bench.pages import interval, put_between_marks
+from bench.pages import put_between_marks
 from classifier.article import Article, Labels
 from classifier.errors import CorpusError
 from classifier.evaluation.bootstrap import bootstrap_f1, bootstrap_interval
 from classifier.evaluation.metrics import macro_f1
 from classifier.files import cache_dir, file_sha256, replacing
-from classifier.pages.document import markdown_table
+from classifier.pages.document import interval, markdown_table
 from classifier.published.wheel import download_wheel
 from classifier.training.settings import Settings
 from classifier.training.train import train
@@ -219,9 +219,9 @@ def tables(results: dict[str, Any]) -> dict[str, str]:
             name,
             f"{results['one'][name]['train']:,}",
             f"{results['one'][name]['test']:,}",
-            f"**{interval(results['one'][name]['ours'], 4)}**",
+            f"**{interval(*results['one'][name]['ours'], digits=4)}**",
             f"{target:.3f}",
-            interval(results["one"][name]["plain"], 4),
+            interval(*results["one"][name]["plain"], digits=4),
             f"{published:.3f}",
         ]
         for name, _, target, published in SETS
@@ -231,8 +231,8 @@ def tables(results: dict[str, Any]) -> dict[str, str]:
             f"{name}, {f['labels']} labels",
             rule,
             *(f"{value:.3f}" for value in row["held_out"]),
-            interval(row["micro"]),
-            interval(row["macro"]),
+            interval(*row["micro"]),
+            interval(*row["macro"]),
             f"{row['macro_rare']:.3f}",
         ]
         for name, f in results["many"].items()

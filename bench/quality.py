@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.encoder import by_encoder, embeddings
-from bench.pages import interval, put_between_marks, signed
+from bench.pages import put_between_marks
 from bench.unseen import OUTLETS, ROOT, SOURCES, News, Split, gather, margins_of, splits
 from classifier.evaluation.bootstrap import bootstrap_f1, paired_bootstrap
 from classifier.evaluation.metrics import (
@@ -29,7 +29,7 @@ from classifier.evaluation.metrics import (
     micro_f1,
     per_label,
 )
-from classifier.pages.document import markdown_table
+from classifier.pages.document import interval, markdown_table, signed
 from classifier.training.settings import Settings
 from classifier.training.train import fit_model
 
@@ -225,12 +225,12 @@ def table(schemes: dict[str, Any], kind: str) -> str:
 def summary_row(name: str, f: dict[str, Any]) -> list[str]:
     """Return a scheme's row of the summary; what was not measured is left open."""
     others = [f"{f[way]['micro_f1'][0]:.3f}" if way in f else "" for way in WAYS[1:]]
-    gains = [signed(f["gains"][way]) if way in f["gains"] else "" for way in WAYS[1:]]
+    gains = [signed(*f["gains"][way]) if way in f["gains"] else "" for way in WAYS[1:]]
     ours = f[OURS]
     return [
         name,
         f"{f['articles']:,}",
-        f"**{interval(ours['micro_f1'])}**",
+        f"**{interval(*ours['micro_f1'])}**",
         f"{ours['mean_average_precision']:.3f}",
         f"{ours['false_tags']:.1%}",
         *others,
@@ -250,14 +250,14 @@ def compared(schemes: dict[str, Any]) -> str:
                 [
                     f"{name} ({f['articles']:,})",
                     way,
-                    interval(s["micro_f1"]),
-                    interval(s["macro_f1"]),
+                    interval(*s["micro_f1"]),
+                    interval(*s["macro_f1"]),
                     f"{s['mean_average_precision']:.3f}",
                     f"{s['false_tags']:.1%}",
                     f"{s['calibration_error']:.1%}",
                     f"{s['clear_f1']:.3f}",
                     f"{s['borderline_f1']:.3f}",
-                    signed(f["gains"][way]) if way in f["gains"] else "",
+                    signed(*f["gains"][way]) if way in f["gains"] else "",
                 ]
             )
     return markdown_table(columns, rows, left=2)
@@ -281,7 +281,7 @@ def details(name: str, f: dict[str, Any]) -> str:
     blocks = [f"### {name}", says, markdown_table(columns, labels)]
     ways = [way for way in WAYS if way in f]
     parts = [
-        [part, f"{row['articles']}", interval(row[OURS]), *(f"{row[w][0]:.3f}" for w in ways[1:])]
+        [part, f"{row['articles']}", interval(*row[OURS]), *(f"{row[w][0]:.3f}" for w in ways[1:])]
         for part, row in f["parts"].items()
     ]
     if len(parts) > 1 and name != WHOLE:

@@ -9,9 +9,9 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 
-from bench.pages import interval
 from bench.plots import IMAGES, OURS, PLAIN, plain_style
 from bench.speed_measure import KERNEL, NUMPY, Ratio, ratio
+from classifier.pages.document import interval
 
 Results = dict[str, Any]
 STACKED = "scikit-learn, stacked"
@@ -194,7 +194,7 @@ def quality_table(results: Results, corpus: str) -> str:
         took, first = results["training"][corpus].get(name), results["first"].get(name)
         cost = [f"{median(took[kind])} {unit}" for kind, unit in COSTS] if took else ["", "", ""]
         loaded = f"{median(first)} ms" if first and corpus == "news" else ""
-        cells = [interval(f1["micro"]), interval(f1["macro"]), *cost, f"{f1['megabytes']:.1f} MB"]
+        cells = [interval(*f1["micro"]), interval(*f1["macro"]), *cost, f"{f1['megabytes']:.1f} MB"]
         lines.append(f"| {name} | " + " | ".join([*cells, loaded]) + " |")
     return "\n".join(lines)
 

@@ -18,12 +18,12 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.pages import put_between_marks, signed
+from bench.pages import put_between_marks
 from bench.unseen import HOUSE, OUTLETS, ROOT, SOURCES, WORLD, News, Split, gather, splits
 from classifier.corpus.split import stratified_folds
 from classifier.evaluation.bootstrap import paired_bootstrap
 from classifier.evaluation.metrics import average_precision, false_tag_rate, micro_f1
-from classifier.pages.document import markdown_table
+from classifier.pages.document import markdown_table, signed
 from classifier.training.choose import Fold
 from classifier.training.count import damped_counts, tfidf, weighted
 from classifier.training.cuts import choose_thresholds
@@ -229,7 +229,7 @@ def table(results: dict[str, Any]) -> str:
                 cells += [f"**{f['micro_f1']:.3f}**", f"{ranking:.4f}", f"{f['false_tags']:.1%}"]
             else:
                 moved = ranking - b["mean_average_precision"]
-                cells += [signed(f["change"]), f"{moved:+.4f}", f"{f['false_tags']:.1%}"]
+                cells += [signed(*f["change"]), f"{moved:+.4f}", f"{f['false_tags']:.1%}"]
         rows.append(cells)
     columns = ["", "outlets: micro-F1", "mAP", "false tags"]
     return markdown_table([*columns, "sources: micro-F1", "mAP", "false tags"], rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 __all__ = [
@@ -10,10 +11,26 @@ __all__ = [
     "CorpusError",
     "ModelError",
     "SettingsError",
+    "disarmed",
     "listed",
 ]
 
 _MOST_LISTED = 12
+
+
+# Controls of both kinds, line separators, marks that turn the direction, lone surrogates.
+_DANGEROUS = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def disarmed(text: str) -> str:
+    r"""Return `text` as one line, with everything that a terminal would obey as U+FFFD.
+
+    >>> disarmed("\x1b[31mred")
+    '�[31mred'
+    """
+    return _DANGEROUS.sub("\ufffd", text)
 
 
 def listed(names: Sequence[str], *, most: int = _MOST_LISTED) -> str:

@@ -403,7 +403,7 @@ def _without_second_opening(text: str) -> str:
     start = place
     while line_end and (found := _dateline(text, start)):
         start = found.end()
-    return text[:place] + text[start:] if start < len(text) else text
+    return text[:place] + text[start:] if place < start < len(text) else text
 
 
 def _stamp(text: str, start: int) -> re.Match[str] | None:
@@ -505,7 +505,8 @@ def article_text(article: Article | str | Mapping[str, Any]) -> str:
     title, (body, credits) = spaced_title[0], spaced
     if title:
         title = title.replace("\n\n", " ").replace("\n", " ")
-        body = f"{body}\n".removeprefix(f"{title}\n").strip()
+        if body.startswith(title):
+            body = f"{body}\n".removeprefix(f"{title}\n").strip()
     if credits:
         body = without_found_credits(body, credits)
     body = without_opening(body)

@@ -13,8 +13,9 @@ from classifier import Article, Corpus, Labels
 from classifier.audit.audit import audit
 from classifier.audit.findings import Languages
 from classifier.audit.kept import AuditSettings
-from classifier.audit.report import Section, section_lines, sections
+from classifier.audit.report import audit_document
 from classifier.errors import SettingsError
+from classifier.pages.document import Section, Table, section_text
 
 QUICK = AuditSettings(labels=False)
 WORDS = ["harbour", "committee", "turbine", "museum", "treaty", "satellite", "orchestra", "budget"]
@@ -411,7 +412,7 @@ def test_the_sections_say_what_else_there_is():
     found = audit(corpus, against=[Article(story(5), id="same")], settings=QUICK)
     without = replace(found, languages=Languages("needs a library", {}, 0, ()))
 
-    said = {section.title: " ".join(section.says) for section in sections(without)}
+    said = {each.title: each.blocks[0] for each in audit_document(without).sections}
 
     assert said["Leaks"].endswith("1 ids name different texts in the two: same.")
     assert said["Ids"] == "0 articles have no id; 1 ids name several."
@@ -420,9 +421,10 @@ def test_the_sections_say_what_else_there_is():
 
 def test_a_table_that_is_too_wide_is_cut_where_it_is_widest():
     """Short cells stay whole; numbers stand to the right."""
-    section = Section("T", ("One two three four five six.",), ("n", "title"), (("12", "w" * 40),))
+    table = Table(("n", "title"), (("12", "w" * 40),))
+    section = Section("T", ("One two three four five six.", table))
 
-    assert list(section_lines(section, width=26)) == [
+    assert list(section_text(section, width=26)) == [
         "T",
         "One two three four five",
         "six.",

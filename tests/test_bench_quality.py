@@ -146,7 +146,7 @@ def test_the_summary_leaves_open_what_was_not_measured(news):
 
     lines = table(schemes, "summary").splitlines()
 
-    expected = "| 1.000 | 0.0% | 1.000 |  | +0.000 (+0.000 to +0.000) |  |"
+    expected = "| 1.000 | 0.0% | 1.000 |  | 0.000 (0.000 to 0.000) |  |"
     assert lines[2] == f"| unseen outlets | 48 | **1.000 (1.000–1.000)** {expected}"
     assert "### unseen sources" in table(schemes, "full")
 

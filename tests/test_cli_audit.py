@@ -80,7 +80,7 @@ def test_markdown_cannot_be_written_by_a_title(corpus):
     outcome = run("audit", corpus, "--no-labels", "--format", "markdown", "--shown", "1")
 
     assert "# Audit of mine\n" in outcome.out
-    assert "&lt;script&gt;x&lt;/script&gt; \\| \\`b\\` �\\[31m |" in outcome.out
+    assert "\\<script\\>x\\</script\\> \\| \\`b\\` �\\[31m |" in outcome.out
     assert "The first 1 of 2 rows:" in outcome.out
 
 
@@ -100,13 +100,13 @@ def test_out_writes_three_files(corpus, tmp_path):
 
 def test_without_the_extra_for_pages_the_rest_is_written(corpus, tmp_path, monkeypatch):
     """The page is left out, and the reason said."""
-    from classifier.audit import report as layout
     from classifier.errors import ClassifierError
+    from classifier.pages import document
 
     def fail(*args, **kwargs):
         raise ClassifierError("HTML pages need jinja2. Run: pip install 'classifier[report]'")
 
-    monkeypatch.setattr(layout, "html_page", fail)
+    monkeypatch.setattr(document, "document_page", fail)
 
     outcome = run("audit", corpus, "--no-labels", "--out", tmp_path, "--quiet")
 

@@ -32,10 +32,10 @@ def test_articles_of_the_same_hand_are_as_in_training(folder):
 
     lines = outcome.out.splitlines()
     assert (outcome.code, outcome.err) == (0, "")
-    assert lines[0].startswith("783 articles, 783 held out when house@")
-    assert lines[1] == "as in training"
-    assert lines[3].split() == ["training", "here", "distance", "chance"]
-    assert lines[4].split()[0] == "coverage"
+    assert lines[0] == "As in training"
+    assert lines[1].startswith("783 articles, compared with the 783 held out when house@")
+    assert lines[4].split() == ["measure", "training", "here", "distance", "chance", "verdict"]
+    assert lines[5].split()[0] == "coverage"
 
 
 def test_other_articles_are_different(folder):
@@ -43,7 +43,7 @@ def test_other_articles_are_different(folder):
     outcome = run("drift", folder / "m", folder / "notes.jsonl")
 
     assert outcome.code == 0
-    assert outcome.out.splitlines()[1] == "different:"
+    assert outcome.out.splitlines()[0] == "Different"
     assert "  length in words: 100% of the articles at " in outcome.out
     assert "  different\n" in outcome.out
 

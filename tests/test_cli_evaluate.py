@@ -7,8 +7,9 @@ import pytest
 
 from classifier import evaluate
 from classifier.article import Article, Labels
-from classifier.cli.report_table import print_report
+from classifier.evaluation.evaluate import report_document
 from classifier.evaluation.report import Report
+from classifier.pages.document import document_text
 from tests.command_line import EXAMPLES, run, run_on_terminal, save_tiny, unhashed, write_rows
 from tests.models import ENERGY_TEXT, MIXED_TEXT, tiny_model
 
@@ -19,23 +20,27 @@ ROWS = [
     {"id": "4", "text": "The minister talks and talks", "labels": []},
 ]
 TABLE = """\
-tiny@HASH on test: 4 labelled articles; 1 without any of the labels, 0 unlabelled left out
+tiny on test
+tiny@HASH on test: 4 labelled articles; 1 without any of the labels, 0 unlabelled left out.
+No intervals: nothing was resampled.
+  figure                        value
+  micro-F1                      0.750
+  macro-F1                      0.778
+  weighted F1                   0.778
+  mean average precision        0.833
+  all labels right              0.500, 2 of 4
+  false tags where none is due  1.000, 1 of 1
+  mean Brier score              0.157
+  largest calibration error     0.485
+  precision                     1.000 at 1, 0.333 at 3, 0.333 at 5
+  recall                        1.000 at 1, 1.000 at 3, 1.000 at 5
 
-micro-F1                      0.750
-macro-F1                      0.778
-weighted F1                   0.778
-mean average precision        0.833
-all labels right              0.500, 2 of 4
-false tags where none is due  1.000, 1 of 1
-mean Brier score              0.157
-largest calibration error     0.485
-precision                     1.000 at 1, 0.333 at 3, 0.333 at 5
-recall                        1.000 at 1, 1.000 at 3, 1.000 at 5
+Labels
+  label      articles  given  precision  recall     F1     AP    ECE   cut
+  energy            1      2      0.500   1.000  0.667  1.000  0.210  0.47
+  diplomacy         1      2      0.500   1.000  0.667  0.500  0.485  0.70
+  culture           1      1      1.000   1.000  1.000  1.000  0.008  0.29
 
-label      articles  given  precision  recall     F1     AP    ECE   cut
-energy            1      2      0.500   1.000  0.667  1.000  0.210  0.47
-diplomacy         1      2      0.500   1.000  0.667  0.500  0.485  0.70
-culture           1      1      1.000   1.000  1.000  1.000  0.008  0.29
 """
 
 
@@ -87,7 +92,7 @@ def test_intervals_stand_in_brackets_and_the_seed_moves_them(model, corpus):
     table = run("evaluate", model, corpus)
 
     assert first == again != other
-    assert "micro-F1                      0.750 (" in table.out
+    assert "  micro-F1                      0.750 (" in table.out
 
 
 def test_json_is_a_report(model, corpus):
@@ -165,7 +170,7 @@ def test_the_shipped_model_has_a_name():
     outcome = run("evaluate", "sectors", EXAMPLES, "--repeats", 0)
 
     assert outcome.code == 0
-    assert outcome.out.startswith("sectors@")
+    assert outcome.out.startswith("sectors on articles\nsectors@")
     assert "on articles: 68 labelled articles" in outcome.out
 
 
@@ -206,16 +211,15 @@ def test_a_terminal_gets_a_drawn_table(model, corpus):
     assert "\x1b[1m" in outcome.out
 
 
-def test_a_drawn_table_is_as_wide_as_the_terminal(capsys, monkeypatch):
-    """Columns are folded, names from outside stand as they are, brackets included."""
-    monkeypatch.setenv("COLUMNS", "60")
+def test_the_text_is_as_wide_as_the_terminal():
+    """Sentences break between words, names from outside stand as they are, brackets included."""
     articles = [Article(ENERGY_TEXT, labels=Labels(frozenset({"energy"})))]
+    document = report_document(evaluate(tiny_model(), articles, name="[bold]x", repeats=0))
 
-    print_report(evaluate(tiny_model(), articles, name="[bold]x", repeats=0), on_screen=True)
+    lines = list(document_text(document, width=72))
 
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("tiny on [bold]x: 1 labelled articles")
-    assert max(map(len, lines)) <= 60
+    assert lines[0] == "tiny on [bold]x"
+    assert max(map(len, lines)) <= 72
     assert any(line.split()[:2] == ["energy", "1"] for line in lines)
 
 
@@ -239,7 +243,7 @@ def test_rows_that_were_skipped_are_told(model, tmp_path):
     outcome = run("evaluate", model, corpus, "--on-error", "skip", "--repeats", 0)
 
     assert "1 bad row was skipped" in outcome.err
-    assert unhashed(outcome.out).startswith("tiny@HASH on t: 4 labelled articles")
+    assert unhashed(outcome.out).startswith("tiny on t\ntiny@HASH on t: 4 labelled articles")
 
 
 @pytest.mark.parametrize(

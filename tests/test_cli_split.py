@@ -113,10 +113,10 @@ def test_a_split_writes_two_files_and_says_what_they_hold(tmp_path):
 
     assert (outcome.code, outcome.out) == (0, "")
     table = [line.split() for line in outcome.err.splitlines()]
-    assert table[:2] == [["train", "test", "left", "out"], ["articles", "24", "6", "0"]]
+    assert table[1:3] == [["train", "test", "left", "out"], ["articles", "24", "6", "0"]]
     assert ["labelled", "24", "6"] in table
-    assert ["culture", "8", "33.3%", "2", "33.3%"] in table
-    assert ["none", "of", "these", "8", "33.3%", "2", "33.3%"] in table
+    assert ["culture", "8", "(33.3", "%)", "2", "(33.3", "%)"] in table
+    assert ["no", "label", "8", "(33.3", "%)", "2", "(33.3", "%)"] in table
     parts = parts_of(tmp_path / "parts")
     assert {name: len(part) for name, part in parts.items()} == {"test": 6, "train": 24}
     assert parts["test"][0].extra == {"url": "x"}

@@ -285,7 +285,7 @@ def test_the_card_of_a_model_made_by_hand_promises_nothing():
     card = model_card(replace(tiny_model(mode="one"), info={}))
 
     assert "gives the label with the highest margin, always exactly one." in card
-    assert "gets a remark beside its label" in card
+    assert "gets a note beside its label" in card
     assert "## Training corpus\n\nNothing is recorded.\n" in card
     assert "## Figures\n\nNo figures are recorded.\n" in card
     assert "## Chosen by cross-validation\n\nNothing.\n" in card
@@ -335,7 +335,7 @@ def test_figures_on_articles_of_the_training_carry_their_warning(model):
 
     card = model_card(own, reports=[report])
 
-    assert "### Measured on a corpus without a name\n\n> **Mind:** THE MODEL WAS TRAINED" in card
+    assert "### Measured on a corpus without a name\n\n> **Warning:** THE MODEL WAS TRAINED" in card
     assert "Valley Herald" not in card
 
 

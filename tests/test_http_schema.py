@@ -19,11 +19,16 @@ ADDRESSES = {
     "/v1/model": "GET",
     "/v1/models": "GET",
     "/v1/predict": "POST",
+    "/v1/read": "POST",
 }
 
 TAKING = ("/v1/explain", "/v1/feedback", "/v1/model", "/v1/predict")
 # no schema can say that a label must not stand in both lists
-BEYOND_THE_DOCUMENT = {"/v1/feedback": [positive_data_acceptance]}
+BEYOND_THE_DOCUMENT = {
+    "/v1/feedback": [positive_data_acceptance],
+    # nor what bytes are a file
+    "/v1/read": [positive_data_acceptance],
+}
 
 
 @pytest.fixture(scope="module")

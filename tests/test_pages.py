@@ -15,7 +15,7 @@ from classifier.evaluation.bootstrap import Interval
 from classifier.evaluation.evaluate import report_page
 from classifier.evaluation.metrics import Confusions, Cooccurrence
 from classifier.evaluation.report import Breakdowns, ModelFacts, Resampling, TermWeight
-from classifier.pages import page, plots
+from classifier.pages import document, page, plots
 from classifier.pages.plots import short
 from tests.reports import (
     EXCERPT,
@@ -210,9 +210,9 @@ def test_characters_that_are_no_signs_are_shown_as_such_one_for_one():
 
 def test_figures_that_are_not_there_are_dashes():
     """NaN, infinity and None are no numbers to a reader."""
-    assert [page.rounded(each) for each in (NAN, float("inf"), None)] == ["–"] * 3
-    assert [page.percent(each) for each in (NAN, float("inf"), None)] == ["–"] * 3
-    assert page.percent(0.126) == "13\u202f%"
+    assert [document.rounded(each) for each in (NAN, float("inf"), None)] == ["–"] * 3
+    assert [document.percent(each) for each in (NAN, float("inf"), None)] == ["–"] * 3
+    assert document.percent(0.126) == "13\u202f%"
 
 
 @pytest.mark.parametrize("missing", ["jinja2", "matplotlib"])

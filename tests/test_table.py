@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.corpus.write import disarmed, table_line
+from classifier.corpus.write import table_line
+from classifier.errors import disarmed
 from classifier.model.prediction import Prediction
 
 

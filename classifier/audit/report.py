@@ -1,83 +1,20 @@
-"""Sections as plain text, as Markdown and as one HTML page."""
+"""An audit as a document: one section a kind of finding."""
 
 from __future__ import annotations
 
-import html
-import re
-import textwrap
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import TypeAlias
 
 from classifier.audit.audit import Audit
 from classifier.audit.findings import Group, LabelCounts
 from classifier.audit.kept import Mention
-from classifier.corpus.write import disarmed
+from classifier.pages.document import Block, Document, Figure, Row, Section, Table, first_rows
 
-__all__ = [
-    "Row",
-    "Section",
-    "cut_section",
-    "html_page",
-    "listed",
-    "markdown_page",
-    "markdown_section",
-    "named",
-    "section_lines",
-    "sections",
-]
+__all__ = ["audit_document", "listed", "named"]
 
 
-Row: TypeAlias = tuple[str, ...]
-_NUMBER = re.compile(r"[\d.,]+")
 # Articles of one group or kind that a row names.
 NAMED = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One kind of finding.
-
-    Parameters
-    ----------
-    title : str
-    says : tuple of str
-        Sentences before the table.
-    columns : tuple of str
-        Heads of the table; empty when there is none.
-    rows : tuple of tuple of str
-        Cells as they came in: who shows them escapes them.
-    alarm : bool
-        Whether figures are wrong as long as this stands.
-    """
-
-    title: str
-    says: tuple[str, ...]
-    columns: Row = ()
-    rows: tuple[Row, ...] = ()
-    alarm: bool = False
-
-    @property
-    def numeric(self) -> tuple[bool, ...]:
-        """Which columns hold numbers alone."""
-        return tuple(all(map(_NUMBER.fullmatch, column)) for column in zip(*self.rows, strict=True))
-
-
-def cut_section(
-    title: str,
-    says: list[str],
-    columns: Row,
-    rows: Sequence[Row],
-    shown: int,
-    *,
-    alarm: bool = False,
-) -> Section:
-    """Return the section with the first rows, and the sentence that says that there are more."""
-    if len(rows) > shown:
-        says = [*says, f"The first {shown:,} of {len(rows):,} rows:"]
-    kept = tuple(rows[:shown])
-    return Section(title, tuple(says), columns if kept else (), kept, alarm)
 
 
 def named(articles: Sequence[Mention]) -> str:
@@ -94,13 +31,38 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(first) + (f" and {more:,} more" if more else "")
 
 
-def sections(audit: Audit, *, shown: int = 10) -> tuple[Section, ...]:
-    """Return what was found, tables cut to so many rows."""
+def audit_document(audit: Audit, *, shown: int = 10, plots: bool = False) -> Document:
+    """Return what was found, tables cut to `shown` rows.
+
+    Raises
+    ------
+    ClassifierError
+        When `plots` are asked for and the extra ``report`` is not installed.
+    """
     made = [build(audit, shown) for build in _SECTIONS]
-    return tuple(section for section in made if section is not None)
+    made.append(_labels(audit, _label_plot(audit) if plots else ()))
+    sections = tuple(section for section in made if section is not None)
+    return Document("audit", f"Audit of {audit.corpus}", _overview(audit), sections)
 
 
-def _overview(audit: Audit, shown: int) -> Section:
+def _label_plot(audit: Audit) -> tuple[Figure, ...]:
+    from classifier.pages.plots import heat_map
+
+    labels = audit.labels.labels
+    if not labels:
+        return ()
+    title = "Articles with both labels; on the diagonal, with this one alone"
+    plot = heat_map(audit.labels.together, labels, labels, title=title)
+    return (Figure(plot, f"{title}."),)
+
+
+def _section(title: str, says: list[str], *blocks: Block, alarm: bool = False) -> Section:
+    """Return a section whose sentences are one paragraph before its tables."""
+    paragraph = (" ".join(says),) if says else ()
+    return Section(title, (*paragraph, *blocks), alarm)
+
+
+def _overview(audit: Audit) -> tuple[Block, ...]:
     summary, leaks = audit.summary, audit.leaks
     counts: dict[str, int | None] = {
         "articles": summary.n_articles,
@@ -117,8 +79,8 @@ def _overview(audit: Audit, shown: int) -> Section:
     }
     rows = tuple((name, f"{n:,}") for name, n in counts.items() if n is not None)
     dates = f"Dates from {summary.first_date} to {summary.last_date}."
-    says = (dates,) if summary.first_date else ("No article has a date.",)
-    return Section(f"Audit of {audit.corpus}", says, ("finding", "count"), rows)
+    says = dates if summary.first_date else "No article has a date."
+    return says, Table(("finding", "count"), rows)
 
 
 def _leaks(audit: Audit, shown: int) -> Section | None:
@@ -134,7 +96,9 @@ def _leaks(audit: Audit, shown: int) -> Section | None:
         ids = listed(f"{here}" for here, _ in leaks.same_id)
         says.append(f"{len(leaks.same_id):,} ids name different texts in the two: {ids}.")
     rows = [_group_row(group) for group in leaks.groups]
-    return cut_section("Leaks", says, _GROUP_COLUMNS, rows, shown, alarm=bool(leaks.groups))
+    return _section(
+        "Leaks", says, *first_rows(_GROUP_COLUMNS, rows, shown), alarm=bool(leaks.groups)
+    )
 
 
 def _conflicts(audit: Audit, shown: int) -> Section:
@@ -149,7 +113,7 @@ def _conflicts(audit: Audit, shown: int) -> Section:
     ]
     says = [f"On {len(rows):,} labels near-duplicates disagree." if rows else _NONE]
     columns = ("label", "present in", "absent in", "title")
-    return cut_section("Conflicts", says, columns, rows, shown, alarm=bool(rows))
+    return _section("Conflicts", says, *first_rows(columns, rows, shown), alarm=bool(rows))
 
 
 def _duplicates(audit: Audit, shown: int) -> Section:
@@ -160,7 +124,7 @@ def _duplicates(audit: Audit, shown: int) -> Section:
         f"{len(found.groups):,} groups."
     ]
     rows = [_group_row(group) for group in found.groups]
-    return cut_section("Duplicates", says, _GROUP_COLUMNS, rows, shown)
+    return _section("Duplicates", says, *first_rows(_GROUP_COLUMNS, rows, shown))
 
 
 def _ids(audit: Audit, shown: int) -> Section | None:
@@ -169,7 +133,7 @@ def _ids(audit: Audit, shown: int) -> Section | None:
         return None
     says = [f"{ids.n_missing:,} articles have no id; {len(ids.repeated):,} ids name several."]
     rows = [(id, f"{n:,}") for id, n in ids.repeated.items()]
-    return cut_section("Ids", says, ("id", "articles"), rows, shown)
+    return _section("Ids", says, *first_rows(("id", "articles"), rows, shown))
 
 
 def _suspicious(audit: Audit, shown: int) -> Section:
@@ -189,7 +153,7 @@ def _suspicious(audit: Audit, shown: int) -> Section:
         says.append(f"Left out, with too few articles that have or lack them: "
                     f"{listed(found.left_out)}.")  # fmt: skip
     columns = ("article", "label", "corpus says", "probability", "title")
-    return cut_section("Suspicious labels", says, columns, rows, shown)
+    return _section("Suspicious labels", says, *first_rows(columns, rows, shown))
 
 
 def _judged(n_cells: int, n_found: int) -> str:
@@ -209,7 +173,7 @@ def _lines(audit: Audit, shown: int) -> Section:
         for line in audit.lines
     ]
     columns = ("outlet", "articles", "after the rules", "line, its start")
-    return cut_section("Repeated lines", says, columns, rows, shown)
+    return _section("Repeated lines", says, *first_rows(columns, rows, shown))
 
 
 def _damage(audit: Audit, shown: int) -> Section:
@@ -218,18 +182,21 @@ def _damage(audit: Audit, shown: int) -> Section:
         for each in audit.damage
     ]
     columns = ("damage", "articles", "after the rules", "such as")
-    return cut_section("Damaged characters", [] if rows else [_NONE], columns, rows, shown)
+    return _section(
+        "Damaged characters", [] if rows else [_NONE], *first_rows(columns, rows, shown)
+    )
 
 
 def _languages(audit: Audit, shown: int) -> Section:
     found = audit.languages
     if found.note:
-        return Section("Languages", (f"Not looked at: {found.note}.",))
+        return _section("Languages", [f"Not looked at: {found.note}."])
     counts = listed(f"{language} {n:,}" for language, n in found.counts.items())
     says = [f"Articles per language: {counts or 'none'}; too short or mixed to tell: "
             f"{found.n_unsure:,}."]  # fmt: skip
     rows = [(str(each), language, each.title) for language, each in found.others]
-    return cut_section("Languages", says, ("article", "language", "title"), rows, shown)
+    columns = ("article", "language", "title")
+    return _section("Languages", says, *first_rows(columns, rows, shown))
 
 
 def _lengths(audit: Audit, shown: int) -> Section:
@@ -244,17 +211,18 @@ def _lengths(audit: Audit, shown: int) -> Section:
         f"{len(articles):,} {what}{': ' if articles else ''}{named(articles)}."
         for what, articles in extremes.items()
     ]
-    return Section("Lengths", tuple(says), ("share of the articles", "words"), tuple(rows))
+    table = first_rows(("share of the articles", "words"), rows, len(rows))
+    return _section("Lengths", says, *table)
 
 
-def _labels(audit: Audit, shown: int) -> Section:
+def _labels(audit: Audit, plot: Sequence[Figure]) -> Section:
     found = audit.labels
     if not found.labels:
-        return Section("Labels", ("No article is labelled with anything.",))
-    rows = [_label_row(found, k) for k in range(len(found.labels))]
+        return _section("Labels", ["No article is labelled with anything."])
+    rows = tuple(_label_row(found, k) for k in range(len(found.labels)))
     says = [f"{audit.summary.n_none:,} labelled articles have none of the labels."]
     columns = ("label", "present", "absent", "unknown", "alone", "most often with")
-    return Section("Labels", tuple(says), columns, tuple(rows))
+    return _section("Labels", says, Table(columns, rows), *plot)
 
 
 def _label_row(found: LabelCounts, k: int) -> Row:
@@ -276,7 +244,6 @@ def _companions(labels: Sequence[str], together: Sequence[int], k: int) -> str:
 
 
 _SECTIONS: tuple[Callable[[Audit, int], Section | None], ...] = (
-    _overview,
     _leaks,
     _conflicts,
     _duplicates,
@@ -286,7 +253,6 @@ _SECTIONS: tuple[Callable[[Audit, int], Section | None], ...] = (
     _damage,
     _languages,
     _lengths,
-    _labels,
 )
 _NONE = "None."
 _GROUP_COLUMNS = ("articles", "identical", "which", "title")
@@ -295,102 +261,3 @@ _GROUP_COLUMNS = ("articles", "identical", "which", "title")
 def _group_row(group: Group) -> Row:
     same = "yes" if group.identical else "no"
     return f"{len(group.articles):,}", same, named(group.articles), group.articles[0].title
-
-
-# Columns of a terminal that the last cell of a row may start at and still be worth showing.
-LEAST_LAST = 20
-# Characters with which running text would turn into markup.
-_MARKUP = re.compile(r"([\\`*_\[\]|~])")
-
-
-def section_lines(section: Section, *, width: int | None = None) -> Iterator[str]:
-    """Yield a section as lines of plain text, heading first, harmless for a terminal.
-
-    Parameters
-    ----------
-    width : int or None
-        Columns; cells are cut to fit. ``None`` cuts nothing.
-    """
-    yield disarmed(section.title)
-    for sentence in map(disarmed, section.says):
-        yield from textwrap.wrap(sentence, width) if width else [sentence]
-    if section.rows:
-        yield from _table_lines(section, width)
-
-
-def _table_lines(section: Section, width: int | None) -> Iterator[str]:
-    cells = [[disarmed(cell) for cell in row] for row in (section.columns, *section.rows)]
-    widths = _widths(cells, width)
-    for row in cells:
-        fitted = (
-            _shortened(cell, size).rjust(size) if is_right else _shortened(cell, size).ljust(size)
-            for cell, size, is_right in zip(row, widths, section.numeric, strict=True)
-        )
-        yield f"  {'  '.join(fitted)}".rstrip()
-
-
-def _widths(cells: Sequence[Sequence[str]], width: int | None) -> list[int]:
-    """Return the columns of each cell, the widest made smaller until all fit."""
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    while width and sum(widths) + 2 * len(widths) > width and max(widths) > LEAST_LAST:
-        widths[widths.index(max(widths))] -= 1
-    return widths
-
-
-def _shortened(cell: str, size: int) -> str:
-    return cell if len(cell) <= size else f"{cell[: size - 1]}…"
-
-
-def markdown_page(audit: Audit, *, shown: int = 10) -> str:
-    """Return the audit as Markdown; no title or line can turn into markup."""
-    head, *rest = sections(audit, shown=shown)
-    blocks = [markdown_section(head, level=1), *map(markdown_section, rest)]
-    return "\n\n".join(blocks) + "\n"
-
-
-def markdown_section(section: Section, level: int = 2) -> str:
-    """Return a section under a heading of that level."""
-    blocks = [f"{'#' * level} {_marked(section.title)}"]
-    if section.says:
-        blocks.append(" ".join(map(_marked, section.says)))
-    if section.rows:
-        rules = ["---:" if number else "---" for number in section.numeric]
-        rows = [section.columns, rules, *_marked_rows(section.rows)]
-        blocks.append("\n".join(map(_markdown_row, rows)))
-    return "\n\n".join(blocks)
-
-
-def _marked_rows(rows: Iterable[Sequence[str]]) -> Iterator[list[str]]:
-    for row in rows:
-        yield [_marked(cell) for cell in row]
-
-
-def _markdown_row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _marked(text: str) -> str:
-    """Return text that Markdown shows as it is."""
-    return _MARKUP.sub(r"\\\1", html.escape(disarmed(text), quote=False))
-
-
-def html_page(audit: Audit, *, shown: int = 50) -> str:
-    """Return the audit as one HTML page.
-
-    Raises
-    ------
-    ClassifierError
-        When the extra ``report`` is not installed.
-    """
-    from classifier.pages.page import render_page, report_extra
-
-    with report_extra():
-        from classifier.pages.plots import heat_map
-
-    labels = audit.labels.labels
-    title = "Articles with both labels; on the diagonal, with this one alone"
-    plot = heat_map(audit.labels.together, labels, labels, title=title) if labels else None
-    head, *rest = sections(audit, shown=shown)
-    return render_page(
-        "audit.html", title=head.title, head=head, sections=rest, audit=audit, plot=plot
-    )

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from classifier.cli.options import QuietOption, open_corpus, reads_articles, report_target
-from classifier.cli.terminal import on_terminal, read_tally, remark_on, training_progress
+from classifier.cli.terminal import (
+    print_document,
+    read_tally,
+    remark,
+    remark_on,
+    training_progress,
+    write_report,
+)
 from classifier.corpus.corpus import ReadOptions
-from classifier.files import json_text, write_file
+from classifier.files import json_text
 
 if TYPE_CHECKING:
     from classifier.audit.audit import Audit
@@ -23,7 +28,8 @@ EPILOG = """Examples:
   classifier audit news_articles --no-labels --format markdown
   classifier audit mine.csv --labels-field sectors --out audit/"""
 
-WIDEST = 160
+# Rows of each table of the page.
+PAGE_ROWS = 50
 
 
 @reads_articles(labels=True)
@@ -73,7 +79,7 @@ def audit(
     quiet: QuietOption = False,
     reading: ReadOptions,
 ) -> None:
-    """Look a corpus over before you train on it or believe a figure from it.
+    """Check a corpus before you train on it or believe a figure from it.
 
     Leaks, duplicates, contradicting and suspicious labels, boilerplate,
     damaged characters, other languages, lengths. No article's text is
@@ -103,33 +109,24 @@ def audit(
 
 
 def _print(found: Audit, format: str, shown: int) -> None:
-    from classifier.audit.report import markdown_page, section_lines, sections
+    from classifier.audit.report import audit_document
 
-    if format != "table":
-        page = json_text(found.to_json()) if format == "json" else markdown_page(found, shown=shown)
-        typer.echo(page, nl=False)
-        return
-    on_screen = on_terminal(sys.stdout)
-    width = min(shutil.get_terminal_size().columns, WIDEST) if on_screen else None
-    for section in sections(found, shown=shown):
-        heading, *lines = section_lines(section, width=width)
-        # colours only reach a terminal, and not one that asks for none
-        typer.echo(typer.style(heading, bold=True, fg="red" if section.alarm else None))
-        typer.echo("\n".join([*lines, ""]))
+    if format == "json":
+        typer.echo(json_text(found.to_json()), nl=False)
+    else:
+        print_document(audit_document(found, shown=shown), format)
 
 
 def _write(found: Audit, folder: Path, *, shown: int, quiet: bool) -> None:
-    """Write the three files; without the extra for pages, say so and leave out the page."""
-    from classifier.audit.report import html_page, markdown_page
-    from classifier.errors import ClassifierError
+    from classifier.audit.report import audit_document
+    from classifier.pages.document import document_page
 
-    figures = json_text(found.to_json())
-    pages = {"audit.json": figures, "audit.md": markdown_page(found, shown=shown)}
-    try:
-        pages["audit.html"] = html_page(found, shown=shown)
-    except ClassifierError as error:
-        typer.echo(f"classifier: audit.html is left out: {error}", err=True)
-    for name, page in pages.items():
-        write_file(folder / name, page.encode("utf-8", "replace"))
+    names = write_report(
+        folder,
+        "audit",
+        found.to_json(),
+        audit_document(found, shown=shown),
+        page=lambda: document_page(audit_document(found, shown=PAGE_ROWS, plots=True)),
+    )
     if not quiet:
-        typer.echo(f"classifier: {', '.join(pages)} in {folder}", err=True)
+        remark(f"{', '.join(names)} in {folder}")

@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from classifier.cli.options import QuietOption, open_corpus, reads_articles, report_target
-from classifier.cli.terminal import counted_on_terminal, echo_lines, read_tally, remark_on
+from classifier.cli.terminal import (
+    counted_on_terminal,
+    print_document,
+    read_tally,
+    remark_on,
+    write_report,
+)
 from classifier.corpus.corpus import ReadOptions
 from classifier.errors import ClassifierError, CorpusError
-from classifier.files import json_text, write_file
+from classifier.files import json_text
 
 if TYPE_CHECKING:
     from classifier.evaluation.compare import Comparison
@@ -48,7 +54,7 @@ def compare(
         typer.Option(
             metavar="DIR",
             callback=report_target,
-            help="Also write compare.json and compare.md there.",
+            help="Also write compare.json, compare.md and compare.html there.",
         ),
     ] = None,
     fail_if_worse: Annotated[
@@ -96,21 +102,21 @@ def compare(
 
 
 def _print(comparison: Comparison, format: str) -> None:
-    from classifier.evaluation.compare import comparison_lines, comparison_markdown
+    from classifier.evaluation.compare import comparison_document
 
     if format == "json":
         typer.echo(json_text(comparison.to_json()), nl=False)
-    elif format == "markdown":
-        echo_lines(comparison_markdown(comparison).rstrip())
     else:
-        echo_lines("\n".join(line.replace("\n", " ") for line in comparison_lines(comparison)))
+        print_document(comparison_document(comparison), format)
 
 
 def _write(comparison: Comparison, out: Path) -> None:
-    from classifier.evaluation.compare import comparison_markdown
+    from classifier.evaluation.compare import comparison_document
+    from classifier.pages.document import document_page
 
-    write_file(out / "compare.json", json_text(comparison.to_json()).encode())
-    write_file(out / "compare.md", comparison_markdown(comparison).encode())
+    document = comparison_document(comparison)
+    content = comparison.to_json()
+    write_report(out, "compare", content, document, lambda: document_page(document))
 
 
 def _judge(comparison: Comparison, measure: str, most: float, *, quiet: bool) -> None:

@@ -20,7 +20,6 @@ from classifier.cli.options import (
 )
 from classifier.cli.terminal import counted_on_terminal, echo_lines, read_tally, remark_on
 from classifier.corpus.corpus import ReadOptions
-from classifier.corpus.write import disarmed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -154,7 +153,8 @@ def merge(
         str,
         typer.Argument(
             metavar="LABELLED",
-            help="A filled-in sheet (.csv, .tsv), or .jsonl with labels or corrections.",
+            help="A filled-in sheet (.csv, .tsv), .jsonl with labels or corrections, or what "
+            "doccano (.jsonl) or Label Studio (.json) exports.",
         ),
     ],
     *,
@@ -356,9 +356,8 @@ def _write_table(outline: Outline, splits: tuple[Split, ...], target: Path) -> N
 
 
 def _tell(outline: Outline, splits: tuple[Split, ...], options: SplitOptions) -> None:
-    from classifier.corpus.split_files import split_remarks, split_table
+    from classifier.corpus.split_files import split_document
+    from classifier.pages.document import document_text
 
-    for line in split_table(outline, splits, options).split("\n"):
-        typer.echo(disarmed(line), err=True)
-    for remark in split_remarks(outline, splits, options):
-        typer.echo(f"classifier: {disarmed(remark)}", err=True)
+    for line in document_text(split_document(outline, splits, options)):
+        typer.echo(line, err=True)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from classifier.cli.options import QuietOption, open_corpus, reads_articles
-from classifier.cli.terminal import counted_on_terminal, echo_lines, read_tally, remark_on
+from classifier.cli.terminal import (
+    counted_on_terminal,
+    echo_lines,
+    print_document,
+    read_tally,
+    remark_on,
+)
 from classifier.corpus.corpus import ReadOptions
 from classifier.files import json_text
-
-if TYPE_CHECKING:
-    from classifier.drift.drift import Drift
 
 EPILOG = """Examples:
   classifier drift mymodel today.jsonl
@@ -35,7 +37,9 @@ def drift(
         ),
     ],
     *,
-    format: Annotated[Literal["table", "json"], typer.Option(help="How to print.")] = "table",
+    format: Annotated[
+        Literal["table", "json", "markdown"], typer.Option(help="How to print.")
+    ] = "table",
     strict: Annotated[
         bool, typer.Option("--strict", metavar="", help="Exit with 1 when they are different.")
     ] = False,
@@ -50,33 +54,17 @@ def drift(
     """
     from classifier.archive.score import load
     from classifier.drift.drift import drift as compare_with_training
+    from classifier.drift.drift import drift_document
 
     tagger, tally = load(model), read_tally(quiet=quiet)
     corpora = [open_corpus(name, reading, tally) for name in articles]
     stream = chain.from_iterable(corpus.articles for corpus in corpora)
     found = compare_with_training(tagger, counted_on_terminal(stream, "articles", quiet=quiet))
-    echo_lines(json_text(found.to_json()).rstrip() if format == "json" else _table(found))
+    if format == "json":
+        echo_lines(json_text(found.to_json()).rstrip())
+    else:
+        print_document(drift_document(found), format)
     if tally.skipped:
         remark_on(tally, quiet=quiet)
     if strict and found.verdict == "different":
         raise typer.Exit(1)
-
-
-def _table(found: Drift) -> str:
-    head = [
-        f"{found.n_articles:,} articles, {found.n_training:,} held out when {found.model} was "
-        "trained",
-        found.verdict + (":" if found.reasons else ""),
-        *(f"  {reason}" for reason in found.reasons),
-        "",
-    ]
-    return "\n".join([*head, *_rows(found)])
-
-
-def _rows(found: Drift) -> Iterator[str]:
-    width = max(len(measure.name) for measure in found.measures) + 2
-    yield f"{'':<{width}}{'training':>9}{'here':>9}{'distance':>10}{'chance':>8}"
-    for m in found.measures:
-        numbers = "".join("–".rjust(9) if v is None else f"{v:9.4g}" for v in (m.training, m.here))
-        mark = ("", "  somewhat", "  different")[m.level]
-        yield f"{m.name:<{width}}{numbers}{m.distance:>10.3f}{m.chance:>8.3f}{mark}"

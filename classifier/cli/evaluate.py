@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -10,6 +10,8 @@ import typer
 
 from classifier.cli.options import (
     QuietOption,
+    SheetFormatOption,
+    file_target,
     open_corpus,
     reads_articles,
     refuse_inputs,
@@ -17,29 +19,35 @@ from classifier.cli.options import (
     thresholds_from,
 )
 from classifier.cli.terminal import (
-    echo_lines,
-    on_terminal,
+    print_document,
     read_tally,
+    remark,
     remark_on,
     training_progress,
+    write_report,
 )
-from classifier.corpus.corpus import ReadOptions
-from classifier.corpus.write import disarmed
-from classifier.errors import ClassifierError
-from classifier.files import json_text, write_file
+from classifier.corpus.corpus import ReadOptions, ReadTally
+from classifier.files import json_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from classifier.article import Article
     from classifier.evaluation.report import Report
+    from classifier.model.model import Model
 
 EPILOG = """Examples:
   classifier evaluate mymodel test.jsonl
   classifier evaluate mymodel test.jsonl --out report/
   classifier evaluate sectors news/ --format json | jq .headline.micro_f1
   classifier evaluate mymodel table.csv --label-column energy --label-column sport
+  classifier evaluate mymodel test.jsonl --errors-out again.csv
   classifier evaluate mymodel test.jsonl --threshold energy=0.7"""
 
 FORMATS = ("table", "json", "markdown")
 JSON, MARKDOWN, HTML = "report.json", "report.md", "report.html"
+# Rows of labels in the table that is printed.
+MOST_LABELS = 40
 # For the parser, not the type checker: a literal type spelled by a constant.
 _Format: Any = Literal[FORMATS]
 
@@ -67,6 +75,17 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
+    errors_out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            callback=lambda path: path and file_target(path),
+            help="Write the articles with the worst errors there, to be labelled again: .csv, "
+            ".jsonl for doccano, .json for Label Studio.",
+            show_default=False,
+        ),
+    ] = None,
+    sheet_format: SheetFormatOption = None,
     no_html: Annotated[
         bool,
         typer.Option("--no-html", metavar="", help=f"With --out, write no {HTML}."),
@@ -101,6 +120,11 @@ def evaluate(
     floors, tally = thresholds_from(threshold or []), read_tally(quiet=quiet)
     if out is not None:
         refuse_inputs(out / JSON, [Path(corpus)])
+    if errors_out is not None:
+        if corpus == "-":
+            hint = "--errors-out"
+            raise typer.BadParameter("needs a corpus to read twice, no -", param_hint=hint)
+        refuse_inputs(errors_out, [Path(corpus)])
     judged, articles = load(model), open_corpus(corpus, reading, tally)
     tally.follow(judged.labels)
     with training_progress(quiet=quiet) as progress:
@@ -119,6 +143,9 @@ def evaluate(
     _print(report, format)
     if out is not None:
         _write(report, out, html=not no_html)
+    if errors_out is not None:
+        again = open_corpus(corpus, reading, ReadTally(tell=lambda note: None))
+        _write_sheet(judged, report, again.articles, errors_out, sheet_format)
 
 
 def _warn(report: Report, *, quiet: bool) -> None:
@@ -127,38 +154,40 @@ def _warn(report: Report, *, quiet: bool) -> None:
 
     seen = [seen_warning(report)] if report.corpus.seen_in_training else []
     for warning in seen if quiet else warnings(report):
-        typer.echo(f"classifier: {disarmed(warning)}", err=True)
+        remark(warning)
 
 
 def _print(report: Report, format: str) -> None:
+    from classifier.evaluation.evaluate import report_document
+
     if format == "json":
         typer.echo(json_text(report.to_json()), nl=False)
-    elif format == "markdown":
-        from classifier.evaluation.evaluate import report_markdown
-
-        echo_lines(report_markdown(report).rstrip("\n"))
+        return
+    if format == "markdown":
+        print_document(report_document(report), format)
     else:
-        from classifier.cli.report_table import print_report
-
-        print_report(report, on_screen=on_terminal(sys.stdout))
+        document = report_document(report, most_labels=MOST_LABELS)
+        print_document(replace(document, sections=document.sections[:1]), format)
 
 
 def _write(report: Report, folder: Path, *, html: bool) -> None:
-    """Write the files of a report, the page last, as it needs an extra that may be missing."""
-    from classifier.evaluation.evaluate import report_markdown
+    from classifier.evaluation.evaluate import report_document, report_page
 
-    _put(folder / JSON, json_text(report.to_json()))
-    _put(folder / MARKDOWN, report_markdown(report))
-    if html:
-        from classifier.evaluation.evaluate import report_page
-
-        try:
-            page = report_page(report)
-        except ClassifierError as error:
-            typer.echo(f"classifier: {HTML} is left out: {error}", err=True)
-        else:
-            _put(folder / HTML, page)
+    page = (lambda: report_page(report)) if html else None
+    write_report(folder, "report", report.to_json(), report_document(report), page)
 
 
-def _put(path: Path, text: str) -> None:
-    write_file(path, text.encode(errors="backslashreplace"))
+def _write_sheet(
+    model: Model, report: Report, articles: Iterable[Article], target: Path, format: str | None
+) -> None:
+    from classifier.labelling.sheet import save_sheet, sheet_format
+    from classifier.labelling.suggest import worst_entries
+
+    save_sheet(
+        worst_entries(model, articles, report.worst_errors),
+        target,
+        labels=model.labels,
+        excerpt=0,
+        format=sheet_format(target, format),
+        model=model.signature,
+    )

@@ -9,11 +9,15 @@ import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from classifier.corpus.corpus import ReadTally
-from classifier.corpus.write import disarmed
-from classifier.errors import ClassifierError
+from classifier.errors import ClassifierError, disarmed
+from classifier.files import json_text, write_file
+
+if TYPE_CHECKING:
+    from classifier.pages.document import Document
 
 __all__ = [
     "EXPECTED",
@@ -21,11 +25,13 @@ __all__ = [
     "echo_lines",
     "flush",
     "on_terminal",
+    "print_document",
     "read_tally",
     "remark",
     "remark_on",
     "told",
     "training_progress",
+    "write_report",
 ]
 
 
@@ -54,6 +60,53 @@ def echo_lines(text: str) -> None:
             if prose
             else line
         )
+
+
+# Columns that a table uses at most.
+WIDEST = 160
+
+
+def print_document(document: Document, format: str) -> None:
+    """Print a document as ``markdown``, or as text cut to the width of the terminal."""
+    import typer
+
+    from classifier.pages.document import Section, markdown, section_text
+
+    if format == "markdown":
+        echo_lines(markdown(document).rstrip("\n"))
+        return
+    width = min(shutil.get_terminal_size().columns, WIDEST) if on_terminal(sys.stdout) else None
+    head = Section(document.title, document.lead)
+    for section in (head, *document.sections):
+        heading, *lines = section_text(section, width=width)
+        # colours only reach a terminal, and not one that asks for none
+        typer.echo(typer.style(heading, bold=True, fg="red" if section.alarm else None))
+        typer.echo("\n".join([*lines, ""]))
+
+
+def write_report(
+    folder: Path, stem: str, content: object, document: Document, page: Callable[[], str] | None
+) -> list[str]:
+    """Write what was found as JSON, Markdown and a page, and return the names of the files.
+
+    The page needs an extra; without it that file is left out, and the reason said.
+    """
+    from classifier.pages.document import markdown
+
+    made: dict[str, Callable[[], str]] = {
+        ".json": lambda: json_text(content),
+        ".md": lambda: markdown(document),
+    }
+    written = []
+    for suffix, text in (made | ({".html": page} if page is not None else {})).items():
+        try:
+            encoded = text().encode(errors="backslashreplace")
+        except ClassifierError as error:
+            remark(f"{stem}{suffix} is left out: {error}")
+            continue
+        write_file(folder / f"{stem}{suffix}", encoded)
+        written.append(f"{stem}{suffix}")
+    return written
 
 
 def counted_on_terminal(items: Iterable[Item], noun: str, *, quiet: bool) -> Iterator[Item]:

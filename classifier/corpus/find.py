@@ -7,7 +7,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from classifier.corpus.open import COMPRESSIONS, format_by_content, open_bytes
 from classifier.errors import BadInputError, listed
@@ -247,14 +247,14 @@ def _refuse(error: OSError) -> None:
     )
 
 
-def format_by_name(path: Path) -> str:
+def format_by_name(path: PurePath) -> str:
     """Return the format `path` is named after, or an empty string.
 
     >>> format_by_name(Path("news.JSONL.gz"))
     'jsonl'
     """
     packed = path.suffix.lower() in COMPRESSIONS
-    found = _FORMAT_OF.get(Path(path.stem if packed else path.name).suffix.lower(), "")
+    found = _FORMAT_OF.get(PurePath(path.stem if packed else path.name).suffix.lower(), "")
     return "" if packed and found in ("parquet", "xlsx") else found
 
 

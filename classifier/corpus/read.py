@@ -175,7 +175,7 @@ def _check_id(id: str, row: Row, places: dict[str, str]) -> None:
 
 def read_rows(
     source: Source,
-    options: ReadOptions,
+    options: ReadOptions = _DEFAULTS,
     *,
     tally: ReadTally | None = None,
     stdin: BinaryIO | None = None,
@@ -185,6 +185,7 @@ def read_rows(
     Parameters
     ----------
     source : Source
+        A format that is empty is told by the first bytes.
     options : ReadOptions
     tally : ReadTally, optional
         Told what was recognised; without, nobody is.

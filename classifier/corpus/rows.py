@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from classifier.article import Article, Labels
-from classifier.corpus.corpus import UNREAD, ReadOptions, ReadTally
-from classifier.corpus.formats.shapes import WRAPPERS, shape_of
+from classifier.corpus.corpus import ITEM, UNREAD, ReadOptions, ReadTally
+from classifier.corpus.formats.shapes import WRAPPERS, ninjs_row, shape_of
 from classifier.corpus.labels import LabelSpelling, parse_label_columns, parse_labels
 from classifier.corpus.open import bad_bytes, encoding_reason
 from classifier.errors import BadInputError, listed
 from classifier.fields import MISSING, PARTS, day_of, field_value, is_blank, usual_field
 
-__all__ = ["ArticleReader", "BadRowError", "Row", "article_from", "check_bytes"]
+__all__ = ["ArticleReader", "BadRowError", "Row", "article_from", "check_bytes", "unwrapped"]
 
 
 class BadRowError(BadInputError):
@@ -45,6 +45,31 @@ def check_bytes(text: str, encoding: str) -> None:
     """
     if bad_bytes(text)[1]:
         raise BadRowError("bad encoding", encoding_reason(text, encoding))
+
+
+def unwrapped(
+    values: Mapping[str, object],
+    unwrap: Callable[[Mapping[str, object]], Mapping[str, object]] | None = None,
+) -> Mapping[str, object]:
+    """Return a row of an object of another program, such as an item of ninjs; others as they are.
+
+    Parameters
+    ----------
+    values : mapping of str to object
+    unwrap : callable, optional
+        What makes the row, where it is known.
+
+    Raises
+    ------
+    BadRowError
+        If a field has another type than that program gives it.
+    """
+    unwrap = unwrap or shape_of(values)
+    try:
+        return unwrap(values) if unwrap else values
+    except (TypeError, AttributeError, ValueError) as error:
+        reason = f"is like an item of another program, but one of its fields is not ({error})."
+        raise BadRowError("bad field", reason) from None
 
 
 # Not frozen, as each of its fields would take longer to set than to read.
@@ -161,7 +186,9 @@ class ArticleReader:
         """
         shape = self.shape(values)
         if shape.unwrap is not None:
-            values = _unwrapped(shape.unwrap, values)
+            item, values = values, unwrapped(values, shape.unwrap)
+            if self._options.keep_item and shape.unwrap is ninjs_row:
+                values = {**values, ITEM: item}
             shape = self.shape(values, unwrap=False)
         labels = self._labels(values, shape) if shape.judged else None
         title = self._word(values, shape.title)
@@ -437,16 +464,6 @@ class ArticleReader:
 def article_from(values: Mapping[str, object], options: ReadOptions) -> Article:
     """Return the article in one row, read as an `ArticleReader` with these options does."""
     return ArticleReader(options)(values)
-
-
-def _unwrapped(
-    unwrap: Callable[[Mapping[str, object]], Mapping[str, object]], values: Mapping[str, object]
-) -> Mapping[str, object]:
-    try:
-        return unwrap(values)
-    except (TypeError, AttributeError, ValueError) as error:
-        reason = f"is like an item of another program, but one of its fields is not ({error})."
-        raise BadRowError("bad field", reason) from None
 
 
 def _may_be_nested(name: str) -> bool:

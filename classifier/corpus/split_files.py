@@ -29,84 +29,81 @@ from classifier.corpus.split import (
 from classifier.corpus.write import write_articles_jsonl
 from classifier.errors import BadInputError, CorpusError
 from classifier.files import file_sha256, packed
+from classifier.pages.document import Block, Document, Row, Table
 
 __all__ = [
     "MANIFEST",
     "check_split_folder",
+    "split_document",
     "split_into_files",
-    "split_remarks",
-    "split_table",
+    "split_notes",
     "write_assignments",
 ]
 
 
-NAME_WIDTH = 24
 # Columns that fit side by side on a screen, and names before the rest is only counted.
 COLUMNS = 5
 NAMED = 3
 Column = tuple[str, IntArray]
 
 
-def split_table(outline: Outline, splits: Sequence[Split], options: SplitOptions) -> str:
+def split_document(outline: Outline, splits: Sequence[Split], options: SplitOptions) -> Document:
     """Return the sizes of all parts, then articles and shares per label in each.
 
     With folds the labels are counted in the test sides. Shares are of the labelled articles.
     """
-    return "\n".join([*_sizes(outline, splits, options), *_labels(outline, splits)])
-
-
-def _sizes(outline: Outline, splits: Sequence[Split], options: SplitOptions) -> Iterator[str]:
-    head = {"random": "", "time": "  days tested on", "outlet": "  outlets tested on"}[options.by]
-    yield f"{'':<{NAME_WIDTH}}  {'train':>9}{'test':>9}{'left out':>10}{head}"
-    for split in splits:
-        sizes = f"{len(split.train):>9,}{len(split.test):>9,}{len(split.left_out):>10,}"
-        tested = _tested(outline, split, options)
-        yield f"{split.name or 'articles':<{NAME_WIDTH}}  {sizes}{tested and f'  {tested}'}"
-
-
-def _tested(outline: Outline, split: Split, options: SplitOptions) -> str:
-    if options.by == "random":
-        return ""
-    articles = [outline.articles[place] for place in split.test]
-    if options.by == "time":
-        days = [article.date[:10] for article in articles]
-        return f"{min(days)} to {max(days)}"
-    return _named([name for name, _ in Counter(a.source for a in articles).most_common()])
-
-
-def _labels(outline: Outline, splits: Sequence[Split]) -> Iterator[str]:
     if len(splits) == 1:
         columns = [("train", splits[0].train), ("test", splits[0].test)]
     else:
         columns = [(split.name, split.test) for split in splits]
-    for first in range(0, len(columns), COLUMNS):
-        yield ""
-        yield from _label_rows(outline, columns[first : first + COLUMNS])
+    tables = [
+        _label_table(outline, columns[first : first + COLUMNS])
+        for first in range(0, len(columns), COLUMNS)
+    ]
+    notes = split_notes(outline, splits, options)
+    lead: list[Block] = [_size_table(outline, splits, options), *tables, *notes]
+    return Document("split", "Articles by part", tuple(lead))
 
 
-def _label_rows(outline: Outline, columns: Sequence[Column]) -> Iterator[str]:
+def _size_table(outline: Outline, splits: Sequence[Split], options: SplitOptions) -> Table:
+    head = {"random": (), "time": ("days tested on",), "outlet": ("outlets tested on",)}[options.by]
+    rows = tuple(
+        (
+            split.name or "articles",
+            *(f"{len(part):,}" for part in (split.train, split.test, split.left_out)),
+            *_tested(outline, split, options),
+        )
+        for split in splits
+    )
+    return Table(("", "train", "test", "left out", *head), rows)
+
+
+def _tested(outline: Outline, split: Split, options: SplitOptions) -> tuple[str, ...]:
+    if options.by == "random":
+        return ()
+    articles = [outline.articles[place] for place in split.test]
+    if options.by == "time":
+        days = [article.date[:10] for article in articles]
+        return (f"{min(days)} to {max(days)}",)
+    return (_named([name for name, _ in Counter(a.source for a in articles).most_common()]),)
+
+
+def _label_table(outline: Outline, columns: Sequence[Column]) -> Table:
     labelled = np.array([article.labels is not None for article in outline.articles])
     none = labelled & ~(outline.truth == 1).any(axis=1)
     total = [int(labelled[places].sum()) for _, places in columns]
-    yield _row("", [name for name, _ in columns])
-    yield _row("labelled", [f"{n:,}       " for n in total])
-    rows = [*zip(outline.labels, (outline.truth == 1).T, strict=True), ("none of these", none)]
-    for name, has in rows:
+    rows: list[Row] = [("labelled", *(f"{n:,}" for n in total))]
+    for name, has in (
+        *zip(outline.labels, (outline.truth == 1).T, strict=True),
+        ("no label", none),
+    ):
         counts = [int(has[places].sum()) for _, places in columns]
-        yield _row(name, [_with_share(n, of) for n, of in zip(counts, total, strict=True)])
+        pairs = zip(counts, total, strict=True)
+        rows.append((name, *(f"{n:,} ({100 * n / of if of else 0:.1f} %)" for n, of in pairs)))
+    return Table(("", *(name for name, _ in columns)), tuple(rows))
 
 
-def _row(name: str, cells: Sequence[str]) -> str:
-    return f"{name:<{NAME_WIDTH}}  {''.join(f'{cell:>15}' for cell in cells)}".rstrip()
-
-
-def _with_share(n: int, of: int) -> str:
-    return f"{n:,} {100 * n / of if of else 0:5.1f}%"
-
-
-def split_remarks(
-    outline: Outline, splits: Sequence[Split], options: SplitOptions
-) -> Iterator[str]:
+def split_notes(outline: Outline, splits: Sequence[Split], options: SplitOptions) -> Iterator[str]:
     """Yield what the user should know: near-duplicates, fields that lack, labels that are few."""
     yield from _on_duplicates(outline, splits)
     for way, field in (("time", "date"), ("outlet", "source")):

@@ -24,9 +24,19 @@ from classifier.errors import BadInputError, ModelError
 from classifier.fields import Articles, iter_articles
 from classifier.model.folder import reading_record
 from classifier.model.model import BATCH, Model
+from classifier.pages.document import Bullets, Document, Section, Table
 from classifier.text import article_text
 
-__all__ = ["LEAST_ARTICLES", "LEVELS", "Drift", "Measure", "Observed", "drift", "observe"]
+__all__ = [
+    "LEAST_ARTICLES",
+    "LEVELS",
+    "Drift",
+    "Measure",
+    "Observed",
+    "drift",
+    "drift_document",
+    "observe",
+]
 
 
 Vector = NDArray[np.float64]
@@ -236,6 +246,28 @@ def drift(model: Model, articles: Articles) -> Drift:
         n_training = int(reference["articles"])
     names = _more_often(model, seen.term_counts, base)
     return Drift(model.signature, len(seen), n_training, tuple(measures), names)
+
+
+def drift_document(found: Drift) -> Document:
+    """Return the verdict, its reasons and every measure as a document."""
+    says = (
+        f"{found.n_articles:,} articles, compared with the {found.n_training:,} held out when "
+        f"{found.model} was trained: {found.verdict}."
+    )
+    reasons = (Bullets(tuple((reason, ()) for reason in found.reasons)),) if found.reasons else ()
+    rows = tuple(
+        (
+            measure.name,
+            *("–" if v is None else f"{v:.4g}" for v in (measure.training, measure.here)),
+            f"{measure.distance:.3f}",
+            f"{measure.chance:.3f}",
+            LEVELS[measure.level],
+        )
+        for measure in found.measures
+    )
+    columns = ("measure", "training", "here", "distance", "chance", "verdict")
+    sections = (Section("Measures", (Table(columns, rows),)),)
+    return Document("drift", found.verdict.capitalize(), (says, *reasons), sections)
 
 
 def _reference(model: Model) -> Mapping[str, Any]:

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import compress
 from typing import Any
 
-from classifier.corpus.write import disarmed
-from classifier.errors import ModelError
+from classifier.errors import ModelError, disarmed
 from classifier.evaluation.evaluate import (
     LABEL_COLUMNS,
     SLICE_COLUMNS,
@@ -24,7 +23,7 @@ from classifier.evaluation.report import Report
 from classifier.files import resource
 from classifier.model.folder import cut_texts, reading_record, recorded
 from classifier.model.model import Model
-from classifier.pages.document import markdown_table, plain
+from classifier.pages.document import interval, markdown_table, plain, rounded
 from classifier.published.sources import CORPORA
 
 __all__ = [
@@ -82,20 +81,20 @@ def _origin(model: Model) -> str:
 def _label_rows(model: Model, figures: Figures) -> Iterator[list[str]]:
     for label, cut in zip(model.labels, cut_texts(model), strict=True):
         row = figures["labels"][label]
-        numbers = [_number(row.get(name)) for name in _NUMBERS]
+        numbers = [rounded(row.get(name), 3) for name in _NUMBERS]
         yield [plain(label), f"{row['support']:,}", *numbers, cut]
 
 
 def _overall(figures: Figures) -> str:
     return (
-        f"Micro-F1 **{_interval(figures['micro_f1'])}**, "
-        f"macro-F1 **{_interval(figures['macro_f1'])}**."
+        f"Micro-F1 **{interval(*figures['micro_f1'])}**, "
+        f"macro-F1 **{interval(*figures['macro_f1'])}**."
     )
 
 
 def _outlet_rows(figures: Figures) -> Iterator[list[str]]:
     for each in figures["outlets"]:
-        yield [plain(each["name"]), f"{each['articles']:,}", _interval(each["micro_f1"])]
+        yield [plain(each["name"]), f"{each['articles']:,}", interval(*each["micro_f1"])]
 
 
 _CALIBRATION = """\
@@ -121,7 +120,7 @@ def _failures(model: Model, figures: Figures) -> Iterator[str]:
     outlets = {plain(each["name"]): each for each in figures.get("outlets", ())}
     if len(outlets) > 1:
         name, worst = min(outlets.items(), key=lambda each: _estimate(each[1]))
-        yield f"Weakest outlet: **{name}**, micro-F1 {_interval(worst['micro_f1'])}."
+        yield f"Weakest outlet: **{name}**, micro-F1 {interval(*worst['micro_f1'])}."
     if figures["false_tag_rate"] is not None:
         share = f"{100 * figures['false_tag_rate']:.1f} %"
         yield f"Of the articles without a label, {share} are given one all the same."
@@ -144,7 +143,7 @@ def _weakest(
 
 
 def _weakest_label(name: str, row: Figures) -> str:
-    said = f"Weakest label: **{name}**, F1 {_number(row['f1'])}"
+    said = f"Weakest label: **{name}**, F1 {rounded(row['f1'], 3)}"
     if row["precision"] is None or row["recall"] is None:
         return f"{said}."
     return (
@@ -168,7 +167,7 @@ def measured_blocks(reports: Sequence[Report]) -> Iterator[str]:
         yield _MEASURE
     for report in reports:
         yield f"### Measured on {plain(report.corpus.name or 'a corpus without a name')}"
-        yield from (f"> **Mind:** {plain(warning)}" for warning in warnings(report))
+        yield from (f"> **Warning:** {plain(warning)}" for warning in warnings(report))
         yield f"{plain(subject(report))}."
         yield markdown_table(("figure", "value"), _plain_rows(headline_rows(report)))
         yield markdown_table(LABEL_COLUMNS, _plain_rows(label_rows(report)))
@@ -188,17 +187,6 @@ classifier card FOLDER --report report/report.json
 def _plain_rows(rows: Sequence[Sequence[str]]) -> Iterator[list[str]]:
     for row in rows:
         yield [plain(cell) for cell in row]
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
-def _interval(values: Sequence[float | None]) -> str:
-    estimate, low, high = values
-    if low is None:
-        return _number(estimate)
-    return f"{_number(estimate)} ({_number(low)}–{_number(high)})"
 
 
 Facts = Mapping[str, Any]
@@ -437,8 +425,8 @@ def _limits(model: Model) -> str:
         "subject), an article "
     )
     if model.mode == "several":
-        return few + "gets a remark in place of tags."
-    return few + "gets a remark beside its label, which is then no more than a guess."
+        return few + "gets a note in place of tags."
+    return few + "gets a note beside its label, which is then no more than a guess."
 
 
 _REASONS = """\

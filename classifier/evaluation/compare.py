@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
+import dataclasses
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,12 @@ from classifier.evaluation.metrics import (
     macro_f1,
     micro_f1,
 )
+from classifier.evaluation.report import json_value
 from classifier.fields import Articles
 from classifier.model.folder import as_model, encoded
 from classifier.model.model import Model
 from classifier.model.prediction import Explanation
-from classifier.pages.document import markdown_table, plain
+from classifier.pages.document import Block, Bullets, Document, Section, Table, rounded, signed
 
 __all__ = [
     "ArticleChange",
@@ -41,14 +42,9 @@ __all__ = [
     "Side",
     "TermChange",
     "Turned",
-    "changed_tag_line",
     "compare",
-    "comparison_lines",
-    "comparison_markdown",
+    "comparison_document",
     "explained_changes",
-    "interval_text",
-    "number_text",
-    "share_text",
     "strongest",
     "turned_articles",
 ]
@@ -129,9 +125,6 @@ def _term_changes(a: Explanation, b: Explanation) -> tuple[TermChange, ...]:
     changes = [TermChange(term, in_a.get(term, 0.0), in_b.get(term, 0.0)) for term in terms]
     changed = [change for change in changes if change.change]
     return tuple(sorted(changed, key=lambda change: (-abs(change.change), change.term)))
-
-
-DECIMALS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,110 +308,93 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON types: 6 decimals, null for what nothing speaks for."""
-        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Share):
-        return {"count": value.count, "of": value.of, "value": _plain(value.value)}
-    if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, float):
-        return round(value, DECIMALS) if math.isfinite(value) else None
-    return value
+        content: Any = {f.name: json_value(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        for name in ("a", "b"):
+            content[name]["false_tags"]["value"] = json_value(getattr(self, name).false_tags.value)
+        return content  # type: ignore[no-any-return]
 
 
 TERMS_SHOWN = 5
 
 
-def comparison_lines(comparison: Comparison) -> list[str]:
-    """Return the whole comparison as lines of plain text; names in it are not yet disarmed."""
-    return [
-        *_heads(comparison),
-        "",
-        *_figures(comparison),
-        "",
-        *_labels(comparison.labels),
-        "",
-        *_turned(comparison),
-    ]
-
-
-def _heads(comparison: Comparison) -> Iterator[str]:
-    for letter, side in (("A", comparison.a), ("B", comparison.b)):
-        yield (
-            f"{letter}  {side.model}: {side.n_labels} labels, {side.n_terms:,} terms, "
-            f"{side.n_bytes / 1e6:.1f} MB, {side.articles_per_second:,.0f} articles a second"
-        )
-    yield (
-        f"{comparison.n_judged:,} of {comparison.n_articles:,} articles judged, "
-        f"{comparison.n_separate:,} when near-duplicates count as one"
+def comparison_document(comparison: Comparison) -> Document:
+    """Return the whole comparison as a document."""
+    a, b = comparison.a, comparison.b
+    says = (
+        f"A is {a.model}, B is {b.model}: {comparison.n_judged:,} of {comparison.n_articles:,} "
+        f"articles judged, {comparison.n_separate:,} when near-duplicates count as one. "
+        "Changes are those of B over A, with 95 % paired bootstrap intervals."
     )
-    for what, labels in left_out(comparison):
-        yield f"left out, as {what} them: {listed(labels)}"
+    sections = (
+        Section("Labels", (_label_table(comparison),)),
+        Section("Articles", tuple(_turned(comparison.turned))),
+        *(
+            Section(f"Strongest {name}", (Bullets(tuple(map(_article_item, changes))),))
+            for name, changes in (("fixed", comparison.fixed), ("broken", comparison.broken))
+            if changes
+        ),
+    )
+    lead: list[Block] = [says, *_left_out(comparison), _figure_table(comparison)]
+    return Document("comparison", f"{a.model} against {b.model}", tuple(lead), sections)
 
 
-def left_out(comparison: Comparison) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield why labels are left out, in words before "them", and these labels."""
+def _left_out(comparison: Comparison) -> Iterator[str]:
     for what, labels in (
         ("only A knows", comparison.only_a),
         ("only B knows", comparison.only_b),
         ("the corpus says nothing of", comparison.unjudged),
     ):
         if labels:
-            yield what, labels
+            yield f"Left out, as {what} them: {listed(labels)}."
 
 
-def _figures(comparison: Comparison) -> Iterator[str]:
+def _figure_table(comparison: Comparison) -> Table:
     a, b = comparison.a, comparison.b
-    yield f"{'':<24}{'A':>9}{'B':>9}   change (95 % interval)"
-    for name, field in (("micro-F1", "micro"), ("macro-F1", "macro")):
-        pair = _pair(getattr(a, f"{field}_f1"), getattr(b, f"{field}_f1"))
-        yield f"{name:<24}{pair}   {interval_text(getattr(comparison, field))}"
-    yield f"{'false tags':<24}{share_text(a.false_tags):>9}{share_text(b.false_tags):>9}"
-    yield f"{'calibration error':<24}{_pair(a.calibration_error, b.calibration_error)}"
-
-
-def _pair(a: float, b: float) -> str:
-    return f"{number_text(a):>9}{number_text(b):>9}"
-
-
-def _labels(labels: Sequence[LabelChange]) -> Iterator[str]:
-    width = max(len("label"), *(len(row.label) for row in labels)) + 2
-    yield (
-        f"{'label':<{width}}{'articles':>9}{'F1 A':>9}{'F1 B':>9}   "
-        f"{'change (95 % interval)':<28}{'fixed':>6}{'broken':>8}"
+    rows = (
+        ("micro-F1", *_numbers(a.micro_f1, b.micro_f1), signed(*_bounds(comparison.micro))),
+        ("macro-F1", *_numbers(a.macro_f1, b.macro_f1), signed(*_bounds(comparison.macro))),
+        ("articles without a label given one", *map(share_text, (a.false_tags, b.false_tags)), ""),
+        ("calibration error", *_numbers(a.calibration_error, b.calibration_error), ""),
+        ("labels", f"{a.n_labels}", f"{b.n_labels}", ""),
+        ("terms", f"{a.n_terms:,}", f"{b.n_terms:,}", ""),
+        ("size", f"{a.n_bytes / 1e6:.1f} MB", f"{b.n_bytes / 1e6:.1f} MB", ""),
+        ("articles a second", *(f"{side.articles_per_second:,.0f}" for side in (a, b)), ""),
     )
-    for row in labels:
-        yield (
-            f"{row.label:<{width}}{row.support:>9,}{_pair(row.f1_a, row.f1_b)}   "
-            f"{interval_text(row.change):<28}{row.fixed:>6,}{row.broken:>8,}"
+    return Table(("", "A", "B", "change"), rows)
+
+
+def _label_table(comparison: Comparison) -> Table:
+    rows = tuple(
+        (
+            row.label,
+            f"{row.support:,}",
+            *_numbers(row.f1_a, row.f1_b),
+            signed(*_bounds(row.change)),
+            f"{row.fixed:,}",
+            f"{row.broken:,}",
+            *_numbers(row.calibration_error_a, row.calibration_error_b),
         )
-
-
-def _turned(comparison: Comparison) -> Iterator[str]:
-    turned = comparison.turned
-    yield (
-        f"articles all right in both {turned.both_right:,}, fixed by B {turned.fixed:,}, "
-        f"broken by B {turned.broken:,}, wrong in both {turned.both_wrong:,}; "
-        f"exact McNemar test p = {turned.p_value:.3g}"
+        for row in comparison.labels
     )
-    for name, changes in (("fixed", comparison.fixed), ("broken", comparison.broken)):
-        if changes:
-            yield from ("", f"strongest {name}")
-        for change in changes:
-            yield from _article(change)
+    columns = ("label", "articles", "F1 A", "F1 B", "change", "fixed", "broken", "ECE A", "ECE B")
+    return Table(columns, rows)
 
 
-def _article(change: ArticleChange) -> Iterator[str]:
-    yield f"  {change.id or f'article {change.place}'}  {change.title}".rstrip()
-    for letter, note in (("A", change.note_a), ("B", change.note_b)):
-        if note:
-            yield f"    {letter}: {note}"
-    for tag in change.tags:
-        yield f"    {changed_tag_line(tag)}"
+def _turned(turned: Turned) -> Iterator[str | Table]:
+    counts = (turned.both_right, turned.fixed, turned.broken, turned.both_wrong)
+    columns = ("right in both", "fixed by B", "broken by B", "wrong in both")
+    yield Table(columns, (tuple(f"{n:,}" for n in counts),))
+    yield (
+        "An article is right when all its known labels are. Exact McNemar test: "
+        f"p = {turned.p_value:.3g}."
+    )
+
+
+def _article_item(change: ArticleChange) -> tuple[str, tuple[str, ...]]:
+    notes = (("A", change.note_a), ("B", change.note_b))
+    under = [f"{letter}: {note}" for letter, note in notes if note]
+    name = f"{change.id or f'article {change.place}'}  {change.title}".rstrip()
+    return name, (*under, *map(changed_tag_line, change.tags))
 
 
 def changed_tag_line(tag: ChangedTag) -> str:
@@ -435,127 +411,17 @@ def _term(change: TermChange) -> str:
     return f"{change.term} {change.a:+.2f} → {change.b:+.2f}"
 
 
-def number_text(value: float) -> str:
-    """Return three decimals, a dash for what nothing speaks for."""
-    return f"{value:.3f}" if math.isfinite(value) else "–"
-
-
 def share_text(share: Share) -> str:
     """Return a share in percent, a dash for one of nothing."""
     return f"{100 * share.value:.1f} %" if share.of else "–"
 
 
-def interval_text(change: Interval) -> str:
-    """Return a change with its sign and the bounds of its interval."""
-    if not math.isfinite(change.estimate):
-        return "–"
-    return f"{_signed(change.estimate)} ({_signed(change.low)} to {_signed(change.high)})"
-
-
-def _signed(value: float) -> str:
-    # A change that rounds to nothing has no sign.
-    return f"{value:+.3f}".replace("+0.000", "0.000").replace("-0.000", "0.000")
-
-
-def comparison_markdown(comparison: Comparison) -> str:
-    """Return the whole comparison as Markdown; names from outside cannot add markup."""
-    return "\n\n".join(_blocks(comparison)) + "\n"
-
-
-def _blocks(comparison: Comparison) -> Iterator[str]:
-    a, b = comparison.a, comparison.b
-    yield f"# {plain(a.model)} against {plain(b.model)}"
-    yield (
-        f"{comparison.n_judged:,} of {comparison.n_articles:,} articles judged, "
-        f"{comparison.n_separate:,} when near-duplicates count as one. "
-        "Changes are those of B over A, with 95 % paired bootstrap intervals."
-    )
-    yield from _left_out(comparison)
-    yield _figure_table(comparison)
-    yield "## Labels"
-    yield _label_table(comparison)
-    yield "## Articles"
-    yield _turned_table(comparison)
-    for name, changes in (("fixed", comparison.fixed), ("broken", comparison.broken)):
-        if changes:
-            yield f"### Strongest {name}"
-            yield "\n".join(line for change in changes for line in _article_item(change))
-
-
-def _left_out(comparison: Comparison) -> Iterator[str]:
-    for what, labels in left_out(comparison):
-        yield f"Left out, as {what} them: {plain(listed(labels))}."
-
-
-def _figure_table(comparison: Comparison) -> str:
-    a, b = comparison.a, comparison.b
-    return markdown_table(
-        ["", "A", "B", "change"],
-        [
-            ["micro-F1", *_numbers(a.micro_f1, b.micro_f1), interval_text(comparison.micro)],
-            ["macro-F1", *_numbers(a.macro_f1, b.macro_f1), interval_text(comparison.macro)],
-            ["articles without a label given one", *map(share_text, _false_tags(comparison)), ""],
-            ["calibration error", *_numbers(a.calibration_error, b.calibration_error), ""],
-            ["labels", f"{a.n_labels}", f"{b.n_labels}", ""],
-            ["terms", f"{a.n_terms:,}", f"{b.n_terms:,}", ""],
-            ["size", f"{a.n_bytes / 1e6:.1f} MB", f"{b.n_bytes / 1e6:.1f} MB", ""],
-            [
-                "articles a second",
-                f"{a.articles_per_second:,.0f}",
-                f"{b.articles_per_second:,.0f}",
-                "",
-            ],
-        ],
-    )
-
-
-def _label_table(comparison: Comparison) -> str:
-    return markdown_table(
-        ["label", "articles", "F1 A", "F1 B", "change", "fixed", "broken", "ECE A", "ECE B"],
-        (
-            [
-                plain(row.label),
-                f"{row.support:,}",
-                *_numbers(row.f1_a, row.f1_b),
-                interval_text(row.change),
-                f"{row.fixed:,}",
-                f"{row.broken:,}",
-                *_numbers(row.calibration_error_a, row.calibration_error_b),
-            ]
-            for row in comparison.labels
-        ),
-    )
-
-
-def _turned_table(comparison: Comparison) -> str:
-    turned = comparison.turned
-    counts = [turned.both_right, turned.fixed, turned.broken, turned.both_wrong]
-    table = markdown_table(
-        ["right in both", "fixed by B", "broken by B", "wrong in both"],
-        [[f"{n:,}" for n in counts]],
-    )
-    return (
-        f"{table}\n\nAn article is right when all its known labels are. Exact McNemar test: "
-        f"p = {turned.p_value:.3g}."
-    )
-
-
-def _article_item(change: ArticleChange) -> Iterator[str]:
-    name = plain(change.id or f"article {change.place}")
-    yield f"- **{name}** {plain(change.title)}".rstrip()
-    for letter, note in (("A", change.note_a), ("B", change.note_b)):
-        if note:
-            yield f"  - {letter}: {plain(note)}"
-    for tag in change.tags:
-        yield f"  - {plain(changed_tag_line(tag))}"
-
-
-def _false_tags(comparison: Comparison) -> list[Share]:
-    return [comparison.a.false_tags, comparison.b.false_tags]
+def _bounds(change: Interval) -> tuple[float, float, float]:
+    return change.estimate, change.low, change.high
 
 
 def _numbers(*values: float) -> list[str]:
-    return [number_text(value) for value in values]
+    return [rounded(value, 3) for value in values]
 
 
 def compare(

@@ -40,8 +40,18 @@ from classifier.evaluation.report import (
 from classifier.fields import Articles
 from classifier.model.folder import as_model, reading_record
 from classifier.model.model import Model
-from classifier.pages.document import markdown_table, plain
-from classifier.pages.page import percent, render_page, rounded
+from classifier.pages.document import (
+    Bullets,
+    Document,
+    Row,
+    Section,
+    Table,
+    first_rows,
+    interval,
+    percent,
+    rounded,
+)
+from classifier.pages.page import render_page
 from classifier.pages.plots import (
     bars_with_intervals,
     heat_map,
@@ -64,8 +74,7 @@ __all__ = [
     "headline_rows",
     "label_plots",
     "label_rows",
-    "number",
-    "report_markdown",
+    "report_document",
     "report_page",
     "seen_warning",
     "slice_rows",
@@ -78,7 +87,6 @@ LABEL_COLUMNS = (
     "label", "articles", "given", "precision", "recall", "F1", "AP", "ECE", "cut",
 )  # fmt: skip
 SLICE_COLUMNS = ("", "articles", "micro-F1", "macro-F1", "false tags")
-NOTHING = "–"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +159,14 @@ def seen_warning(report: Report) -> str:
     )
 
 
-def headline_rows(report: Report) -> list[tuple[str, str]]:
+def headline_rows(report: Report) -> tuple[Row, ...]:
     """Return the name and the value of each figure of the whole."""
     h, r = report.headline, report.ranking
     ranked = (
-        ", ".join(f"{number(value)} at {k}" for k, value in at.items())
+        ", ".join(f"{rounded(value, 3)} at {k}" for k, value in at.items())
         for at in (r.precision_at, r.recall_at)
     )
-    return [
+    return (
         ("micro-F1", _interval(h.micro_f1)),
         ("macro-F1", _interval(h.macro_f1)),
         ("weighted F1", _interval(h.weighted_f1)),
@@ -168,39 +176,39 @@ def headline_rows(report: Report) -> list[tuple[str, str]]:
         ("mean Brier score", _interval(h.mean_brier)),
         ("largest calibration error", _interval(h.max_calibration_error)),
         *zip(("precision", "recall"), ranked, strict=True),
-    ]
+    )
 
 
-def label_rows(report: Report) -> list[tuple[str, ...]]:
+def label_rows(report: Report) -> tuple[Row, ...]:
     """Return the cells under `LABEL_COLUMNS` of each label."""
-    return [
+    return tuple(
         (
             each.label,
             f"{each.support:,}",
             f"{each.predicted:,}",
-            number(each.precision),
-            number(each.recall),
+            rounded(each.precision, 3),
+            rounded(each.recall, 3),
             _interval(each.f1),
-            number(each.average_precision),
-            number(each.calibration_error),
-            NOTHING if math.isnan(each.cut) else f"{each.cut:.2f}",
+            rounded(each.average_precision, 3),
+            rounded(each.calibration_error, 3),
+            rounded(each.cut),
         )
         for each in report.labels
-    ]
+    )
 
 
-def slice_rows(report: Report, kind: str) -> list[tuple[str, ...]]:
+def slice_rows(report: Report, kind: str) -> tuple[Row, ...]:
     """Return the cells under `SLICE_COLUMNS`, by "outlet", "month" or "length"."""
-    return [
+    return tuple(
         (
             each.name,
             f"{each.n_articles:,}",
             _interval(each.micro_f1),
-            number(each.macro_f1),
+            rounded(each.macro_f1, 3),
             _count(each.false_tag_rate),
         )
         for each in getattr(report.breakdowns, kind)
-    ]
+    )
 
 
 def commonest_confusions(report: Report, most: int = 20) -> list[Confused]:
@@ -215,15 +223,8 @@ def commonest_confusions(report: Report, most: int = 20) -> list[Confused]:
     return sorted(found, key=lambda each: -each.count)[:most]
 
 
-def number(value: float) -> str:
-    """Return three decimals, a dash for NaN."""
-    return NOTHING if math.isnan(value) else f"{value:.3f}"
-
-
 def _interval(value: Interval | ShareInterval) -> str:
-    if math.isnan(value.low):
-        return number(value.estimate)
-    return f"{value.estimate:.3f} ({value.low:.3f}–{value.high:.3f})"
+    return interval(value.estimate, value.low, value.high)
 
 
 def _share(value: ShareInterval) -> str:
@@ -237,33 +238,37 @@ def _count(value: ShareInterval) -> str:
 MOST_ERRORS = 20
 
 
-def report_markdown(report: Report) -> str:
-    """Return the report as Markdown, with the 20 worst errors and no curves."""
-    return "\n\n".join(_blocks(report)) + "\n"
+def report_document(report: Report, *, most_labels: int | None = None) -> Document:
+    """Return the report as a document, with the 20 worst errors and no curves.
+
+    Of the labels the first `most_labels` are shown, all by default.
+    """
+    figures = Table(("figure", "value"), headline_rows(report))
+    lead = (f"{subject(report)}.", _intervals(report), figures)
+    return Document(
+        "evaluation",
+        f"{report.model.name} on {report.corpus.name or 'a corpus'}",
+        lead,
+        tuple(_sections(report, most_labels or len(report.labels))),
+        tuple(warnings(report)),
+    )
 
 
-def _blocks(report: Report) -> Iterator[str]:
-    yield f"# {plain(report.model.name)} on {plain(report.corpus.name or 'a corpus')}"
-    yield from (f"> **Mind:** {plain(warning)}" for warning in warnings(report))
-    yield f"{plain(subject(report))}."
-    yield _intervals(report)
-    yield _table(("figure", "value"), headline_rows(report))
-    yield "## Labels"
-    yield _table(LABEL_COLUMNS, label_rows(report))
+def _sections(report: Report, most_labels: int) -> Iterator[Section]:
+    yield Section("Labels", first_rows(LABEL_COLUMNS, label_rows(report), most_labels))
     for kind in ("outlet", "month", "length"):
         if rows := slice_rows(report, kind):
-            yield f"## By {kind}"
-            yield _table((kind, *SLICE_COLUMNS[1:]), rows)
+            yield Section(f"By {kind}", (Table((kind, *SLICE_COLUMNS[1:]), rows),))
     if pairs := commonest_confusions(report):
-        yield "## Said where another was right"
-        rows = [(each.said, each.right, f"{each.count:,}") for each in pairs]
-        yield _table(("said", "right", "articles"), rows)
+        rows = tuple((each.said, each.right, f"{each.count:,}") for each in pairs)
+        table = Table(("said", "right", "articles"), rows)
+        yield Section("Given where another was right", (table,))
     if report.notes:
-        yield "## Not judged"
-        yield _table(("note", "articles"), [(n.note, f"{n.n_articles:,}") for n in report.notes])
+        rows = tuple((each.note, f"{each.n_articles:,}") for each in report.notes)
+        yield Section("Not judged", (Table(("note", "articles"), rows),))
     if report.worst_errors:
-        yield "## Worst errors"
-        yield from map(_error, report.worst_errors[:MOST_ERRORS])
+        items = tuple(map(_error, report.worst_errors[:MOST_ERRORS]))
+        yield Section("Worst errors", (Bullets(items),))
 
 
 def _intervals(report: Report) -> str:
@@ -276,23 +281,17 @@ def _intervals(report: Report) -> str:
     )
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    return markdown_table(columns, ([plain(cell) for cell in row] for row in rows))
-
-
-def _error(error: WorstError) -> str:
-    cut = f", cut {number(error.cut)}" if error.cut == error.cut else ""
+def _error(error: WorstError) -> tuple[str, tuple[str, ...]]:
+    cut = f", cut {rounded(error.cut, 3)}" if error.cut == error.cut else ""
     words = ", ".join(f"{t.term} {t.contribution:+.2f}" for t in error.terms)
     where = ", ".join(filter(None, (error.id, error.outlet, error.date)))
     verb = "missed" if error.kind == "missed" else "wrongly given"
-    lines = [
-        f"**{plain(error.title or error.id or '(no title)')}** ({plain(where or 'no id')})",
-        f"{plain(error.label)} {verb}: probability {number(error.probability)}{cut}"
-        + (f" ({plain(error.note)})" if error.note else ""),
-        f"words: {plain(words or 'none known')}",
-        f"> {plain(error.excerpt)}",
-    ]
-    return "\n\n".join(lines)
+    note = f" ({error.note})" if error.note else ""
+    return f"{error.title or error.id or '(no title)'} ({where or 'no id'})", (
+        f"{error.label} {verb}: probability {rounded(error.probability, 3)}{cut}{note}",
+        f"words: {words or 'none known'}",
+        error.excerpt,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,237 @@
-"""Text from outside as Markdown text, and tables of it."""
+"""One document of sections, shown as text for a terminal, as Markdown and as one HTML page."""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
-from classifier.corpus.write import disarmed
+from classifier.errors import disarmed
 
-__all__ = ["markdown_table", "plain"]
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+__all__ = [
+    "Block",
+    "Bullets",
+    "Document",
+    "Figure",
+    "Row",
+    "Section",
+    "Table",
+    "document_page",
+    "document_text",
+    "first_rows",
+    "interval",
+    "markdown",
+    "markdown_table",
+    "percent",
+    "plain",
+    "rounded",
+    "section_text",
+    "signed",
+]
 
 
+Row: TypeAlias = tuple[str, ...]
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
+# A number with a unit, an interval or what it is out of; a dash or nothing where there is none.
+_NUMBER = re.compile(
+    r"(?:[+-]?[\d.,]+(?: ?%| MB)?)(?: \([+\d., %–to-]+\))?(?:,? [\d,]+ of [\d,]+| of [\d,]+)?|–|"
+)
+# Columns of a terminal that the widest cell is never cut below.
+_LEAST_WIDTH = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of cells under heads; columns of numbers alone stand at the right.
+
+    Parameters
+    ----------
+    columns : tuple of str
+    rows : tuple of tuple of str
+        Cells as they came in: each form of the document escapes them.
+    """
+
+    columns: Row
+    rows: tuple[Row, ...]
+
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """Which columns hold numbers alone."""
+        columns = zip(*self.rows, strict=True)
+        return tuple(any(column) and all(map(_NUMBER.fullmatch, column)) for column in columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Bullets:
+    """A list of items, each a line with the lines under it."""
+
+    items: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A plot, shown on the page alone, and what it shows in words."""
+
+    plot: Markup
+    caption: str
+
+
+Block: TypeAlias = str | Table | Bullets | Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and what stands under it.
+
+    Parameters
+    ----------
+    title : str
+    blocks : tuple of str, Table, Bullets or Figure
+        A string is a paragraph.
+    alarm : bool
+        Whether no figure can be trusted as long as this stands.
+    """
+
+    title: str
+    blocks: tuple[Block, ...]
+    alarm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a command found.
+
+    Parameters
+    ----------
+    kind : str
+        What the document is called above its title, such as "audit".
+    title : str
+    lead : tuple of str, Table, Bullets or Figure
+        What stands before the first section.
+    sections : tuple of Section
+    warnings : tuple of str
+        What must be known before a figure is believed.
+    """
+
+    kind: str
+    title: str
+    lead: tuple[Block, ...]
+    sections: tuple[Section, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def first_rows(columns: Row, rows: Sequence[Row], most: int) -> tuple[Block, ...]:
+    """Return a table of the first rows, after the sentence that says that there are more."""
+    if not rows:
+        return ()
+    table = Table(columns, tuple(rows[:most]))
+    more = len(rows) > most
+    return (f"The first {most:,} of {len(rows):,} rows:", table) if more else (table,)
+
+
+def document_text(document: Document, *, width: int | None = None) -> Iterator[str]:
+    """Yield a document as lines of plain text, harmless for a terminal.
+
+    Parameters
+    ----------
+    width : int or None
+        Columns; sentences break and cells are cut to fit. ``None`` cuts nothing.
+    """
+    head = Section(document.title, document.lead)
+    for section in (head, *document.sections):
+        yield from section_text(section, width=width)
+        yield ""
+
+
+def section_text(section: Section, *, width: int | None = None) -> Iterator[str]:
+    """Yield a section as `document_text` does, its heading first."""
+    yield disarmed(section.title)
+    for block in section.blocks:
+        yield from _block_text(block, width)
+
+
+def _block_text(block: Block, width: int | None) -> Iterator[str]:
+    if isinstance(block, Table):
+        yield from _table_text(block, width)
+    elif isinstance(block, Bullets):
+        for item, under in block.items:
+            yield from _wrapped(item, width, "  ")
+            for line in under:
+                yield from _wrapped(line, width, "    ")
+    elif isinstance(block, str):
+        yield from _wrapped(block, width, "")
+
+
+def _wrapped(text: str, width: int | None, indent: str) -> list[str]:
+    line = indent + disarmed(" ".join(text.split()))
+    return textwrap.wrap(line, width, subsequent_indent=indent) if width else [line]
+
+
+def _table_text(table: Table, width: int | None) -> Iterator[str]:
+    cells = [[disarmed(" ".join(cell.split())) for cell in row]
+             for row in (table.columns, *table.rows)]  # fmt: skip
+    widths = _widths(cells, width)
+    for row in cells:
+        fitted = (
+            _shortened(cell, size).rjust(size) if is_right else _shortened(cell, size).ljust(size)
+            for cell, size, is_right in zip(row, widths, table.numeric, strict=True)
+        )
+        yield f"  {'  '.join(fitted)}".rstrip()
+
+
+def _widths(cells: Sequence[Sequence[str]], width: int | None) -> list[int]:
+    """Return the columns of each cell, the widest made smaller until all fit."""
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    while width and sum(widths) + 2 * len(widths) > width and max(widths) > _LEAST_WIDTH:
+        widths[widths.index(max(widths))] -= 1
+    return widths
+
+
+def _shortened(cell: str, size: int) -> str:
+    return cell if len(cell) <= size else f"{cell[: size - 1]}…"
+
+
+def markdown(document: Document) -> str:
+    """Return a document as Markdown; nothing in it that came from outside can turn into markup."""
+    blocks = [f"# {plain(document.title)}"]
+    blocks += [f"> **Warning:** {plain(warning)}" for warning in document.warnings]
+    blocks += _markdown_blocks(document.lead)
+    for section in document.sections:
+        blocks += [f"## {plain(section.title)}", *_markdown_blocks(section.blocks)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _markdown_blocks(blocks: Iterable[Block]) -> Iterator[str]:
+    for block in blocks:
+        if isinstance(block, str):
+            yield plain(block)
+        elif isinstance(block, Table):
+            rows = ([plain(cell) for cell in row] for row in block.rows)
+            yield _markdown_table(block.columns, block.numeric, rows)
+        elif isinstance(block, Bullets):
+            lines = (
+                [f"- {plain(item)}", *(f"  - {plain(line)}" for line in under)]
+                for item, under in block.items
+            )
+            yield "\n".join(line for item in lines for line in item)
+
+
+def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:
+    """Return a table whose cells are already Markdown; the first `left` columns are words."""
+    return _markdown_table(columns, [i >= left for i in range(len(columns))], rows)
+
+
+def _markdown_table(
+    columns: Sequence[str], numeric: Sequence[bool], rows: Iterable[Sequence[str]]
+) -> str:
+    marks = ["---:" if is_number else "---" for is_number in numeric]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [columns, marks, *rows])
 
 
 def plain(text: str) -> str:
@@ -22,7 +243,58 @@ def plain(text: str) -> str:
     return _MARKUP.sub(r"\\\1", disarmed(" ".join(text.split())))
 
 
-def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:
-    """Return a table whose cells are already Markdown; the first `left` columns are words."""
-    marks = ["---"] * left + ["---:"] * (len(columns) - left)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [columns, marks, *rows])
+def rounded(value: float | None, digits: int = 2) -> str:
+    """Return the number with so many decimals, a dash where there is none.
+
+    >>> rounded(0.8251), rounded(float("nan"))
+    ('0.83', '–')
+    """
+    return "–" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
+
+
+def percent(value: float | None, digits: int = 0) -> str:
+    r"""Return the share in percent, a dash where there is none.
+
+    >>> percent(0.074), percent(0.0746, 1), percent(None)
+    ('7\u202f%', '7.5\u202f%', '–')
+    """
+    return "–" if value is None or not math.isfinite(value) else f"{100 * value:.{digits}f}\u202f%"
+
+
+def interval(
+    estimate: float | None, low: float | None, high: float | None, *, digits: int = 3
+) -> str:
+    """Return an estimate and its interval in brackets, if there is one.
+
+    >>> interval(0.8251, 0.8, 0.85), interval(0.5, None, None)
+    ('0.825 (0.800–0.850)', '0.500')
+    """
+    if low is None or not math.isfinite(low):
+        return rounded(estimate, digits)
+    return f"{rounded(estimate, digits)} ({rounded(low, digits)}–{rounded(high, digits)})"
+
+
+def signed(estimate: float, low: float, high: float) -> str:
+    """Return a difference with its sign and the bounds of its interval.
+
+    >>> signed(0.0104, -0.0002, 0.02)
+    '+0.010 (0.000 to +0.020)'
+    """
+    if not math.isfinite(estimate):
+        return "–"
+    # a change that rounds to nothing has no sign
+    texts = [re.sub(r"^[+-](?=0\.000$)", "", f"{each:+.3f}") for each in (estimate, low, high)]
+    return "{} ({} to {})".format(*texts)
+
+
+def document_page(document: Document) -> str:
+    """Return a document as one HTML page without scripts that fetches nothing.
+
+    Raises
+    ------
+    ClassifierError
+        When the extra ``report`` is not installed.
+    """
+    from classifier.pages.page import render_page
+
+    return render_page("document.html", title=document.title, document=document)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,11 +9,12 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from classifier.errors import ClassifierError
+from classifier.pages.document import percent, rounded
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["percent", "render_page", "report_extra", "rounded", "shown"]
+__all__ = ["render_page", "report_extra", "shown"]
 
 _EXTRA = ("jinja2", "markupsafe", "matplotlib")
 # Controls, lone surrogates, non-characters, and what turns the reading direction of a whole line.
@@ -64,24 +64,6 @@ def shown(text: str) -> str:
     'a�b�c'
     """
     return _UNSHOWABLE.sub("\ufffd", text)
-
-
-def rounded(value: float | None, digits: int = 2) -> str:
-    """Return the number with so many decimals, a dash where there is none.
-
-    >>> rounded(0.8251), rounded(float("nan"))
-    ('0.83', '–')
-    """
-    return "–" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
-
-
-def percent(value: float | None, digits: int = 0) -> str:
-    r"""Return the share in percent, a dash where there is none.
-
-    >>> percent(0.074), percent(0.0746, 1), percent(None)
-    ('7\u202f%', '7.5\u202f%', '–')
-    """
-    return "–" if value is None or not math.isfinite(value) else f"{100 * value:.{digits}f}\u202f%"
 
 
 @cache

@@ -25,7 +25,7 @@ from starlette.types import ASGIApp
 
 from classifier.article import Article
 from classifier.corpus.write import prediction_row
-from classifier.errors import ModelError
+from classifier.errors import BadInputError, ModelError
 from classifier.model.model import BALANCED, Model
 from classifier.model.prediction import Prediction
 from classifier.service import schemas as answers
@@ -35,6 +35,7 @@ from classifier.service.limits import ServiceSettings
 from classifier.service.lines import LinesResponse, predicted_lines
 from classifier.service.metrics import CONTENT_TYPE_LATEST
 from classifier.service.requests import (
+    BYTES,
     JSON,
     NDJSON,
     PROBABILITY,
@@ -60,6 +61,7 @@ from classifier.service.schemas import (
     cut_probabilities,
 )
 from classifier.service.service import Service, Shelved, service_of
+from classifier.service.uploads import read_upload
 
 __all__ = [
     "STYLE",
@@ -73,6 +75,7 @@ __all__ = [
     "models_object",
     "predict_extra",
     "problem_answers",
+    "read_extra",
     "router",
 ]
 
@@ -138,10 +141,29 @@ def predict_extra() -> dict[str, Any]:
         "description": "Working point, for lines; a body's own comes first.",
         "schema": {"type": "string"},
     }
+    codes = {
+        "name": "codes",
+        "in": "query",
+        "description": "Whether lines are answered with the codes of each tag.",
+        "schema": {"type": "string", "enum": ["true", "false"]},
+    }
     return {
         "requestBody": {"required": True, "content": content},
-        "parameters": [_MODEL_PARAMETER, point, threshold],
+        "parameters": [_MODEL_PARAMETER, point, codes, threshold],
     }
+
+
+def read_extra() -> dict[str, Any]:
+    """Return what FastAPI cannot tell from the code of /v1/read."""
+    name = {
+        "name": "name",
+        "in": "query",
+        "description": "What the file is called.",
+        "schema": {"type": "string"},
+    }
+    example = json.dumps(ARTICLE) + "\n"
+    content = {BYTES: {"schema": {"type": "string", "format": "binary"}, "example": example}}
+    return {"requestBody": {"required": True, "content": content}, "parameters": [name]}
 
 
 def explain_extra() -> dict[str, Any]:
@@ -219,6 +241,8 @@ def _restrict(field: dict[str, Any], labels: Sequence[str]) -> None:
 def _restrict_parameter(
     parameter: dict[str, Any], names: Mapping[str, Sequence[str]], labels: Sequence[str]
 ) -> None:
+    if parameter["name"] == "codes":
+        return
     if parameter["name"] in names:
         parameter["schema"] = {"type": "string", "enum": list(names[parameter["name"]])}
     else:
@@ -239,6 +263,7 @@ def model_object(service: Service, chosen: Shelved) -> dict[str, object]:
         "mode": model.mode,
         "labels": list(model.labels),
         "cuts": cut_probabilities(model),
+        "codes": model.codes,
         "points": list(model.points),
         "terms": len(model.vocabulary),
         "min_words": model.min_words,
@@ -415,8 +440,39 @@ async def predict(request: Request) -> Response:
         chosen, thresholds = _chosen(request, service, model=body.model, point=body.point)
         articles = [line.article() for line in lines]
         said = await _predicted(service, chosen, articles, thresholds=thresholds | body.thresholds)
-    rows = [prediction_row(each) for each in said]
+    codes = chosen.model.codes if body.codes or _wants_codes(request) else None
+    rows = [prediction_row(each, codes) for each in said]
     return JSONResponse({"predictions": rows} if isinstance(body, BatchRequest) else rows[0])
+
+
+@router.post(
+    "/read",
+    summary="Read a file",
+    responses={
+        200: {"model": answers.ReadAnswer},
+        **problem_answers(400, 401, 408, 413, 415, 422, 429, 503),
+    },
+    openapi_extra=read_extra(),
+)
+async def read(request: Request) -> Response:
+    """Give the rows of a file in any format that the command line reads, but packed ones.
+
+    The file is sent as it is; its name tells the format, else its first bytes do. Nothing of it
+    is kept.
+    """
+    service = service_of(request)
+    media_type(request, BYTES)
+    _open_stream(service)
+    try:
+        content = await read_body(request, service, most=service.limits.file_bytes)
+        with service.working():
+            work = partial(read_upload, request.query_params.get("name", ""), content)
+            table = await _in_time(service, service.scorer.run(work))
+        return JSONResponse(dataclasses.asdict(table))
+    except BadInputError as error:
+        raise ProblemError(422, str(error), field="") from None
+    finally:
+        service.close_stream()
 
 
 @router.post(
@@ -441,7 +497,8 @@ async def explain(request: Request) -> Response:
         chosen, article = service.model(body.model), body.article()
         _log_texts(service, [article])
         thresholds = _cuts_at(chosen.model, body.point or BALANCED) | body.thresholds
-        work = partial(explained, chosen.model, article, thresholds=thresholds)
+        codes = chosen.model.codes if body.codes else None
+        work = partial(explained, chosen.model, article, thresholds=thresholds, codes=codes)
         prediction, answer = await _in_time(service, service.scorer.run(work))
     service.metrics.predicted(chosen.name, [prediction])
     return JSONResponse(answer)
@@ -509,6 +566,21 @@ async def feedback(request: Request) -> Response:
 
 def _stream(request: Request, service: Service) -> Response:
     chosen, thresholds = _chosen(request, service)
+    _open_stream(service)
+    lines = predicted_lines(
+        request,
+        chosen.model,
+        service.scorer,
+        service.limits,
+        thresholds=thresholds,
+        codes=chosen.model.codes if _wants_codes(request) else None,
+        observe=partial(service.metrics.predicted, chosen.name),
+    )
+    return LinesResponse(lines, service.close_stream)
+
+
+def _open_stream(service: Service) -> None:
+    """Count a stream of lines, or a file, or raise a 429 where there are too many."""
     if service.streams >= service.limits.streams:
         raise ProblemError(
             429,
@@ -517,15 +589,6 @@ def _stream(request: Request, service: Service) -> Response:
             limit=service.limits.streams,
         )
     service.streams += 1
-    lines = predicted_lines(
-        request,
-        chosen.model,
-        service.scorer,
-        service.limits,
-        thresholds=thresholds,
-        observe=partial(service.metrics.predicted, chosen.name),
-    )
-    return LinesResponse(lines, service.close_stream)
 
 
 def _chosen(
@@ -544,6 +607,13 @@ def _chosen(
         raise ProblemError(422, f"{str(error).rstrip('.')}.", field="threshold") from None
     at = point or request.query_params.get("point", BALANCED)
     return chosen, _cuts_at(chosen.model, at) | thresholds
+
+
+def _wants_codes(request: Request) -> bool:
+    said = request.query_params.get("codes", "false")
+    if said not in ("true", "false"):
+        raise ProblemError(422, f"codes is '{said:.60}'. Write true or false.", field="codes")
+    return said == "true"
 
 
 def _cuts_at(model: Model, point: str) -> dict[str, float]:

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from classifier.corpus.write import disarmed
+from classifier.errors import disarmed
 from classifier.service.errors import (
     MAX_ERRORS,
     ProblemError,
@@ -37,6 +37,7 @@ from classifier.service.schemas import (
 from classifier.service.service import Service
 
 __all__ = [
+    "BYTES",
     "HEADER_BYTES",
     "JSON",
     "NDJSON",
@@ -207,6 +208,7 @@ def _is_work(scope: Scope) -> bool:
 
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
+BYTES = "application/octet-stream"
 LINES = frozenset(
     {NDJSON, "application/ndjson", "application/jsonl", "application/x-jsonl"}
     | {"application/jsonlines", "application/x-jsonlines"}
@@ -243,8 +245,8 @@ def media_type(request: Request, *accepted: str) -> str:
     return said
 
 
-async def read_body(request: Request, service: Service) -> bytes:
-    """Return the whole body.
+async def read_body(request: Request, service: Service, *, most: int = 0) -> bytes:
+    """Return the whole body, of at most `most` bytes or else as the limits say.
 
     Raises
     ------
@@ -253,17 +255,18 @@ async def read_body(request: Request, service: Service) -> bytes:
         are coming in have too many bytes together.
     """
     limits = service.limits
+    most = most or limits.body_bytes
     said = request.headers.get("content-length", "")
-    if said.isdecimal() and int(said) > limits.body_bytes:
-        raise _too_long(limits.body_bytes)
+    if said.isdecimal() and int(said) > most:
+        raise _too_long(most)
     body = bytearray()
     try:
         async with asyncio.timeout(limits.read_seconds):
             async for chunk in request.stream():
                 body += chunk
                 service.n_bytes += len(chunk)
-                if len(body) > limits.body_bytes:
-                    raise _too_long(limits.body_bytes)
+                if len(body) > most:
+                    raise _too_long(most)
                 if service.n_bytes > BODIES_AT_ONCE * limits.body_bytes:
                     raise _too_many(BODIES_AT_ONCE * limits.body_bytes)
     except TimeoutError:

@@ -8,7 +8,7 @@ from typing import Any
 
 from classifier.corpus.formats.documents import plain_html
 
-__all__ = ["WRAPPERS", "host_of", "is_item", "shape_of"]
+__all__ = ["WRAPPERS", "host_of", "is_item", "ninjs_row", "shape_of"]
 
 # Fields that hold the row itself.
 WRAPPERS = ("_source", "data")
@@ -88,7 +88,7 @@ def _feed_item(values: Values) -> Values:
     return row | ({"labels": values["tags"]} if values.get("tags") else {}) | _judged(values)
 
 
-def _ninjs(values: Values) -> Values:
+def ninjs_row(values: Values) -> Values:
     """Return an item of ninjs 1.x, 2.x or 3.x (IPTC), its subjects' codes as labels."""
     row = {
         "id": values["uri"],
@@ -143,7 +143,7 @@ _SHAPES: tuple[tuple[tuple[frozenset[str], ...], Callable[[Values], Values]], ..
         ("data", "annotations completions predictions", "id", _label_studio),
         ("text data", "label labels annotations", "Comments annotation_approver", _doccano),
         ("text", "annotations", "id", "meta", _doccano),
-        ("uri", "body_text body_html bodies", _ninjs),
+        ("uri", "body_text body_html bodies", ninjs_row),
         ("content_text content_html", _feed_item),
     )
 )
