@@ -37,6 +37,7 @@ from classifier.service.schemas import (
 from classifier.service.service import Service
 
 __all__ = [
+    "DOCS",
     "HEADER_BYTES",
     "JSON",
     "NDJSON",
@@ -55,11 +56,17 @@ __all__ = [
 ]
 
 
+POLICY = (
+    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+    "object-src 'none'"
+)
+DOCS = "/docs"
+# FastAPI's page of the addresses starts its script in the page itself and draws with data: images.
+DOCS_POLICY = (
+    f"{POLICY}; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:"
+)
 SECURITY_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
-        "object-src 'none'"
-    ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -100,7 +107,7 @@ class Watch:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _secure(MutableHeaders(scope=message))
+                _secure(MutableHeaders(scope=message), scope["path"])
             elif without_body:
                 message = {**message, "body": b""}
             await send(message)
@@ -125,7 +132,8 @@ class Watch:
         )
 
 
-def _secure(headers: MutableHeaders) -> None:
+def _secure(headers: MutableHeaders, path: str) -> None:
+    headers["Content-Security-Policy"] = DOCS_POLICY if path == DOCS else POLICY
     for name, value in SECURITY_HEADERS.items():
         headers[name] = value
     headers.setdefault("Cache-Control", "no-store")
