@@ -257,8 +257,8 @@ async def read_body(request: Request, service: Service) -> bytes:
     Raises
     ------
     ProblemError
-        413 as soon as it is too long, 408 when it does not come in time, 503 when the bodies that
-        are coming in have too many bytes together.
+        413 when it is too long, 408 when it does not come in time, 503 when the bodies that are
+        coming in have too many bytes together.
     """
     limits = service.limits
     said = request.headers.get("content-length", "")
@@ -267,10 +267,14 @@ async def read_body(request: Request, service: Service) -> bytes:
     body = bytearray()
     try:
         async with asyncio.timeout(limits.read_seconds):
-            async for chunk in request.stream():
+            chunks = request.stream()
+            async for chunk in chunks:
                 body += chunk
                 service.n_bytes += len(chunk)
                 if len(body) > limits.body_bytes:
+                    # thrown away, as a client that cannot send on does not read the answer
+                    async for _ in chunks:
+                        pass
                     raise _too_long(limits.body_bytes)
                 if service.n_bytes > BODIES_AT_ONCE * limits.body_bytes:
                     raise _too_many(BODIES_AT_ONCE * limits.body_bytes)
@@ -296,7 +300,6 @@ def _too_many(most: int) -> ProblemError:
 
 
 def _too_long(most: int) -> ProblemError:
-    # what still comes is thrown away by the server, for as long as a request may take to arrive
     return ProblemError(
         413,
         f"the body is longer than {most} bytes. Send fewer articles at once, or one a line as "
