@@ -207,9 +207,10 @@ class Scorer:
         try:
             value: Value = await answer
         except asyncio.CancelledError:
-            if self.n_stuck < self._most_stuck:
-                self._places.release()
-            self._count_stuck(+1)
+            if answer.cancelled():  # else the thread has ended in this very moment
+                if self.n_stuck < self._most_stuck:
+                    self._places.release()
+                self._count_stuck(+1)
             raise
         return value
 
