@@ -44,8 +44,6 @@ from classifier.service.requests import (
     PROBABILITY,
     Gate,
     Watch,
-    checked_article,
-    checked_articles,
     checked_labels,
     media_type,
     parsed,
@@ -55,8 +53,6 @@ from classifier.service.requests import (
 )
 from classifier.service.schemas import (
     ARTICLE,
-    EXPLAIN,
-    FEEDBACK,
     ArticleRequest,
     BatchRequest,
     FeedbackRequest,
@@ -218,10 +214,6 @@ async def predict(request: Request) -> Response:
     with service.working():
         body = parsed_prediction(content, service.limits)
         lines = body.articles if isinstance(body, BatchRequest) else [body]
-        if isinstance(body, BatchRequest):
-            checked_articles(lines, service.limits)
-        else:
-            checked_article(body, service.limits)
         chosen, thresholds = _chosen(request, service, model=body.model, point=body.point)
         articles = [line.article() for line in lines]
         said = await _predicted(service, chosen, articles, thresholds=thresholds | body.thresholds)
@@ -244,8 +236,7 @@ async def explain(request: Request) -> Response:
     media_type(request, JSON)
     content = await read_body(request, service)
     with service.working():
-        body = parsed(EXPLAIN, content)
-        checked_article(body, service.limits)
+        body = parsed(ArticleRequest, content, service.limits)
         chosen, article = service.model(body.model), body.article()
         _log_texts(service, [article])
         thresholds = _cuts_at(chosen.model, body.point or BALANCED) | body.thresholds
@@ -301,8 +292,7 @@ async def feedback(request: Request) -> Response:
     media_type(request, JSON)
     content = await read_body(request, service)
     with service.working():
-        body = parsed(FEEDBACK, content)
-        checked_article(body, service.limits)
+        body = parsed(FeedbackRequest, content, service.limits)
         checked_labels(body, service.model(body.model).model.labels)
         row = {"id": body.id, "title": body.title, "text": body.text, "labels": body.labels}
         row |= {} if body.negative is None else {"negative": body.negative}
