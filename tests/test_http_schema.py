@@ -23,7 +23,7 @@ ADDRESSES = {
 
 TAKING = ("/v1/explain", "/v1/feedback", "/v1/predict")
 # the document does not say which labels and working points a model has
-BEYOND_THE_DOCUMENT = dict.fromkeys(TAKING, [positive_data_acceptance])
+BEYOND_THE_DOCUMENT = {address: [positive_data_acceptance] for address in TAKING}
 
 
 @pytest.fixture(scope="module")

@@ -67,7 +67,11 @@ app.command("serve", cls=Command, epilog=serve.EPILOG)(serve.serve)
 app.command("info", cls=Command, epilog=model.INFO_EPILOG)(model.info)
 app.command("card", cls=Command, epilog=model.CARD_EPILOG)(model.card)
 app.command("export", cls=Command, epilog=model.EXPORT_EPILOG)(model.export)
-app.command("import", cls=Command, epilog=model.IMPORT_EPILOG)(model.import_)
+app.command(
+    "import",
+    hidden=True,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)(model.import_)
 
 
 def _print_version(wanted: bool) -> None:
