@@ -4,6 +4,7 @@ import gzip
 import json
 import subprocess
 import sys
+import zipfile
 from dataclasses import replace
 
 import pytest
@@ -19,7 +20,7 @@ from tests.command_line import (
     unhashed,
     write_rows,
 )
-from tests.models import ENERGY_TEXT, tiny_model
+from tests.models import ENERGY_TEXT, MIXED_TEXT, tiny_model
 
 CSV = """\
 id,tags,score_energy,score_diplomacy,score_culture,coverage,model,note
@@ -247,6 +248,75 @@ def test_parquet_keeps_types(model, rows, tmp_path):
     assert table[1]["score_energy"] == 0.615987
 
 
+def test_a_workbook_holds_what_csv_does_and_nothing_that_runs(model, tmp_path):
+    """Numbers are numbers; an id that spreadsheets take for a formula is text, as it was."""
+    openpyxl = pytest.importorskip("openpyxl")
+    formula = '=HYPERLINK("http://example.org", "News")'
+    rows = [{"id": formula, "text": MIXED_TEXT}, {"id": "b\x07", "text": "und der die das"}]
+    given = write_rows(tmp_path / "in.jsonl", rows)
+
+    outcome = run("predict", "--model", model, given, "--out", tmp_path / "tags.xlsx")
+
+    assert (outcome.code, outcome.err) == (0, "")
+    sheet = openpyxl.load_workbook(tmp_path / "tags.xlsx").active
+    first, second = [[cell.value for cell in row] for row in sheet["A2:E3"]]
+    assert [cell.value for cell in sheet[1]] == [
+        "id", "tags", "score_energy", "score_diplomacy", "score_culture", "coverage", "model",
+        "note",
+    ]  # fmt: skip
+    assert first == [formula, "diplomacy|energy", 0.615987, 0.9, 0]
+    assert (sheet["A2"].data_type, sheet["A2"].quotePrefix, sheet["A3"].quotePrefix) == (
+        "s", True, False,
+    )  # fmt: skip
+    assert second[0] == "b\ufffd"
+    with zipfile.ZipFile(tmp_path / "tags.xlsx") as archive:
+        assert b"<f>" not in archive.read("xl/worksheets/sheet1.xml")
+
+
+ITEMS = [
+    {
+        "version": "1.0",
+        "uri": "urn:a",
+        "headline": "Grid",
+        "body_text": MIXED_TEXT,
+        "subject": [{"name": "Oslo", "rel": "about"}],
+        "zz": {"b": 1, "a": [2.5, None]},
+    },
+    {"uri": "urn:b", "body_text": "und der die das"},
+    {"uri": "urn:c", "bodies": [{"value": MIXED_TEXT}], "headlines": [{"value": "Grid"}]},
+]
+GIVEN = [
+    {"name": "diplomacy", "relevance": 90, "confidence": 90},
+    {"name": "energy", "relevance": 62, "confidence": 62},
+]
+
+
+@pytest.mark.parametrize("name", ["items.json", "items.jsonl"])
+def test_items_of_ninjs_get_their_tags_as_subjects_and_keep_the_rest(model, tmp_path, name):
+    """Every key stays as it was and where it was; items of ninjs 2 and 3 have `subjects`."""
+    lines = "\n".join(map(json.dumps, ITEMS)) if name == "items.jsonl" else json.dumps(ITEMS)
+    (tmp_path / name).write_text(lines)
+
+    run("predict", "--model", model, tmp_path / name, "--out", tmp_path / "tagged.ninjs")
+
+    first, second, third = map(json.loads, (tmp_path / "tagged.ninjs").read_text().splitlines())
+    assert first == ITEMS[0] | {"subject": [{"name": "Oslo", "rel": "about"}, *GIVEN]}
+    assert list(first) == list(ITEMS[0])
+    assert second == ITEMS[1]
+    assert third == ITEMS[2] | {"subjects": GIVEN}
+
+
+def test_ninjs_is_written_of_ninjs_alone(model, rows):
+    """One sentence says what other input lacks."""
+    outcome = run("predict", "--model", model, rows, "--format", "ninjs")
+
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err == (
+        "classifier: article 'a' did not come as ninjs, and --format ninjs adds tags to items of "
+        "ninjs alone. Write jsonl or csv.\n"
+    )
+
+
 def test_format_overrules_the_name(model, rows, tmp_path):
     """--format says what --out holds, whatever it is called."""
     run("predict", "--model", model, rows, "--out", tmp_path / "tags.dat", "--format", "csv")
@@ -261,7 +331,9 @@ def test_a_dash_is_standard_output(model, rows):
     assert unhashed(outcome.out) == CSV
 
 
-@pytest.mark.parametrize("name", ["tags.jsonl", "tags.csv", "tags.jsonl.gz", "tags.parquet"])
+@pytest.mark.parametrize(
+    "name", ["tags.jsonl", "tags.csv", "tags.jsonl.gz", "tags.parquet", "tags.xlsx"]
+)
 def test_an_error_leaves_the_old_file_alone(model, tmp_path, name):
     """A file is replaced only when all went well; nothing half-written stays beside it."""
     pytest.importorskip("pyarrow")
@@ -360,7 +432,9 @@ def test_a_mistake_is_one_line_and_exit_code_1(model, tmp_path, monkeypatch, arg
         (["--format", "parquet"], "--format: parquet needs --out FILE"),
         (["--format", "csv", "--explain"], "--explain: goes into a table or jsonl, not into csv"),
         (["--out", "t.parquet", "--explain"], "--explain: goes into a table or jsonl"),
-        (["--out", "tags.xlsx"], "--out: the name tags.xlsx tells no format"),
+        (["--format", "xlsx"], "--format: xlsx needs --out FILE"),
+        (["--out", "t.ninjs", "--explain"], "--explain: goes into a table or jsonl"),
+        (["--out", "tags.docx"], "--out: the name tags.docx tells no format"),
         (["--out", "tags.parquet.gz"], "--out: the name tags.parquet.gz tells no format"),
         (["--rejects", "bad.jsonl"], "--rejects: needs --on-error skip"),
         (["--nonsense"], "No such option: --nonsense"),

@@ -19,11 +19,12 @@ ADDRESSES = {
     "/v1/model": "GET",
     "/v1/models": "GET",
     "/v1/predict": "POST",
+    "/v1/read": "POST",
 }
 
 TAKING = ("/v1/explain", "/v1/feedback", "/v1/predict")
-# the document does not say which labels and working points a model has
-BEYOND_THE_DOCUMENT = {address: [positive_data_acceptance] for address in TAKING}
+# the document does not say which labels and working points a model has, nor what bytes are a file
+BEYOND_THE_DOCUMENT = {address: [positive_data_acceptance] for address in (*TAKING, "/v1/read")}
 
 
 @pytest.fixture(scope="module")

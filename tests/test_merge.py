@@ -234,7 +234,9 @@ def test_corrections_that_make_no_sense_are_refused(tmp_path, row, message):
 
 def test_labels_are_read_from_tables_and_json_alone(tmp_path):
     """A folder of texts is no labelled file."""
-    with pytest.raises(BadInputError, match=r"labels are read from \.csv, \.tsv or \.jsonl"):
+    with pytest.raises(
+        BadInputError, match=r"labels are read from \.csv, \.tsv, \.jsonl or \.json"
+    ):
         verdicts(tmp_path / "s.txt", "energy")
 
 

@@ -146,13 +146,14 @@ def tag(page, text, title=""):
 
 def drop(page, name, content, kind="text/csv"):
     """Let a file fall on the page."""
+    content = content.encode() if isinstance(content, str) else content
     data = page.evaluate_handle(
         """([name, content, kind]) => {
             const data = new DataTransfer();
-            data.items.add(new File([content], name, { type: kind }));
+            data.items.add(new File([new Uint8Array(content)], name, { type: kind }));
             return data;
         }""",
-        [name, content, kind],
+        [name, list(content), kind],
     )
     for event in ("dragenter", "dragover", "drop"):
         page.dispatch_event("body", event, {"dataTransfer": data})
@@ -373,7 +374,8 @@ def test_a_dropped_jsonl_is_saved_as_the_service_answers(page):
     tag_table(page, "wire.jsonl", "\n".join([lines[0], "no json", lines[1]]))
 
     assert page.locator("#many-warning").inner_text() == (
-        "Left out, as no JSON object: 1, the first of them line 2."
+        "Left out: 1 row, the first of them wire.jsonl line 2: not valid JSON (Expecting value at "
+        "column 1). Write one whole object a line."
     )
     name, content = downloaded(page, "Download JSONL")
     found = [json.loads(line) for line in content.splitlines()]
@@ -442,16 +444,68 @@ def test_a_busy_service_is_asked_again(page):
 
 def test_a_web_page_is_read_for_its_article(page):
     """Without menus, scripts and the headline twice."""
+    story = [f"{n} {MIXED_TEXT}." for n in ("First", "Then", "Last")]
     html = (
-        "<title>Site</title><nav>Home</nav><article><h1>Gas <i>talks</i></h1><p>Oil and gas"
-        f"</p><script>document.title = 'hit'</script><p>{MIXED_TEXT}</p></article>"
+        "<!doctype html><html><head><title>Gas talks</title></head><body><nav>Home</nav><article>"
+        f"<h1>Gas <i>talks</i></h1><p>{'</p><p>'.join(story)}</p>"
+        "<script>document.title = 'hit'</script></article></body></html>"
     )
     drop(page, "story.html", html, "text/html")
     page.locator("#single").wait_for()
 
     assert page.get_by_label("Headline").first.input_value() == "Gas talks"
-    text = page.get_by_role("textbox", name="Text").input_value()
-    assert text == f"Oil and gas\n\n{MIXED_TEXT}"
+    assert page.get_by_role("textbox", name="Text").input_value() == "\n".join(story)
+
+
+def workbook(rows):
+    """Return the bytes of a workbook."""
+    from openpyxl import Workbook
+
+    book, stream = Workbook(), io.BytesIO()
+    for row in rows:
+        book.active.append(row)
+    book.save(stream)
+    return stream.getvalue()
+
+
+NINJS = [
+    {"uri": "a", "headline": "Oil", "body_text": ENERGY_TEXT},
+    {"uri": "b", "headline": "Talks", "body_html": f"<p>{MIXED_TEXT}</p>"},
+]
+NEWSML = f"""<newsItem xmlns="http://iptc.org/std/nar/2006-10-01/" guid="a"><contentMeta>
+<headline>Oil</headline></contentMeta><contentSet><inlineXML><html
+xmlns="http://www.w3.org/1999/xhtml"><body><p>{ENERGY_TEXT}</p></body></html></inlineXML>
+</contentSet></newsItem>"""
+RSS = f"""<rss version="2.0"><channel><title>Desk</title><item><title>Oil</title>
+<guid>a</guid><description>{ENERGY_TEXT}</description></item></channel></rss>"""
+TABLE = [["id", "headline", "body"], ["a", "Oil", ENERGY_TEXT], ["b", "Talks", MIXED_TEXT]]
+
+
+def lines(separator):
+    """Return the table as text."""
+    return "\n".join(separator.join(row) for row in TABLE)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "shown"),
+    [
+        ("items.json", json.dumps(NINJS), ["Oil", "Talks"]),
+        ("rows.json", json.dumps({"articles": [dict(zip(*TABLE[:2], strict=True))]}), ["Oil"]),
+        ("excel.csv", lines(";"), ["Oil", "Talks"]),
+        ("bars.csv", lines("|"), ["Oil", "Talks"]),
+        ("table.tsv", lines("\t"), ["Oil", "Talks"]),
+        ("item.xml", NEWSML, ["Oil"]),
+        ("feed.rss", RSS, ["Oil"]),
+        ("train.txt", f"__label__energy {ENERGY_TEXT}\n__label__x {MIXED_TEXT}", [ENERGY_TEXT]),
+        ("table.xlsx", workbook(TABLE), ["Oil", "Talks"]),
+    ],
+)
+def test_files_of_every_small_format_are_taken_by_drop(page, name, content, shown):
+    """The service reads them; text, headline and id are found by themselves."""
+    tag_table(page, name, content)
+
+    assert texts(page, "#table tbody th")[: len(shown)] == shown
+    assert texts(page, "#table tbody td")[0] == "energy"
 
 
 def test_several_text_files_become_a_table(page, tmp_path):
@@ -479,9 +533,11 @@ def test_an_old_text_file_is_read_in_its_own_encoding(page, tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.pdf", "%PDF\0", "a.pdf is not a text file"),
+        ("a.pdf", "%PDF\0", "a.pdf cannot be read"),
         ("a.csv", "text\n", "a.csv holds no articles"),
-        ("a.json", "{", "a.json is not JSON"),
+        ("a.json", "{", "a.json cannot be read"),
+        ("a.xml", "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "a.xml cannot be read"),
+        ("a.csv.gz", "x", "a.csv.gz cannot be read"),
         ("a.txt", " \n", "a.txt holds no text"),
     ],
 )

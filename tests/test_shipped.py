@@ -201,6 +201,7 @@ def test_the_wheel_carries_model_and_labels(installed):
     assert sorted(row["tags"]) == ["diplomacy", "energy", "parliament"]
     assert (installed / "classifier/shipped_data/news_articles.labels.csv").is_file()
     assert (installed / "classifier/shipped_data/SECTORS.md").is_file()
+    assert (installed / "classifier/shipped_data/sectors.toml").is_file()
 
 
 @pytest.mark.corpus

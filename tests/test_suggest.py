@@ -82,7 +82,7 @@ def test_unsure_articles_come_before_sure_ones():
     assert sorted(ids(found)) == ["2", "3"]
     assert [each.drawn_at_random for each in found] == [False, False]
     assert found[0].why == f"unsure of {found[0].label} ({found[0].probability:.2f})"
-    assert found[0].row(excerpt=10) == {
+    assert found[0].entry.row(excerpt=10) == {
         "id": found[0].article.id,
         "outlet": "",
         "date": "",

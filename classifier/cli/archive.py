@@ -65,7 +65,7 @@ def predict_archive(
     from classifier.archive.run import plan_archive
 
     _refuse_with_dask(archive)
-    if format == "table":
+    if format in ("table", "xlsx", "ninjs"):
         raise typer.BadParameter("a folder takes jsonl, csv or parquet", param_hint="--format")
     if reading.rejects is not None:
         raise typer.BadParameter(
@@ -175,7 +175,7 @@ def predict_stream(
     typer.BadParameter
         When anything but plain JSONL is to be written.
     """
-    if layout.format != "jsonl" or layout.explain:
+    if layout.format != "jsonl" or layout.explain or layout.codes:
         raise typer.BadParameter(
             "several processes write plain jsonl into a single file; leave it out",
             param_hint="--jobs",

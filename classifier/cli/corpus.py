@@ -147,7 +147,8 @@ def merge(
         str,
         typer.Argument(
             metavar="LABELLED",
-            help="A filled-in sheet (.csv, .tsv), or .jsonl with labels or corrections.",
+            help="A filled-in sheet (.csv, .tsv), .jsonl with labels or corrections, or what "
+            "doccano (.jsonl) or Label Studio (.json) exports.",
         ),
     ],
     *,

@@ -10,6 +10,8 @@ import typer
 
 from classifier.cli.options import (
     QuietOption,
+    SheetFormatOption,
+    file_target,
     open_corpus,
     reads_articles,
     refuse_inputs,
@@ -24,17 +26,22 @@ from classifier.cli.terminal import (
     training_progress,
     write_report,
 )
-from classifier.corpus.corpus import ReadOptions
+from classifier.corpus.corpus import ReadOptions, ReadTally
 from classifier.files import json_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from classifier.article import Article
     from classifier.evaluation.report import Report
+    from classifier.model.model import Model
 
 EPILOG = """Examples:
   classifier evaluate mymodel test.jsonl
   classifier evaluate mymodel test.jsonl --out report/
   classifier evaluate sectors news/ --format json | jq .headline.micro_f1
   classifier evaluate mymodel table.csv --label-column energy --label-column sport
+  classifier evaluate mymodel test.jsonl --errors-out again.csv
   classifier evaluate mymodel test.jsonl --threshold energy=0.7"""
 
 FORMATS = ("table", "json", "markdown")
@@ -68,6 +75,17 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
+    errors_out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            callback=lambda path: path and file_target(path),
+            help="Write the articles with the worst errors there, to be labelled again: .csv, "
+            ".jsonl for doccano, .json for Label Studio.",
+            show_default=False,
+        ),
+    ] = None,
+    sheet_format: SheetFormatOption = None,
     no_html: Annotated[
         bool,
         typer.Option("--no-html", metavar="", help=f"With --out, write no {HTML}."),
@@ -102,6 +120,11 @@ def evaluate(
     floors, tally = thresholds_from(threshold or []), read_tally(quiet=quiet)
     if out is not None:
         refuse_inputs(out / JSON, [Path(corpus)])
+    if errors_out is not None:
+        if corpus == "-":
+            hint = "--errors-out"
+            raise typer.BadParameter("needs a corpus to read twice, no -", param_hint=hint)
+        refuse_inputs(errors_out, [Path(corpus)])
     judged, articles = load(model), open_corpus(corpus, reading, tally)
     tally.follow(judged.labels)
     with training_progress(quiet=quiet) as progress:
@@ -120,6 +143,9 @@ def evaluate(
     _print(report, format)
     if out is not None:
         _write(report, out, html=not no_html)
+    if errors_out is not None:
+        again = open_corpus(corpus, reading, ReadTally(tell=lambda note: None))
+        _write_sheet(judged, report, again.articles, errors_out, sheet_format)
 
 
 def _warn(report: Report, *, quiet: bool) -> None:
@@ -149,3 +175,19 @@ def _write(report: Report, folder: Path, *, html: bool) -> None:
 
     page = (lambda: report_page(report)) if html else None
     write_report(folder, "report", report.to_json(), report_document(report), page)
+
+
+def _write_sheet(
+    model: Model, report: Report, articles: Iterable[Article], target: Path, format: str | None
+) -> None:
+    from classifier.labelling.sheet import save_sheet, sheet_format
+    from classifier.labelling.suggest import worst_entries
+
+    save_sheet(
+        worst_entries(model, articles, report.worst_errors),
+        target,
+        labels=model.labels,
+        excerpt=0,
+        format=sheet_format(target, format),
+        model=model.signature,
+    )

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
-from classifier.corpus.write import prediction_row
+from classifier.corpus.write import Codes, prediction_row
 from classifier.model.prediction import Explanation, Prediction
 from classifier.model.vocabulary import Analyzer
 
@@ -17,7 +17,7 @@ __all__ = ["TOP", "deciding_spans", "explained_json"]
 TOP = 8
 
 
-def explained_json(prediction: Prediction) -> str:
+def explained_json(prediction: Prediction, codes: Codes | None = None) -> str:
     """Return a prediction with its explanation as one line of JSON.
 
     ``explanation`` holds, per label, ``margin``, ``bias``, ``cut`` (null for a label that is
@@ -33,7 +33,7 @@ def explained_json(prediction: Prediction) -> str:
         }
         for label, why in prediction.explain().items()
     }
-    row = prediction_row(prediction) | {"explanation": explanation}
+    row = prediction_row(prediction, codes) | {"explanation": explanation}
     return json.dumps(row, ensure_ascii=False, allow_nan=False)
 
 

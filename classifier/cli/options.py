@@ -25,6 +25,7 @@ __all__ = [
     "ModelOption",
     "ModelTarget",
     "QuietOption",
+    "SheetFormatOption",
     "file_target",
     "folder_target",
     "model_target",
@@ -235,6 +236,13 @@ ModelTarget: TypeAlias = Annotated[
 QuietOption: TypeAlias = Annotated[
     bool, typer.Option("--quiet", "-q", metavar="", help="No progress and no notes.")
 ]
+SheetFormatOption: TypeAlias = Annotated[
+    Literal["csv", "doccano", "label-studio"] | None,
+    typer.Option(
+        help="What the sheet is for: spreadsheets, doccano or Label Studio.",
+        show_default="by the file's name: .csv, .jsonl, .json",
+    ),
+]
 _READING, _LABELS = "Reading", "Labels and other fields"
 # For the parser, not the type checker: a literal type spelled by a constant.
 _Format: Any = Literal[FORMATS]
@@ -350,7 +358,7 @@ _LABEL_OPTIONS: dict[str, Any] = {
     ],
 }
 # Options that name a file to write.
-_WRITTEN = ("out", "rejects", "summary", "assignments", "suggested_out")
+_WRITTEN = ("out", "rejects", "summary", "assignments", "suggested_out", "errors_out")
 _DEFAULTS = {f.name: f.default for f in dataclasses.fields(ReadOptions)} | {
     "input_format": None,
     "label_columns": [],

@@ -19,8 +19,8 @@ from classifier.article import Article
 from classifier.cli.explanation import TOP, deciding_spans
 from classifier.cli.terminal import on_terminal, read_tally, remark_on
 from classifier.corpus.corpus import UNLABELLED, ReadOptions
-from classifier.corpus.write import table_line
-from classifier.errors import ClassifierError, disarmed
+from classifier.corpus.write import Codes, table_line
+from classifier.errors import ClassifierError, ModelError, disarmed
 from classifier.model.model import Model
 from classifier.model.prediction import Contribution, Explanation, Prediction
 from classifier.model.vocabulary import Analyzer
@@ -63,15 +63,25 @@ class Listing:
         Whether the stream shows colours; without them, words are marked by brackets.
     width : int
         Columns.
+    codes : mapping of str to sequence of str or None
+        Codes to show beside tags.
     """
 
     rules: Mapping[str, str]
     analyzer: Analyzer
     colour: bool = False
     width: int = 80
+    codes: Codes | None = None
 
     @classmethod
-    def of(cls, model: Model, thresholds: Mapping[str, float], *, on_screen: bool) -> Listing:
+    def of(
+        cls,
+        model: Model,
+        thresholds: Mapping[str, float],
+        *,
+        on_screen: bool,
+        codes: Codes | None = None,
+    ) -> Listing:
         """Return the listing for a model's predictions, coloured unless ``NO_COLOR`` is set."""
         plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
         columns = shutil.get_terminal_size().columns
@@ -84,6 +94,7 @@ class Listing:
             model.analyzer,
             colour=on_screen and not plain,
             width=min(columns, WIDEST),
+            codes=codes,
         )
 
     def entry(
@@ -97,7 +108,7 @@ class Listing:
     ) -> str:
         """Return what is shown of one article: its line, and more where asked for."""
         named = replace(prediction, id=article.id or article.title or "(no id)")
-        lines = [table_line(named)]
+        lines = [table_line(named, self.codes)]
         if scores:
             lines += self._bars(prediction)
         if terms and not explain:
@@ -282,13 +293,17 @@ def tell_fields(paths: Sequence[Path | str], reading: ReadOptions, *, quiet: boo
             raise
 
 
-FORMATS = ("table", "jsonl", "csv", "parquet")
+FORMATS = ("table", "jsonl", "csv", "parquet", "xlsx", "ninjs")
+# Those that cannot go to a stream, and those whose objects and rows have no room for reasons.
+_BINARY, _NO_REASONS = ("parquet", "xlsx"), ("csv", "parquet", "xlsx", "ninjs")
 Pair = tuple["Article", "Prediction"]
 _FORMAT_OF = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".csv": "csv",
     ".parquet": "parquet",
+    ".xlsx": "xlsx",
+    ".ninjs": "ninjs",
     ".txt": "table",
 }
 
@@ -306,6 +321,8 @@ class Layout:
     scores, terms, explain : bool
         Whether a table draws all scores, names the words behind each tag, and whether tags are
         explained in full.
+    codes : bool
+        Whether the codes of tags are written too; of ninjs they are in any case.
     """
 
     format: str
@@ -313,6 +330,7 @@ class Layout:
     scores: bool = False
     terms: bool = False
     explain: bool = False
+    codes: bool = False
 
     @property
     def on_screen(self) -> bool:
@@ -327,6 +345,7 @@ def chosen_layout(
     scores: bool = False,
     terms: bool = False,
     explain: bool = False,
+    codes: bool = False,
 ) -> Layout:
     """Return what the options ask for.
 
@@ -339,11 +358,11 @@ def chosen_layout(
     if out is not None and out.is_dir():
         raise _refusal(f"{out} is a folder; name a file in it", "--out")
     format = format or _format(out)
-    if format == "parquet" and out is None:
-        raise _refusal("parquet needs --out FILE", "--format")
-    if explain and format in ("csv", "parquet"):
+    if format in _BINARY and out is None:
+        raise _refusal(f"{format} needs --out FILE", "--format")
+    if explain and format in _NO_REASONS:
         raise _refusal(f"goes into a table or jsonl, not into {format}", "--explain")
-    return Layout(format, out, scores=scores, terms=terms, explain=explain)
+    return Layout(format, out, scores=scores, terms=terms, explain=explain, codes=codes)
 
 
 def _refusal(message: str, option: str) -> Exception:
@@ -358,10 +377,10 @@ def _format(out: Path | None) -> str:
         return "table" if out is None and on_terminal(sys.stdout) else "jsonl"
     name = Path(out.stem) if _is_packed(out) else out
     format = _FORMAT_OF.get(name.suffix.lower(), "")
-    if not format or (_is_packed(out) and format == "parquet"):
+    if not format or (_is_packed(out) and format in _BINARY):
         raise _refusal(
-            f"the name {out.name} tells no format; let it end in .jsonl, .csv, .parquet or .txt "
-            "(.gz packs all but .parquet), or pass --format",
+            f"the name {out.name} tells no format; let it end in .jsonl, .csv, .parquet, "
+            ".xlsx, .ninjs or .txt (.gz packs text), or pass --format",
             "--out",
         )
     return format
@@ -389,25 +408,41 @@ def write_predictions(
     """
     from classifier.corpus import write
 
+    codes = _codes(model) if layout.codes else None
     if layout.explain or layout.format == "table":
         pairs = _pairs(model, articles, thresholds)
-        line = _line_maker(model, layout, thresholds)
+        line = _line_maker(model, layout, thresholds, codes)
         with _opened(layout.out) as stream:
             stream.writelines(
                 f"{line(article, said)}\n" for article, said in pairs if keep is None or keep(said)
             )
         return
+    if layout.format == "ninjs":
+        pairs = _pairs(model, articles, thresholds)
+        with _opened(layout.out) as stream:
+            kept = (pair for pair in pairs if keep is None or keep(pair[1]))
+            write.write_ninjs(kept, stream, codes=model.codes)
+        return
     predictions = model.predict_stream(articles, thresholds=thresholds)
     if keep is not None:
         predictions = filter(keep, predictions)
-    if layout.format == "parquet" and layout.out is not None:
-        write.write_parquet(predictions, layout.out, labels=model.labels)
+    if layout.format in _BINARY and layout.out is not None:
+        save = write.write_xlsx if layout.format == "xlsx" else write.write_parquet
+        save(predictions, layout.out, labels=model.labels, codes=codes)
         return
     with _opened(layout.out) as stream:
         if layout.format == "csv":
-            write.write_csv(predictions, stream, labels=model.labels)
+            write.write_csv(predictions, stream, labels=model.labels, codes=codes)
         else:
-            write.write_jsonl(predictions, stream)
+            write.write_jsonl(predictions, stream, codes=codes)
+
+
+def _codes(model: Model) -> Codes:
+    if not model.codes:
+        raise ModelError(
+            f"{model.name} carries no codes for its labels. Train it with --label-codes FILE."
+        )
+    return model.codes
 
 
 def _pairs(
@@ -426,13 +461,13 @@ def _pairs(
 
 
 def _line_maker(
-    model: Model, layout: Layout, thresholds: Mapping[str, float]
+    model: Model, layout: Layout, thresholds: Mapping[str, float], codes: Codes | None
 ) -> Callable[[Article, Prediction], str]:
     from classifier.cli.explanation import explained_json
 
     if layout.format == "jsonl":
-        return lambda article, prediction: explained_json(prediction)
-    listing = Listing.of(model, thresholds, on_screen=layout.on_screen)
+        return lambda article, prediction: explained_json(prediction, codes)
+    listing = Listing.of(model, thresholds, on_screen=layout.on_screen, codes=codes)
     return lambda article, prediction: listing.entry(
         article,
         prediction,

@@ -73,8 +73,8 @@ def predict(
         Path | None,
         typer.Option(
             metavar="FILE|FOLDER",
-            help="Write there: .jsonl, .csv, .parquet or .txt (a table); .gz packs. In a folder "
-            "each file gets one of its name, with all its fields.",
+            help="Write there: .jsonl, .csv, .parquet, .xlsx, .ninjs or .txt (a table); .gz packs "
+            "text. In a folder each file gets one of its name, with all its fields.",
             show_default=False,
         ),
     ] = None,
@@ -89,6 +89,12 @@ def predict(
         bool,
         typer.Option(
             "--explain", metavar="", help="Show the words that raised and lowered each tag."
+        ),
+    ] = False,
+    codes: Annotated[
+        bool,
+        typer.Option(
+            "--codes", metavar="", help="Add the codes of each tag, such as IPTC Media Topics."
         ),
     ] = False,
     quiet: QuietOption = False,
@@ -111,13 +117,17 @@ def predict(
         floors = chosen_model(model).thresholds_at(point) | floors
     common: dict[str, Any] = {"model": model, "thresholds": floors, "quiet": quiet}
     if files and out is not None and (archive.dask or is_archive(files, out)):
+        if codes:
+            raise typer.BadParameter("goes into a single file", param_hint="--codes")
         predict_archive(files, out, archive, reading, format=format, **common)
         return
     refuse_archive_options(archive)
-    layout = chosen_layout(format, out, scores=scores, terms=terms, explain=explain)
+    layout = chosen_layout(format, out, scores=scores, terms=terms, explain=explain, codes=codes)
     tally = read_tally(quiet=quiet)
     # people are shown the headline of an article without an id
-    reading = dataclasses.replace(reading, line_ids=layout.format != "table")
+    reading = dataclasses.replace(
+        reading, line_ids=layout.format != "table", keep_item=layout.format == "ninjs"
+    )
     inputs = _inputs(files, layout.out)
     if (archive.jobs or 1) > 1:
         predict_stream(inputs, layout, archive, reading, **common)

@@ -79,6 +79,10 @@ def serve(
         float,
         typer.Option(min=0.001, metavar="MB", help="Of a JSON body.", rich_help_panel=_LIMITS),
     ] = 8.0,
+    max_file: Annotated[
+        float,
+        typer.Option(min=0.001, metavar="MB", help="Of a file to read.", rich_help_panel=_LIMITS),
+    ] = 50.0,
     max_text: Annotated[
         int,
         typer.Option(min=1, metavar="N", help="Characters of an article.", rich_help_panel=_LIMITS),
@@ -118,6 +122,7 @@ def serve(
         sources=tuple(map(_source, model or [""])),
         limits=Limits(
             body_bytes=int(max_body * 2**20),
+            file_bytes=int(max_file * 2**20),
             text_chars=max_text,
             batch_articles=max_batch,
             requests=max_requests,

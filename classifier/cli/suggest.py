@@ -12,6 +12,7 @@ import typer
 
 from classifier.cli.options import (
     QuietOption,
+    SheetFormatOption,
     file_target,
     open_corpus,
     reads_articles,
@@ -23,6 +24,7 @@ from classifier.corpus.corpus import ReadOptions
 EPILOG = """Examples:
   classifier suggest mymodel archive.jsonl --out sheet.csv
   classifier suggest mymodel archive.jsonl -n 50 --random-share 0 --excerpt 0 > sheet.csv
+  classifier suggest mymodel archive.jsonl --out tasks.json    # for Label Studio
   classifier corpus merge archive.jsonl sheet.csv --out labelled.jsonl --suggested-out chosen.jsonl
   classifier train labelled.jsonl --auxiliary chosen.jsonl --out mymodel"""
 
@@ -49,7 +51,7 @@ def suggest(
         typer.Option(
             metavar="FILE",
             callback=lambda path: path and file_target(path),
-            help="CSV to write.",
+            help="Sheet to write: .csv, .jsonl for doccano, .json for Label Studio.",
             show_default="standard output",
         ),
     ] = None,
@@ -67,6 +69,7 @@ def suggest(
         typer.Option(min=0, metavar="N", help="Characters of each text; 0 gives all of it."),
     ] = 600,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the draw.")] = 0,
+    sheet_format: SheetFormatOption = None,
     quiet: QuietOption = False,
     reading: ReadOptions,
 ) -> None:
@@ -79,6 +82,7 @@ def suggest(
     """
     from classifier.archive.score import load
     from classifier.labelling.sheet import save_sheet
+    from classifier.labelling.sheet import sheet_format as format_of
     from classifier.labelling.suggest import suggest as suggest_articles
 
     refuse_inputs(out or Path("-"), map(Path, articles))
@@ -90,10 +94,16 @@ def suggest(
     stream = chain.from_iterable(corpus.articles for corpus in corpora)
     shown = counted_on_terminal(stream, "articles", quiet=quiet)
     chosen = suggest_articles(tagger, shown, n=number, random_share=random_share, seed=seed)
-    rows = [each.row(excerpt=excerpt) for each in chosen]
-    save_sheet(rows, out or sys.stdout, labels=tagger.labels, excerpt=excerpt)
+    save_sheet(
+        [each.entry for each in chosen],
+        out or sys.stdout,
+        labels=tagger.labels,
+        excerpt=excerpt,
+        format=format_of(out, sheet_format),
+        model=tagger.signature,
+    )
     if out is not None and not quiet:
-        typer.echo(f"classifier: {len(rows)} articles to label in {out}", err=True)
+        typer.echo(f"classifier: {len(chosen)} articles to label in {out}", err=True)
     if not quiet and len(chosen) < number:
         typer.echo(
             f"classifier: {len(chosen)} articles to suggest; the rest have labels, are copies, "

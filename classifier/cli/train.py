@@ -13,6 +13,7 @@ from classifier.cli.terminal import echo_lines, read_tally, remark_on, training_
 from classifier.corpus.corpus import ReadOptions
 
 if TYPE_CHECKING:
+    from classifier.corpus.codes import LabelCodes
     from classifier.training.settings import Settings
 
 
@@ -29,6 +30,7 @@ def _dropped(value: object) -> object:
 EPILOG = """Examples:
   classifier train articles.jsonl --out mymodel
   classifier train news/ --out mymodel --settings settings.toml --jobs 4
+  classifier train ninjs/ --label-codes codes.toml --out mymodel
   classifier train table.csv --label-column energy --label-column sport --out mymodel
   classifier corpus fetch news_articles
   classifier train news_articles --out mymodel"""
@@ -73,6 +75,15 @@ def train(
             show_default="0.09 where a quarter of the articles have none",
         ),
     ] = None,
+    label_codes: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Codes that labels stand for, as TOML, JSON or CSV; the model carries them, and "
+            "labels that are narrower codes become these labels.",
+            show_default="the sectors' Media Topics for published corpora",
+        ),
+    ] = None,
     jobs: Annotated[
         int, typer.Option(min=1, metavar="N", help="Labels fitted at once; changes only the time.")
     ] = 1,
@@ -95,6 +106,7 @@ def train(
         _settings(settings, seed=seed, max_false_tags=false_tags),
         read_tally(quiet=quiet),
     )
+    codes = chosen_codes(label_codes, corpus)
     corpora = open_corpora(corpus, reading, tally)
     corpora += open_corpora(auxiliary or [], reading, tally, natural=False)
     # what takes seconds to load comes after what may be wrong with the call
@@ -107,6 +119,7 @@ def train(
             corpora,
             chosen,
             name=out.resolve().name,
+            codes=codes,
             jobs=jobs,
             progress=progress,
             tell=tally.note,
@@ -114,6 +127,17 @@ def train(
     model = save_model(model, out, card=model_card(model))
     remark_on(tally, quiet=quiet)
     echo_lines(f"{quality_table(model)}\n\nSaved as {out} ({model.signature}).")
+
+
+def chosen_codes(path: Path | None, corpora: list[str]) -> LabelCodes | None:
+    """Return the codes in a file, or those of the sectors where a published corpus is named."""
+    from classifier.corpus.codes import read_label_codes, sector_codes
+    from classifier.published.sources import NAMES
+
+    if path is not None:
+        return read_label_codes(path)
+    published = any(name in NAMES and not Path(name).exists() for name in corpora)
+    return sector_codes() if published else None
 
 
 def _settings(path: Path | None, **others: object) -> Settings:

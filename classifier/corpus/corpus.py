@@ -15,6 +15,7 @@ from classifier.errors import SettingsError
 
 __all__ = [
     "FORMATS",
+    "ITEM",
     "UNLABELLED",
     "UNREAD",
     "Corpus",
@@ -76,6 +77,8 @@ class ReadOptions:
         Call articles without an id by their place, such as ``news.csv line 17``.
     sheet : str
         Which sheet of a workbook; the first where it is empty.
+    keep_item : bool
+        Carry each item of ninjs as it came in `Article.extra`, to be written again.
     known_labels : tuple of str or None
         The labels allowed; any other is an error.
     on_error : str
@@ -111,6 +114,7 @@ class ReadOptions:
     line_ids: bool = False
     known_labels: tuple[str, ...] | None = None
     sheet: str = ""
+    keep_item: bool = False
     on_error: str = "stop"
     rejects: Path | None = None
 
@@ -125,6 +129,8 @@ class ReadOptions:
 
 # Half a character, which no name of a field can be: what is looked for under it is never there.
 UNREAD = "\udfff"
+# The field of a row that holds the item of ninjs as it came; see `ReadOptions.keep_item`.
+ITEM = "ninjs item"
 # For tagging: nothing can be wrong with fields that are not looked at.
 UNLABELLED = ReadOptions(
     line_ids=True,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
 from classifier.errors import BadInputError, listed
@@ -28,6 +28,7 @@ __all__ = [
     "encoding_reason",
     "find_sources",
     "format_by_content",
+    "format_by_name",
     "import_parquet",
     "is_utf8",
     "line_blocks",
@@ -392,14 +393,14 @@ def _refuse(error: OSError) -> None:
     )
 
 
-def format_by_name(path: Path) -> str:
+def format_by_name(path: PurePath) -> str:
     """Return the format `path` is named after, or an empty string.
 
     >>> format_by_name(Path("news.JSONL.gz"))
     'jsonl'
     """
     packed = path.suffix.lower() in COMPRESSIONS
-    found = _FORMAT_OF.get(Path(path.stem if packed else path.name).suffix.lower(), "")
+    found = _FORMAT_OF.get(PurePath(path.stem if packed else path.name).suffix.lower(), "")
     return "" if packed and found in ("parquet", "xlsx") else found
 
 

@@ -46,6 +46,7 @@ __all__ = [
     "markdown_article",
     "parquet_rows",
     "read_articles",
+    "read_rows",
     "utf8_jsonl_rows",
 ]
 
@@ -522,6 +523,27 @@ def _check_id(id: str, row: Row, places: dict[str, str]) -> None:
         )
 
 
+def read_rows(
+    source: Source, options: ReadOptions = _DEFAULTS, *, tally: ReadTally | None = None
+) -> Iterator[Row]:
+    """Yield the rows of one file with all their fields, bad ones with their problem.
+
+    Parameters
+    ----------
+    source : Source
+        A format that is empty is told by the first bytes.
+    options : ReadOptions
+    tally : ReadTally, optional
+        Told what was recognised.
+
+    Raises
+    ------
+    BadInputError
+        If the file as a whole cannot be read.
+    """
+    return _rows(source, options, None, tally if tally is not None else ReadTally())
+
+
 def _rows(
     source: Source, options: ReadOptions, stdin: BinaryIO | None, tally: ReadTally
 ) -> Iterator[Row]:
@@ -543,6 +565,8 @@ def _stream_rows(
         format = "fasttext"
     if format in ("xml", "warc"):
         return _item_rows(stream, source, format)
+    if options.keep_item and format == "jsonl":
+        format = "json"
     if format == "jsonl" and is_utf8(encoding):
         return utf8_jsonl_rows(unmarked(stream), source.name, encoding=encoding)
     return _text_rows(stream, source, format, replace(options, encoding=encoding), tally)
@@ -565,7 +589,7 @@ def _text_rows(
             quoting = options.quoting
             yield from csv_rows(text, name, encoding=encoding, delimiter=delimiter, quoting=quoting)
         elif format in ("json", "fasttext", "annif"):
-            yield from _labelled_texts(text, name, format)
+            yield from _labelled_texts(text, name, format, options)
         else:
             yield from _document_rows(text, source, format, options, tally)
 
@@ -578,12 +602,14 @@ def _delimiter(stream: io.BufferedReader, usual: str, encoding: str) -> str:
     return usual if counts[usual] else max(counts, key=lambda mark: counts[mark])
 
 
-def _labelled_texts(text: io.TextIOBase, name: str, format: str) -> Iterator[Row]:
+def _labelled_texts(
+    text: io.TextIOBase, name: str, format: str, options: ReadOptions
+) -> Iterator[Row]:
     from classifier.corpus.formats import inline
     from classifier.corpus.formats.json import json_rows
 
     if format == "json":
-        return json_rows(text, name)
+        return json_rows(text, name, keep_item=options.keep_item)
     return (inline.fasttext_rows if format == "fasttext" else inline.annif_rows)(text, name)
 
 

@@ -1,4 +1,4 @@
-"""Predictions as JSONL, CSV, Parquet or lines to look at, and articles back to JSONL."""
+"""Predictions as JSONL, CSV, Parquet, XLSX, ninjs or lines, and articles back to JSONL."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from math import isfinite
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, Protocol, TextIO, TypeAlias
 
 from classifier.article import Article, Labels
+from classifier.corpus.corpus import ITEM
 from classifier.corpus.open import open_parquet_writer
 from classifier.errors import BadInputError, disarmed
 from classifier.fields import PARTS, usual_field
+from classifier.files import replacing
 
 __all__ = [
     "COVERAGE_DECIMALS",
     "SCORE_DECIMALS",
+    "Codes",
     "PredictionFields",
     "Tagged",
     "csv_cell",
@@ -33,10 +36,14 @@ __all__ = [
     "write_articles_jsonl",
     "write_csv",
     "write_jsonl",
+    "write_ninjs",
     "write_parquet",
+    "write_xlsx",
 ]
 
 
+# Codes of each label, such as ``medtop:20000256``.
+Codes: TypeAlias = Mapping[str, Sequence[str]]
 ID_WIDTH = 24
 # What spreadsheets may take for the beginning of a formula.
 _FORMULA = re.compile("'*[=+\\-@|%\t\r\n＝＋－＠]")
@@ -95,13 +102,15 @@ def without_nan(value: Any) -> Any:
     return list(map(without_nan, value)) if isinstance(value, list) else value
 
 
-def table_line(prediction: Tagged) -> str:
+def table_line(prediction: Tagged, codes: Codes | None = None) -> str:
     """Return a prediction as a line for people to read.
 
-    It holds the id, cut to 24 characters, the tags with their scores, and the note. Control
-    characters, which a terminal would obey, are replaced.
+    It holds the id, cut to 24 characters, the tags with their scores, and with their `codes`
+    where these are given, and the note. Control characters, which a terminal would obey, are
+    replaced.
     """
-    tags = ", ".join(f"{tag} {prediction.scores[tag]:.2f}" for tag in prediction.tags)
+    shown = {tag: " ".join(["", *(codes or {}).get(tag, ())]) for tag in prediction.tags}
+    tags = ", ".join(f"{tag} {prediction.scores[tag]:.2f}{shown[tag]}" for tag in prediction.tags)
     note = f"  ({prediction.note})" if prediction.note else ""
     return f"{_fitted(disarmed(prediction.id))}  {disarmed(tags or '–')}{disarmed(note)}"
 
@@ -224,31 +233,46 @@ class _Quoted(dict[str, str]):
 _BATCH_ROWS = 1024
 
 
-def write_jsonl(predictions: Iterable[Tagged], stream: TextIO) -> int:
+def write_jsonl(
+    predictions: Iterable[Tagged], stream: TextIO, *, codes: Codes | None = None
+) -> int:
     """Write one JSON object a line and return how many.
 
     The keys are, in order, ``id``, ``tags``, ``scores`` (6 decimals), ``coverage`` (4 decimals),
-    ``model``, and ``note`` only when there is one. Nothing is escaped that JSON does not ask for,
-    so `stream` should be UTF-8.
+    ``model``, ``note`` only when there is one, and with `codes` the ``codes`` of each tag.
+    Nothing is escaped that JSON does not ask for, so `stream` should be UTF-8.
 
     Raises
     ------
     BadInputError
         If a score or coverage is not a finite number.
     """
-    return _write_lines(_prediction_lines(predictions), stream)
+    return _write_lines(_prediction_lines(predictions, codes), stream)
 
 
-def _prediction_lines(predictions: Iterable[Tagged]) -> Iterator[str]:
+def _prediction_lines(predictions: Iterable[Tagged], codes: Codes | None) -> Iterator[str]:
     fields = PredictionFields()
     for each in predictions:
         try:
-            yield fields.line(each)
+            line = fields.line(each)
         except ValueError as error:
             raise _unwritable(each.id, error) from None
+        if codes is not None:
+            line = f'{line[:-1]}, "codes": {_ENCODER.encode(_codes_by_tag(each, codes))}}}'
+        yield line
 
 
-def write_csv(predictions: Iterable[Tagged], stream: TextIO, *, labels: Sequence[str] = ()) -> int:
+def _codes_by_tag(prediction: Tagged, codes: Codes) -> dict[str, list[str]]:
+    return {tag: list(codes.get(tag, ())) for tag in prediction.tags}
+
+
+def write_csv(
+    predictions: Iterable[Tagged],
+    stream: TextIO,
+    *,
+    labels: Sequence[str] = (),
+    codes: Codes | None = None,
+) -> int:
     """Write a header and one record per prediction, and return how many predictions.
 
     Parameters
@@ -256,12 +280,15 @@ def write_csv(predictions: Iterable[Tagged], stream: TextIO, *, labels: Sequence
     stream : text stream opened with ``newline=""``
     labels : sequence of str, optional
         The score columns; those of the first prediction when not given.
+    codes : mapping of str to sequence of str, optional
+        Codes of each label, for a column of their own.
 
     Notes
     -----
     The columns are ``id``, ``tags`` (joined by ``|``), one ``score_<label>`` per label,
-    ``coverage``, ``model``, ``note``. A text that a spreadsheet could take for a formula, as it
-    begins with ``=``, ``+``, ``-``, ``@`` or a tab and is no number, gets an apostrophe before it.
+    ``coverage``, ``model``, ``note``, and with `codes` the ``codes`` of all tags. A text that a
+    spreadsheet could take for a formula, as it begins with ``=``, ``+``, ``-``, ``@`` or a tab
+    and is no number, gets an apostrophe before it.
 
     Raises
     ------
@@ -270,19 +297,24 @@ def write_csv(predictions: Iterable[Tagged], stream: TextIO, *, labels: Sequence
     """
     names, predictions = _score_labels(predictions, labels)
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(map(csv_cell, _columns(names)))
+    writer.writerow(map(csv_cell, _columns(names, codes)))
     count = 0
-    for each in predictions:
-        cells = {**_as_row(each, names), "tags": "|".join(each.tags)}.values()
-        writer.writerow(map(csv_cell, cells))
+    for row in _table_rows(predictions, names, codes):
+        writer.writerow(map(csv_cell, row))
         count += 1
     return count
 
 
-def write_parquet(predictions: Iterable[Tagged], path: Path, *, labels: Sequence[str] = ()) -> int:
+def write_parquet(
+    predictions: Iterable[Tagged],
+    path: Path,
+    *,
+    labels: Sequence[str] = (),
+    codes: Codes | None = None,
+) -> int:
     """Write a Parquet file and return how many predictions.
 
-    The columns are those of `write_csv`, with ``tags`` a list of strings and numbers float64. An
+    The columns are those of `write_csv`, tags and codes as lists, numbers as float64. An
     older file at `path` is replaced only when all went well.
 
     Raises
@@ -293,14 +325,145 @@ def write_parquet(predictions: Iterable[Tagged], path: Path, *, labels: Sequence
         If `path` cannot be written.
     """
     names, predictions = _score_labels(predictions, labels)
-    kinds = [str, list, *[float] * len(names), float, str, str]
-    columns = dict(zip(_columns(names), kinds, strict=True))
+    kinds = [str, list, *[float] * len(names), float, str, str, list]
+    columns = dict(zip(_columns(names, codes), kinds, strict=False))
     count = 0
     with open_parquet_writer(path, columns) as write_rows:
-        for rows in _batches(_as_row(prediction, names) for prediction in predictions):
+        for rows in _batches(_as_row(prediction, names, codes) for prediction in predictions):
             write_rows(rows)
             count += len(rows)
     return count
+
+
+# Rows of a sheet, the header among them.
+_MOST_SHEET_ROWS = 2**20
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+def write_xlsx(
+    predictions: Iterable[Tagged],
+    path: Path,
+    *,
+    labels: Sequence[str] = (),
+    codes: Codes | None = None,
+) -> int:
+    """Write a workbook of one sheet and return how many predictions.
+
+    The columns are those of `write_csv`. Text is stored as text, so that nothing of it is
+    computed when the workbook is opened or a cell is edited. An older file at `path` is replaced
+    only when all went well.
+
+    Raises
+    ------
+    BadInputError
+        If openpyxl is missing, there are more predictions than a sheet has rows, or they are not
+        of one set of labels.
+    ClassifierError
+        If `path` cannot be written.
+    """
+    try:
+        from openpyxl import Workbook
+    except ImportError:
+        raise BadInputError(
+            f"{path}: XLSX needs openpyxl. Run: pip install 'classifier[xlsx]'"
+        ) from None
+    names, predictions = _score_labels(predictions, labels)
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("predictions")
+    sheet.freeze_panes = "A2"
+    count = 0
+    with replacing(path) as stream:
+        rows = _table_rows(predictions, names, codes)
+        for row in itertools.chain([_columns(names, codes)], rows):
+            if count == _MOST_SHEET_ROWS:
+                raise BadInputError(
+                    f"{path}: a sheet holds {_MOST_SHEET_ROWS - 1:,} articles and no more. Write "
+                    "CSV or Parquet."
+                )
+            sheet.append([_sheet_cell(sheet, value) for value in row])
+            count += 1
+        book.save(stream)
+    return count - 1
+
+
+def _sheet_cell(sheet: Any, value: object) -> object:
+    """Return a cell of a workbook, text as text whatever it begins with."""
+    if not isinstance(value, str):
+        return value
+    from openpyxl.cell import WriteOnlyCell
+
+    cell = WriteOnlyCell(sheet, _NO_XML.sub("\ufffd", value))
+    cell.data_type = "s"
+    # what keeps a cell from being computed once somebody edits it
+    cell.quotePrefix = _FORMULA.match(value) is not None
+    return cell
+
+
+def write_ninjs(
+    pairs: Iterable[tuple[Article, Tagged]],
+    stream: TextIO,
+    *,
+    codes: Codes | None = None,
+) -> int:
+    """Write items of ninjs as they came, their tags added to the subjects, and return how many.
+
+    An item is a line. Each tag is one subject a code, else one by its name alone; ``relevance``
+    and ``confidence`` are its probability in percent.
+
+    Parameters
+    ----------
+    pairs : iterable of (Article, prediction)
+        Articles read with `ReadOptions.keep_item`.
+    stream : text stream
+    codes : mapping of str to sequence of str, optional
+        Codes of each label, such as ``medtop:20000256``.
+
+    Raises
+    ------
+    BadInputError
+        If an article did not come as ninjs, or its item cannot be written as JSON.
+    """
+    return _write_lines((_ninjs_line(*pair, codes or {}) for pair in pairs), stream)
+
+
+# Where concepts of the vocabularies of the IPTC have their addresses.
+_SCHEMES = {
+    "medtop": "http://cv.iptc.org/newscodes/mediatopic/",
+    "subj": "http://cv.iptc.org/newscodes/subjectcode/",
+}
+
+
+def _ninjs_line(article: Article, said: Tagged, codes: Codes) -> str:
+    item = article.extra.get(ITEM)
+    if not isinstance(item, Mapping):
+        raise BadInputError(
+            f"article '{article.id:.60}' did not come as ninjs, and --format ninjs adds tags to "
+            "items of ninjs alone. Write jsonl or csv."
+        )
+    later = "subjects" in item or ("subject" not in item and _is_later(item))
+    name = "subjects" if later else "subject"
+    before = item.get(name)
+    added = [
+        _subject(tag, code, round(100 * said.scores[tag]), later=later)
+        for tag in said.tags
+        for code in codes.get(tag) or ("",)
+    ]
+    subjects = [*(before if isinstance(before, list) else []), *added]
+    return _json_line({**item, name: subjects} if added else item, article.id)
+
+
+def _is_later(item: Mapping[str, object]) -> bool:
+    """Return whether an item is of ninjs 2 or 3, where lists have names in the plural."""
+    return bool({"headlines", "bodies", "standard", "versionCreated"} & item.keys())
+
+
+def _subject(tag: str, code: str, percent: int, *, later: bool) -> dict[str, object]:
+    subject: dict[str, object] = {"name": tag}
+    scheme, _, local = code.partition(":")
+    address = _SCHEMES.get(scheme)
+    if code:
+        subject |= {"uri": address + local if address else code} if later else {"code": code}
+    return subject | {"relevance": percent, "confidence": percent}
 
 
 def write_articles_jsonl(articles: Iterable[Article], stream: TextIO) -> int:
@@ -326,7 +489,7 @@ def _write_lines(lines: Iterable[str], stream: TextIO) -> int:
     return count
 
 
-def prediction_row(prediction: Tagged) -> dict[str, object]:
+def prediction_row(prediction: Tagged, codes: Codes | None = None) -> dict[str, object]:
     """Return a prediction as the JSON object that `write_jsonl` writes."""
     scores = prediction.scores.items()
     return {
@@ -336,6 +499,7 @@ def prediction_row(prediction: Tagged) -> dict[str, object]:
         "coverage": round(float(prediction.coverage), COVERAGE_DECIMALS),
         "model": prediction.model,
         **({"note": prediction.note} if prediction.note else {}),
+        **({} if codes is None else {"codes": _codes_by_tag(prediction, codes)}),
     }
 
 
@@ -362,7 +526,16 @@ def _score_labels(
     return names, itertools.chain(first, rest)
 
 
-def _as_row(prediction: Tagged, names: Sequence[str]) -> dict[str, Any]:
+def _table_rows(
+    predictions: Iterable[Tagged], names: Sequence[str], codes: Codes | None
+) -> Iterator[list[Any]]:
+    """Yield the cells of predictions where a cell holds no list."""
+    for each in predictions:
+        cells = _as_row(each, names, codes).values()
+        yield ["|".join(cell) if isinstance(cell, list) else cell for cell in cells]
+
+
+def _as_row(prediction: Tagged, names: Sequence[str], codes: Codes | None = None) -> dict[str, Any]:
     """Return the cells of one prediction under the names of `_columns`."""
     scores = prediction.scores
     if set(scores) != set(names):
@@ -378,11 +551,15 @@ def _as_row(prediction: Tagged, names: Sequence[str]) -> dict[str, Any]:
         prediction.model,
         prediction.note,
     ]
-    return dict(zip(_columns(names), cells, strict=True))
+    if codes is not None:
+        by_tag = _codes_by_tag(prediction, codes).values()
+        cells.append(list(dict.fromkeys(itertools.chain.from_iterable(by_tag))))
+    return dict(zip(_columns(names, codes), cells, strict=True))
 
 
-def _columns(names: Sequence[str]) -> list[str]:
-    return ["id", "tags", *(f"score_{name}" for name in names), "coverage", "model", "note"]
+def _columns(names: Sequence[str], codes: Codes | None = None) -> list[str]:
+    columns = ["id", "tags", *(f"score_{name}" for name in names), "coverage", "model", "note"]
+    return columns if codes is None else [*columns, "codes"]
 
 
 def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

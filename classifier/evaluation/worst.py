@@ -15,7 +15,7 @@ from classifier.article import Article, Labels
 from classifier.model.prediction import Prediction
 from classifier.model.vocabulary import Analyzer
 
-__all__ = ["LONGEST", "Mark", "TermWeight", "WorstCells", "WorstError", "excerpt"]
+__all__ = ["CUT", "LONGEST", "Mark", "TermWeight", "WorstCells", "WorstError", "excerpt"]
 
 
 Mark = tuple[int, int, float]

@@ -1,17 +1,19 @@
-"""The sheet a labeller fills in: its columns, and cells that no spreadsheet takes for formulas."""
+"""The sheet a labeller fills in, for spreadsheets, doccano and Label Studio, and the way back."""
 
 from __future__ import annotations
 
 import csv
 import hashlib
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from classifier.article import Article, Labels
 from classifier.corpus.corpus import ReadOptions
-from classifier.corpus.labels import parse_label_columns
+from classifier.corpus.formats.json import json_rows
+from classifier.corpus.labels import parse_label_columns, parse_labels
 from classifier.corpus.open import (
     find_sources,
     format_by_content,
@@ -24,17 +26,20 @@ from classifier.corpus.rows import BadRowError, Row, article_from
 from classifier.corpus.write import plain_cell, safe_cell
 from classifier.errors import BadInputError, disarmed
 from classifier.fields import is_blank
-from classifier.files import replacing_text
+from classifier.files import json_text, replacing_text
 
 __all__ = [
     "DRAWN_AT_RANDOM",
     "RESERVED",
+    "SHEET_FORMATS",
+    "Entry",
     "Verdict",
     "article_key",
     "label_column",
     "label_of_column",
     "read_verdicts",
     "save_sheet",
+    "sheet_format",
     "sheet_row",
     "text_key",
     "write_sheet",
@@ -91,8 +96,8 @@ def read_verdicts(
         CSV (commas, semicolons or tabs) with an ``id`` column and one column a label, as
         `classifier.labelling.sheet.write_sheet` wrote it; or JSONL, each line of which holds such
         cells, or ``labels`` and perhaps ``negative``, or one ``label`` with its ``value``.
-        JSONL lines may bring a ``text`` of their own in place of an ``id``. ``-`` is standard
-        input.
+        JSONL lines may bring a ``text`` of their own in place of an ``id``. Or what doccano
+        (JSONL) and Label Studio (JSON) export. ``-`` is standard input.
     ignore : collection of str
         Columns that are no labels, such as remarks.
     encoding : str
@@ -127,13 +132,18 @@ def _rows(path: Path | str, encoding: str) -> Iterator[Row]:
             if form == "jsonl":
                 with open_text(stream, encoding=encoding, newline="\n") as text:
                     yield from jsonl_rows(text, source.name, encoding=encoding)
+            elif form == "json":
+                with open_text(stream, encoding=encoding, newline="") as text:
+                    yield from json_rows(text, source.name)
             elif form in ("csv", "tsv"):
                 delimiter = _delimiter(stream.peek(4096))
                 with open_text(stream, encoding=encoding, newline="") as text:
                     rows = csv_rows(text, source.name, encoding=encoding, delimiter=delimiter)
                     yield from map(_without_text, rows)
             else:
-                raise BadInputError(f"{source.name}: labels are read from .csv, .tsv or .jsonl.")
+                raise BadInputError(
+                    f"{source.name}: labels are read from .csv, .tsv, .jsonl or .json."
+                )
 
 
 def _delimiter(head: bytes) -> str:
@@ -151,7 +161,8 @@ def _without_text(row: Row) -> Row:
 def _verdict(row: Row, ignore: Collection[str]) -> Verdict:
     if row.problem is not None:
         raise row.problem
-    values = {name: value for name, value in row.values.items() if name not in ignore}
+    values = _of_annotator(row.values)
+    values = {name: value for name, value in values.items() if name not in ignore}
     article = _own_article(values) if values.get("text") else None
     id = article.id if article else _id(values)
     if not id and article is None:
@@ -170,6 +181,27 @@ def _verdict(row: Row, ignore: Collection[str]) -> Verdict:
     if "labels" in values or "negative" in values:
         return _listed(verdict, values)
     return replace(verdict, cells=_cells(parse_label_columns(_label_cells(values))))
+
+
+def _of_annotator(values: Mapping[str, object]) -> Mapping[str, object]:
+    """Return a row of doccano or Label Studio as one of these files; others as they are."""
+    if isinstance(values.get("label"), list):
+        # the number under "id" is doccano's own
+        foreign = ("id", "Comments", "label")
+        own = {name: value for name, value in values.items() if name not in foreign}
+        values = {**own, "labels": values["label"]}
+    choices = values.get(_CHOICES)
+    if _KEY not in values or not isinstance(choices, list):
+        return values
+    row = {"id": values[_KEY], "why": values.get("why")}
+    if values.get("labels") is None:
+        return row
+    given = parse_labels(values["labels"], separator="|")
+    present = given.present if given else frozenset()
+    return row | {
+        "labels": sorted(present),
+        "negative": [name for name in choices if name not in present],
+    }
 
 
 def _own_article(values: Mapping[str, object]) -> Article:
@@ -233,6 +265,73 @@ LONGEST_CELL = 32_000
 LABEL_PREFIX = "label:"
 # What spreadsheets run as formulas, in both widths, or skip on the way to one.
 _KEY_PREFIX = "text:"
+SHEET_FORMATS = ("csv", "doccano", "label-studio")
+_SHEET_FORMAT_OF = {".jsonl": "doccano", ".json": "label-studio"}
+# Fields that annotators' tools carry along: the article's key, and the labels there were to choose.
+_KEY, _CHOICES = "article", "choices"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An article to be labelled, and what a model says of it.
+
+    Parameters
+    ----------
+    article : Article
+    tags : tuple of str
+        What the model would give.
+    why : str
+        Why it is to be labelled, or `DRAWN_AT_RANDOM`.
+    """
+
+    article: Article
+    tags: tuple[str, ...]
+    why: str
+
+    def row(self, *, excerpt: int) -> dict[str, str]:
+        """Return the cells of a spreadsheet; `excerpt` as for `sheet_row`."""
+        hints = {"suggested": "|".join(self.tags), "why": self.why}
+        return sheet_row(self.article, excerpt=excerpt) | hints
+
+    def example(self, labels: Sequence[str], *, excerpt: int) -> dict[str, object]:
+        """Return a line for doccano, its labels those that the model would give."""
+        title = f"{self.article.title}\n\n" if self.article.title else ""
+        data = self._data(labels, excerpt)
+        return data | {"text": f"{title}{data['text']}", "label": list(self.tags)}
+
+    def task(self, labels: Sequence[str], *, excerpt: int, model: str) -> dict[str, object]:
+        """Return a task for Label Studio, the model's labels as its prediction."""
+        choice = {
+            "from_name": "labels",
+            "to_name": "text",
+            "type": "choices",
+            "value": {"choices": list(self.tags)},
+        }
+        result = [choice] if self.tags else []
+        said = {"model_version": model, "result": result}
+        return {"data": self._data(labels, excerpt), "predictions": [said]}
+
+    def _data(self, labels: Sequence[str], excerpt: int) -> dict[str, Any]:
+        article = self.article
+        return {
+            "text": _shortened(article.text, excerpt) if excerpt else article.text,
+            "title": article.title,
+            "outlet": article.source,
+            "date": article.date,
+            _KEY: article_key(article),
+            _CHOICES: list(labels),
+            "why": self.why,
+        }
+
+
+def sheet_format(target: Path | None, format: str | None = None) -> str:
+    """Return one of `SHEET_FORMATS`: the one that is named, else by the name of the file.
+
+    >>> sheet_format(Path("tasks.json")), sheet_format(None)
+    ('label-studio', 'csv')
+    """
+    suffix = target.suffix.lower() if target is not None else ""
+    return format or _SHEET_FORMAT_OF.get(suffix, "csv")
 
 
 def article_key(article: Article) -> str:
@@ -317,18 +416,55 @@ def write_sheet(
 
 
 def save_sheet(
-    rows: Iterable[Mapping[str, str]],
+    entries: Sequence[Entry],
     target: Path | TextIO,
     *,
     labels: Sequence[str],
     excerpt: int,
+    format: str = "csv",
+    model: str = "",
 ) -> int:
-    """Write a sheet to a file, by which spreadsheets know it for UTF-8, or to a stream."""
+    """Write what is to be labelled to a file or a stream, and return how many articles.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+    target : Path or text stream
+        A CSV file begins with a byte-order mark, by which spreadsheets know it for UTF-8.
+    labels : sequence of str
+        Those to choose from.
+    excerpt : int
+        Characters of each text; 0 for all of it.
+    format : {"csv", "doccano", "label-studio"}
+    model : str
+        Which model it was, for Label Studio.
+    """
     if not isinstance(target, Path):
-        return write_sheet(rows, target, labels=labels, excerpt=excerpt)
-    # the mark at the start of the file is what tells spreadsheets its encoding
-    with replacing_text(target, encoding="utf-8-sig", errors="backslashreplace") as stream:
+        return _write_entries(entries, target, labels, excerpt, format, model)
+    encoding = "utf-8-sig" if format == "csv" else "utf-8"
+    with replacing_text(target, encoding=encoding, errors="backslashreplace") as stream:
+        return _write_entries(entries, stream, labels, excerpt, format, model)
+
+
+def _write_entries(
+    entries: Sequence[Entry],
+    stream: TextIO,
+    labels: Sequence[str],
+    excerpt: int,
+    format: str,
+    model: str,
+) -> int:
+    if format == "csv":
+        rows = [each.row(excerpt=excerpt) for each in entries]
         return write_sheet(rows, stream, labels=labels, excerpt=excerpt)
+    if format == "doccano":
+        for each in entries:
+            line = json.dumps(each.example(labels, excerpt=excerpt), ensure_ascii=False)
+            stream.write(f"{line}\n")
+    else:
+        tasks = [each.task(labels, excerpt=excerpt, model=model) for each in entries]
+        stream.write(json_text(tasks))
+    return len(entries)
 
 
 def _readable(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -14,13 +14,21 @@ from numpy.typing import NDArray
 from classifier.article import Article
 from classifier.corpus.duplicates import near_duplicate_groups
 from classifier.errors import SettingsError
-from classifier.labelling.sheet import DRAWN_AT_RANDOM, sheet_row
+from classifier.evaluation.worst import CUT, WorstError
+from classifier.labelling.sheet import DRAWN_AT_RANDOM, Entry
 from classifier.model.model import BATCH, Model
 from classifier.model.prediction import Prediction
 from classifier.model.reading import tfidf_values
 from classifier.text import article_text
 
-__all__ = ["Suggestion", "choose_spread", "cut_probabilities", "hesitation", "suggest"]
+__all__ = [
+    "Suggestion",
+    "choose_spread",
+    "cut_probabilities",
+    "hesitation",
+    "suggest",
+    "worst_entries",
+]
 
 
 Vector = NDArray[np.float64]
@@ -115,10 +123,10 @@ class Suggestion:
             return DRAWN_AT_RANDOM
         return f"unsure of {self.label} ({self.probability:.2f})"
 
-    def row(self, *, excerpt: int) -> dict[str, str]:
-        """Return the cells of a labeller's sheet; `excerpt` as for `sheet_row`."""
-        hints = {"suggested": "|".join(self.tags), "why": self.why}
-        return sheet_row(self.article, excerpt=excerpt) | hints
+    @property
+    def entry(self) -> Entry:
+        """What a labeller's sheet says of it."""
+        return Entry(self.article, self.tags, self.why)
 
 
 def suggest(
@@ -269,3 +277,40 @@ def _spread(model: Model, candidates: list[Suggestion], n: int) -> list[Suggesti
     vectors = csr_matrix((values, reading.terms, reading.starts), shape=shape)
     priority = np.array([candidate.hesitation for candidate in candidates])
     return [candidates[i] for i in choose_spread(priority, vectors, n)]
+
+
+def worst_entries(
+    model: Model, articles: Iterable[Article], errors: Sequence[WorstError]
+) -> list[Entry]:
+    """Return the articles of a report's worst errors, the worst first, to be labelled again.
+
+    Parameters
+    ----------
+    model : Model
+    articles : iterable of Article
+        Those that were evaluated, read once more.
+    errors : sequence of WorstError
+    """
+    waiting: dict[tuple[str, ...], list[int]] = {}
+    for i, error in enumerate(errors):
+        name = (error.id, error.title, error.outlet, error.date)
+        waiting.setdefault(name, []).append(i)
+    found: dict[int, tuple[Article, list[int]]] = {}
+    for article in articles:
+        name = (article.id, article.title, article.source, article.date)
+        left = waiting.get(name, [])
+        text = article_text(article) if left else ""
+        mine = [i for i in left if errors[i].excerpt.strip(CUT) in text]
+        if mine:
+            waiting[name] = [i for i in left if i not in mine]
+            found[mine[0]] = (article, mine)
+    ranked = [found[i] for i in sorted(found)]
+    said = model.predict([article for article, _ in ranked])
+    return [
+        Entry(article, prediction.tags, "; ".join(_complaint(errors[i]) for i in mine))
+        for (article, mine), prediction in zip(ranked, said, strict=True)
+    ]
+
+
+def _complaint(error: WorstError) -> str:
+    return f"{error.kind} {error.label} ({error.probability:.2f})"

@@ -666,6 +666,9 @@ def _described(model: Model) -> str:
             f"trained on {corpus['articles']:,} articles ({corpus['natural']:,} of them a natural "
             f"sample, {corpus['none']:,} without a label), corpus {corpus['sha256']:.12}"
         )
+    if model.codes:
+        codes = (f"{label} {' '.join(each)}" for label, each in model.codes.items())
+        lines.append(f"codes: {listed(list(codes))}")
     versions = recorded(model, "versions")
     if versions:
         lines.append("made with " + ", ".join(f"{k} {v}" for k, v in sorted(versions.items())))

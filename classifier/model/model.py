@@ -163,6 +163,23 @@ class Model:
         found = self.info.get("points")
         return found if isinstance(found, dict) else {}
 
+    @property
+    def codes(self) -> dict[str, list[str]]:
+        """Label → the codes that it stands for, such as ``medtop:20000256``, where known.
+
+        Raises
+        ------
+        ModelError
+            When what the training recorded of them is damaged.
+        """
+        found = self.info.get("codes", {})
+        rows = found.items() if isinstance(found, dict) else [("", None)]
+        for label, codes in rows:
+            is_list = isinstance(codes, list) and all(isinstance(code, str) for code in codes)
+            if label not in self.labels or not is_list:
+                raise ModelError(f"{self.name}: the codes of '{label:.60}' are no list of codes")
+        return {label: list(codes) for label, codes in rows if codes}
+
     def thresholds_at(self, point: str) -> dict[str, float]:
         """Return the probability from which each label is given at a working point.
 

@@ -27,7 +27,7 @@ from starlette.types import ASGIApp
 
 from classifier.article import Article
 from classifier.corpus.write import prediction_row
-from classifier.errors import ModelError
+from classifier.errors import BadInputError, ModelError
 from classifier.model.model import BALANCED, Model
 from classifier.model.prediction import Prediction
 from classifier.service import schemas as answers
@@ -38,6 +38,7 @@ from classifier.service.lines import LinesResponse, predicted_lines
 from classifier.service.metrics import CONTENT_TYPE_LATEST
 from classifier.service.page import page_files
 from classifier.service.requests import (
+    BYTES,
     DOCS,
     JSON,
     NDJSON,
@@ -61,6 +62,7 @@ from classifier.service.schemas import (
     explained,
 )
 from classifier.service.service import Service, Shelved, service_of
+from classifier.service.uploads import read_upload
 
 __all__ = ["create_app", "model_object", "models_object", "router"]
 
@@ -99,18 +101,33 @@ def _body(*bodies: type[BaseModel], **content: dict[str, Any]) -> dict[str, Any]
 
 def _query(name: str, description: str, **schema: object) -> dict[str, Any]:
     """Return a parameter of the address."""
-    form = schema or {"type": "string"}
+    form = {"type": "string"} | schema
     return {"name": name, "in": "query", "description": description, "schema": form}
 
 
 _MODEL = _query("model", "Name of a model; the first one when left out.")
 _POINT = _query("point", "Working point, for lines; a body's own comes first.")
+_CODES = _query(
+    "codes", "Whether lines are answered with the codes of each tag.", enum=["true", "false"]
+)
 _THRESHOLD = _query(
     "threshold",
     "LABEL=P, as often as needed, for lines; a body's own fields come first.",
     type="array",
     items={"type": "string", "pattern": f"^.+={PROBABILITY}$"},
 )
+_READ = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            BYTES: {
+                "schema": {"type": "string", "format": "binary"},
+                "example": f"{json.dumps(ARTICLE)}\n",
+            }
+        },
+    },
+    "parameters": [_query("name", "What the file is called.")],
+}
 _PREDICT = {
     "requestBody": _body(
         ArticleRequest,
@@ -123,7 +140,7 @@ _PREDICT = {
             },
         },
     ),
-    "parameters": [_MODEL, _POINT, _THRESHOLD],
+    "parameters": [_MODEL, _POINT, _CODES, _THRESHOLD],
 }
 _PREDICT["requestBody"]["content"][NDJSON] = {
     "schema": {"type": "string"},
@@ -158,6 +175,7 @@ def model_object(service: Service, chosen: Shelved) -> dict[str, object]:
         "mode": model.mode,
         "labels": list(model.labels),
         "cuts": cut_probabilities(model),
+        "codes": model.codes,
         "points": list(model.points),
         "terms": len(model.vocabulary),
         "min_words": model.min_words,
@@ -217,8 +235,39 @@ async def predict(request: Request) -> Response:
         chosen, thresholds = _chosen(request, service, model=body.model, point=body.point)
         articles = [line.article() for line in lines]
         said = await _predicted(service, chosen, articles, thresholds=thresholds | body.thresholds)
-    rows = [prediction_row(each) for each in said]
+    codes = chosen.model.codes if body.codes or _wants_codes(request) else None
+    rows = [prediction_row(each, codes) for each in said]
     return JSONResponse({"predictions": rows} if isinstance(body, BatchRequest) else rows[0])
+
+
+@router.post(
+    "/read",
+    summary="Read a file",
+    responses={
+        200: {"model": answers.ReadAnswer},
+        **_problems(400, 401, 408, 413, 415, 422, 429, 503),
+    },
+    openapi_extra=_READ,
+)
+async def read(request: Request) -> Response:
+    """Give the rows of a file in any format that the command line reads, but packed ones.
+
+    The file is sent as it is; its name tells the format, else its first bytes do. Nothing of it
+    is kept.
+    """
+    service = service_of(request)
+    media_type(request, BYTES)
+    _open_stream(service)
+    try:
+        content = await read_body(request, service, most=service.limits.file_bytes)
+        with service.working():
+            work = partial(read_upload, request.query_params.get("name", ""), content)
+            table = await _in_time(service, service.scorer.run(work))
+        return JSONResponse(dataclasses.asdict(table))
+    except BadInputError as error:
+        raise ProblemError(422, str(error), field="") from None
+    finally:
+        service.close_stream()
 
 
 @router.post(
@@ -240,7 +289,8 @@ async def explain(request: Request) -> Response:
         chosen, article = service.model(body.model), body.article()
         _log_texts(service, [article])
         thresholds = _cuts_at(chosen.model, body.point or BALANCED) | body.thresholds
-        work = partial(explained, chosen.model, article, thresholds=thresholds)
+        codes = chosen.model.codes if body.codes else None
+        work = partial(explained, chosen.model, article, thresholds=thresholds, codes=codes)
         prediction, answer = await _in_time(service, service.scorer.run(work))
     service.metrics.predicted(chosen.name, [prediction])
     return JSONResponse(answer)
@@ -307,6 +357,21 @@ async def feedback(request: Request) -> Response:
 
 def _stream(request: Request, service: Service) -> Response:
     chosen, thresholds = _chosen(request, service)
+    _open_stream(service)
+    lines = predicted_lines(
+        request,
+        chosen.model,
+        service.scorer,
+        service.limits,
+        thresholds=thresholds,
+        codes=chosen.model.codes if _wants_codes(request) else None,
+        observe=partial(service.metrics.predicted, chosen.name),
+    )
+    return LinesResponse(lines, service.close_stream)
+
+
+def _open_stream(service: Service) -> None:
+    """Count a stream of lines, or a file, or raise a 429 where there are too many."""
     if service.streams >= service.limits.streams:
         raise ProblemError(
             429,
@@ -315,15 +380,6 @@ def _stream(request: Request, service: Service) -> Response:
             limit=service.limits.streams,
         )
     service.streams += 1
-    lines = predicted_lines(
-        request,
-        chosen.model,
-        service.scorer,
-        service.limits,
-        thresholds=thresholds,
-        observe=partial(service.metrics.predicted, chosen.name),
-    )
-    return LinesResponse(lines, service.close_stream)
 
 
 def _chosen(
@@ -342,6 +398,13 @@ def _chosen(
         raise ProblemError(422, f"{str(error).rstrip('.')}.", field="threshold") from None
     at = point or request.query_params.get("point", BALANCED)
     return chosen, _cuts_at(chosen.model, at) | thresholds
+
+
+def _wants_codes(request: Request) -> bool:
+    said = request.query_params.get("codes", "false")
+    if said not in ("true", "false"):
+        raise ProblemError(422, f"codes is '{said:.60}'. Write true or false.", field="codes")
+    return said == "true"
 
 
 def _cuts_at(model: Model, point: str) -> dict[str, float]:

@@ -18,6 +18,8 @@ class Limits:
     ----------
     body_bytes : int
         Of a JSON body. Streams of lines may be longer; each of their lines may not.
+    file_bytes : int
+        Of a file that is read.
     text_chars : int
         Of an article's text, headline and id together.
     batch_articles : int
@@ -25,7 +27,7 @@ class Limits:
     requests : int
         Whose body has come and that are under way at once; more are answered with 503.
     streams : int
-        Streams of lines under way at once; more are answered with 429.
+        Streams of lines and files under way at once; more are answered with 429.
     connections : int
         Open at once; more are answered with 503.
     read_seconds : float
@@ -40,6 +42,7 @@ class Limits:
     """
 
     body_bytes: int = 8 * 2**20
+    file_bytes: int = 50 * 2**20
     text_chars: int = 1_000_000
     batch_articles: int = 1000
     requests: int = 256

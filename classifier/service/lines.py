@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from classifier.article import Article
-from classifier.corpus.write import prediction_row
+from classifier.corpus.write import Codes, prediction_row
 from classifier.model.model import Model
 from classifier.model.prediction import Prediction
 from classifier.service.errors import ProblemError
@@ -111,6 +111,7 @@ async def predicted_lines(
     limits: Limits,
     *,
     thresholds: Mapping[str, float],
+    codes: Codes | None = None,
     observe: Callable[[list[Prediction]], object] = lambda said: None,
 ) -> AsyncIterator[bytes]:
     """Yield predictions of a body of JSON lines, in order, whatever came in with each chunk.
@@ -120,7 +121,11 @@ async def predicted_lines(
     splitter, stream = LineSplitter(limits.body_bytes), request.stream()
     try:
         async for lines in _timely(splitter, stream, limits.read_seconds):
-            yield await _answered(lines, model, scorer, limits, thresholds, observe)
+            read = [_read(line, number, limits) for number, line in lines]
+            articles = [each for each in read if isinstance(each, Article)]
+            said = await scorer.predict(model, articles, thresholds=thresholds)
+            observe(said)
+            yield _answered(read, said, codes)
     except ProblemError as problem:
         yield _json_line(problem.document())
     except TimeoutError:
@@ -155,21 +160,12 @@ async def _timely(
         ) from None
 
 
-async def _answered(
-    lines: list[Line],
-    model: Model,
-    scorer: Scorer,
-    limits: Limits,
-    thresholds: Mapping[str, float],
-    observe: Callable[[list[Prediction]], object],
+def _answered(
+    read: list[Article | ProblemError], said: list[Prediction], codes: Codes | None
 ) -> bytes:
-    read = [_read(line, number, limits) for number, line in lines]
-    articles = [each for each in read if isinstance(each, Article)]
-    said = await scorer.predict(model, articles, thresholds=thresholds)
-    observe(said)
     rest = iter(said)
     rows = (
-        prediction_row(next(rest)) if isinstance(each, Article) else each.document()
+        prediction_row(next(rest), codes) if isinstance(each, Article) else each.document()
         for each in read
     )
     return b"".join(map(_json_line, rows))

@@ -34,6 +34,7 @@ from classifier.service.schemas import (
 from classifier.service.service import Service
 
 __all__ = [
+    "BYTES",
     "DOCS",
     "HEADER_BYTES",
     "JSON",
@@ -210,6 +211,7 @@ def _is_work(scope: Scope) -> bool:
 
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
+BYTES = "application/octet-stream"
 LINES = frozenset(
     {NDJSON, "application/ndjson", "application/jsonl", "application/x-jsonl"}
     | {"application/jsonlines", "application/x-jsonlines"}
@@ -247,8 +249,8 @@ def media_type(request: Request, *accepted: str) -> str:
     return said
 
 
-async def read_body(request: Request, service: Service) -> bytes:
-    """Return the whole body.
+async def read_body(request: Request, service: Service, *, most: int = 0) -> bytes:
+    """Return the whole body, of at most `most` bytes or else as the limits say.
 
     Raises
     ------
@@ -257,9 +259,10 @@ async def read_body(request: Request, service: Service) -> bytes:
         coming in have too many bytes together.
     """
     limits = service.limits
+    most = most or limits.body_bytes
     said = request.headers.get("content-length", "")
-    if said.isdecimal() and int(said) > limits.body_bytes:
-        raise _too_long(limits.body_bytes)
+    if said.isdecimal() and int(said) > most:
+        raise _too_long(most)
     body = bytearray()
     try:
         async with asyncio.timeout(limits.read_seconds):
@@ -267,11 +270,11 @@ async def read_body(request: Request, service: Service) -> bytes:
             async for chunk in chunks:
                 body += chunk
                 service.n_bytes += len(chunk)
-                if len(body) > limits.body_bytes:
+                if len(body) > most:
                     # thrown away, as a client that cannot send on does not read the answer
                     async for _ in chunks:
                         pass
-                    raise _too_long(limits.body_bytes)
+                    raise _too_long(most)
                 if service.n_bytes > BODIES_AT_ONCE * limits.body_bytes:
                     raise _too_many(BODIES_AT_ONCE * limits.body_bytes)
     except TimeoutError:

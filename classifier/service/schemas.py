@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from classifier.article import Article
-from classifier.corpus.write import prediction_row
+from classifier.corpus.write import Codes, prediction_row
 from classifier.model.model import Model
 from classifier.model.prediction import Explanation, Prediction
 from classifier.text import article_text
@@ -34,6 +34,7 @@ __all__ = [
     "ModelsAnswer",
     "PredictionAnswer",
     "ProblemAnswer",
+    "ReadAnswer",
     "cut_probabilities",
     "explained",
 ]
@@ -72,6 +73,9 @@ Point = Annotated[
         "few false tags, or for few misses. `thresholds` come before it."
     ),
 ]
+WithCodes = Annotated[
+    bool, Field(description="Answer with the codes of each tag, such as IPTC Media Topics.")
+]
 ModelName = Annotated[
     str, Field(description="Name of a model; the first one when left out or null.")
 ]
@@ -102,6 +106,7 @@ class ArticleRequest(ArticleLine):
 
     thresholds: Thresholds = Field(default_factory=dict)
     point: Point = None
+    codes: WithCodes = False
     model: ModelName | None = None
 
 
@@ -115,6 +120,7 @@ class BatchRequest(BaseModel):
     articles: Annotated[list[ArticleLine], Field(min_length=1)]
     thresholds: Thresholds = Field(default_factory=dict)
     point: Point = None
+    codes: WithCodes = False
     model: ModelName | None = None
 
 
@@ -161,6 +167,9 @@ class PredictionAnswer(BaseModel):
     coverage: Probability = Field(description="Probability of the words that the model knows.")
     model: str = Field(description="Name and short hash of the model.")
     note: str = Field(default="", description="Why the model would not judge; often missing.")
+    codes: dict[str, list[str]] = Field(
+        default_factory=dict, description="Codes of each tag; only where asked for."
+    )
 
 
 class BatchAnswer(BaseModel):
@@ -216,6 +225,7 @@ class ModelAnswer(BaseModel):
     mode: Literal["several", "one"]
     labels: list[str]
     cuts: dict[str, Cut]
+    codes: dict[str, list[str]] = Field(description="Codes of labels, where known.")
     points: list[str] = Field(description="Working points that it has cuts for, its own first.")
     terms: int = Field(description="Size of the vocabulary.")
     min_words: int
@@ -247,6 +257,21 @@ class FeedbackAnswer(BaseModel):
 
     saved: Literal[True]
     replaced: bool = Field(description="Whether an earlier correction of the article gave way.")
+
+
+class ReadAnswer(BaseModel):
+    """What a file holds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    columns: list[str] = Field(description="The fields of its rows.")
+    rows: list[list[str]] = Field(description="A cell a column.")
+    fields: dict[str, str | None] = Field(
+        description="Which column is the `text`, the `title` and the `id`; null for none."
+    )
+    single: bool = Field(description="Whether the file is one article.")
+    left_out: int = Field(description="Bad rows.")
+    problem: str = Field(description="What is wrong with the first of them.")
 
 
 class HealthAnswer(BaseModel):
@@ -306,7 +331,11 @@ def cut_probabilities(
 
 
 def explained(
-    model: Model, article: Article, *, thresholds: Mapping[str, float] | None = None
+    model: Model,
+    article: Article,
+    *,
+    thresholds: Mapping[str, float] | None = None,
+    codes: Codes | None = None,
 ) -> tuple[Prediction, dict[str, object]]:
     """Return a prediction, and with it the text that was read, reasons and words to mark.
 
@@ -320,7 +349,7 @@ def explained(
     text = article_text(article)
     terms = {c.term for c in next(iter(why.values())).contributions}
     return prediction, {
-        "prediction": prediction_row(prediction),
+        "prediction": prediction_row(prediction, codes),
         "text": text,
         "labels": {
             label: _reasons(prediction, each, cuts[label], label) for label, each in why.items()

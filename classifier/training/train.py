@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.article import Progress, no_progress
+from classifier.corpus.codes import LabelCodes
 from classifier.corpus.corpus import Corpus
 from classifier.corpus.labels import truth_matrix
 from classifier.corpus.split import stratified_folds
@@ -50,6 +52,7 @@ def train(
     settings: Settings | None = None,
     *,
     name: str = "model",
+    codes: LabelCodes | None = None,
     jobs: int = 1,
     progress: Progress = no_progress,
     tell: Callable[[str], None] = _LOG.warning,
@@ -65,6 +68,9 @@ def train(
     settings : Settings, optional
     name : str
         What the model is called in its manifest and in predictions.
+    codes : LabelCodes, optional
+        What labels stand for; the model carries it. Labels of articles that are codes become
+        the labels above them.
     jobs : int
         How many labels are fitted at once; the result does not depend on it.
     progress : callable
@@ -81,10 +87,13 @@ def train(
     """
     settings = settings or Settings()
     corpora = as_corpora(corpus)
+    if codes is not None:
+        corpora = [replace(c, articles=codes.mapped(c.articles, tell=tell)) for c in corpora]
     counted = count_articles(corpora, settings, progress=progress)
     for note in corpus_notes(counted):
         tell(note)
-    return fit_model(counted, settings, name=name, jobs=jobs, progress=progress)
+    known = (codes or LabelCodes({})).of(counted.label_names)
+    return fit_model(counted, settings, name=name, codes=known, jobs=jobs, progress=progress)
 
 
 def fit_model(
@@ -92,10 +101,11 @@ def fit_model(
     settings: Settings,
     *,
     name: str = "model",
+    codes: Mapping[str, Sequence[str]] | None = None,
     jobs: int = 1,
     progress: Progress = no_progress,
 ) -> Model:
-    """Choose, fit, cut and calibrate on counted articles."""
+    """Choose, fit, cut and calibrate on counted articles; `codes` are recorded by label."""
     labels = counted.label_names
     Y = truth_matrix(counted.labels, labels, [k or frozenset(labels) for k in counted.known])
     check_counted(counted, Y, labels, settings)
@@ -138,7 +148,8 @@ def fit_model(
         min_coverage=_min_coverage(choice, held, settings),
         name=name,
         info=provenance(counted, Y, choice, settings, labels)
-        | {"figures": figures, "points": _points(margins, truth, settings, calibration)},
+        | {"figures": figures, "points": _points(margins, truth, settings, calibration)}
+        | ({"codes": {label: list(each) for label, each in codes.items()}} if codes else {}),
     )
     return with_reference(fitted, counted, folds, settings, margins=margins)
 

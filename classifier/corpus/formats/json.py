@@ -22,7 +22,7 @@ _LISTS = ("articles", "items", "docs", "documents", "results", "data", "entries"
 _DECODER = json.JSONDecoder()
 
 
-def json_rows(stream: io.TextIOBase, file: str) -> Iterator[Row]:
+def json_rows(stream: io.TextIOBase, file: str, *, keep_item: bool = False) -> Iterator[Row]:
     """Yield one row per article of a JSON file, numbered from 1; an array is read as a stream.
 
     Parameters
@@ -30,6 +30,8 @@ def json_rows(stream: io.TextIOBase, file: str) -> Iterator[Row]:
     stream : text stream
     file : str
         What messages call it.
+    keep_item : bool
+        As for `classifier.corpus.formats.shapes.shaped`.
 
     Raises
     ------
@@ -45,7 +47,7 @@ def json_rows(stream: io.TextIOBase, file: str) -> Iterator[Row]:
     found: Iterator[Any] = chain(begun, values)
     if len(begun) == 1 and not in_array and isinstance(begun[0], dict):
         found = iter(_articles(begun[0], file))
-    for number, value in enumerate(shaped(found), 1):
+    for number, value in enumerate(shaped(found, keep_item=keep_item), 1):
         if isinstance(value, dict):
             yield Row(file, number, value, unit="item")
         else:

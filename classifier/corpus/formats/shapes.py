@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
+from classifier.corpus.corpus import ITEM
+
 __all__ = ["is_item", "plain_html", "shaped"]
 
 Values = Mapping[str, Any]
@@ -15,15 +17,22 @@ _TAG = re.compile(r"<[^<>]{0,2000}>")
 _BLOCK = re.compile(r"(?i)</?(?:p|br|div|h[1-6]|li|tr|blockquote)\b[^<>]{0,2000}>")
 
 
-def shaped(items: Iterable[Any]) -> Iterator[Any]:
-    """Yield rows: objects whose first one is of a known shape as rows, others as they are."""
+def shaped(items: Iterable[Any], *, keep_item: bool = False) -> Iterator[Any]:
+    """Yield rows: objects whose first one is of a known shape as rows, others as they are.
+
+    With `keep_item`, rows of ninjs hold the item itself under `ITEM`.
+    """
     rest = iter(items)
     first = next(rest, None)
     if first is None:
         return
     shape = _shape_of(first) if isinstance(first, dict) else None
+    kept = keep_item and shape is _ninjs
     for item in chain([first], rest):
-        yield shape(item) if shape and isinstance(item, dict) else item
+        if shape and isinstance(item, dict):
+            yield shape(item) | ({ITEM: item} if kept else {})
+        else:
+            yield item
 
 
 def is_item(values: Values) -> bool:

@@ -88,8 +88,9 @@ async function ask(path, body, signal) {
 
 async function reach(path, body, signal) {
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
-  const post = body && { method: "POST", body: JSON.stringify(body) };
-  if (body) headers["Content-Type"] = "application/json";
+  const isFile = body instanceof Blob;
+  const post = body && { method: "POST", body: isFile ? body : JSON.stringify(body) };
+  if (body) headers["Content-Type"] = isFile ? "application/octet-stream" : "application/json";
   try {
     return await fetch(path, { ...post, headers, signal });
   } catch (error) {
@@ -567,14 +568,14 @@ async function openFiles(files) {
 }
 
 async function openFile(file) {
-  const found = await contentOf(file);
-  if (found.table) return showColumns(file.name, found.table);
-  $("title").value = found.article.title;
-  $("text").value = found.article.text;
-  if (!found.article.text.trim()) {
+  const { article, table } = await contentOf(file);
+  if (table) return showColumns(file.name, table);
+  $("title").value = article.title;
+  $("text").value = article.text;
+  if (!article.text.trim()) {
     throw new Problem(0, `${file.name} holds no text`, "Choose a file with an article in it.");
   }
-  return tagArticle(tidy(found.article));
+  return tagArticle(tidy(article));
 }
 
 async function openSeveral(files) {
@@ -584,160 +585,41 @@ async function openSeveral(files) {
     if (table) throw new Problem(0, "A table among several files", `Open ${file.name} alone.`);
     rows.push([file.name, article.title, article.text]);
   }
-  showColumns(counted(files.length, "file"), { columns: ["id", "title", "text"], rows, left: "" });
+  const columns = ["id", "title", "text"];
+  const fields = { id: "id", title: "title", text: "text" };
+  showColumns(counted(files.length, "file"), { columns, rows, fields, left: "" });
 }
 
+/** Have the service read a file: one article, or a table of many. */
 async function contentOf(file) {
-  if (file.size > MOST_BYTES) {
-    const most = `At most ${MOST_BYTES / 1e6} MB are read here.`;
-    const advice = `${most} Use the command: classifier predict ${file.name}`;
-    throw new Problem(0, `${file.name} is too large for this page`, advice);
+  const most = model.limits?.file_bytes ?? MOST_BYTES;
+  if (file.size > most) {
+    const advice = `At most ${Math.round(most / 1e6)} MB are read here.`;
+    const command = `Use the command: classifier predict ${file.name}`;
+    throw new Problem(0, `${file.name} is too large for this page`, `${advice} ${command}`);
   }
-  const text = decoded(new Uint8Array(await file.arrayBuffer()));
-  if (text.includes("\0")) {
-    const advice = "Save it as text, HTML, CSV or JSONL first.";
-    throw new Problem(0, `${file.name} is not a text file`, advice);
+  const said = await readFile(file);
+  const cell = (row, part) => row[said.columns.indexOf(said.fields[part])] ?? "";
+  if (said.single || !said.columns.length) {
+    const [row = []] = said.rows;
+    if (said.problem) throw new Problem(0, `${file.name} cannot be read`, said.problem);
+    if (!said.single) throw new Problem(0, `${file.name} holds no articles`, HEADER_ASKED);
+    return { article: { title: cell(row, "title"), text: cell(row, "text") } };
   }
-  const kind = file.name.toLowerCase().split(".").pop();
-  if (["csv", "tsv"].includes(kind)) return { table: csvTable(text, file.name) };
-  if (["jsonl", "ndjson", "json"].includes(kind)) {
-    return { table: jsonTable(text, kind, file.name) };
-  }
-  if (["html", "htm", "xhtml"].includes(kind)) return { article: htmlArticle(text) };
-  return { article: { title: "", text } };
+  const remark = `Left out: ${counted(said.left_out, "row")}, the first of them ${said.problem}`;
+  return { table: { ...said, left: said.left_out ? remark : "" } };
 }
 
-/** Read bytes as what they most probably are: UTF-16 by its mark, UTF-8, else Windows-1252. */
-function decoded(bytes) {
-  const mark = (bytes[0] << 8) | bytes[1];
-  if (mark === 0xfffe) return new TextDecoder("utf-16le").decode(bytes);
-  if (mark === 0xfeff) return new TextDecoder("utf-16be").decode(bytes);
+const HEADER_ASKED = "Does it have a header and rows?";
+
+async function readFile(file) {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    return new TextDecoder("windows-1252").decode(bytes);
-  }
-}
-
-const ASIDE = "script, style, noscript, template, svg, nav, header, footer, aside, form, figure";
-const BLOCKS = "p, li, h2, h3, h4, blockquote, pre, td";
-
-/** Take headline and text out of a web page; the parsed document runs and loads nothing. */
-function htmlArticle(html) {
-  const page = new DOMParser().parseFromString(html, "text/html");
-  const words = (element) => (element?.textContent ?? "").replace(/\s+/g, " ").trim();
-  const title = words(page.querySelector("h1") ?? page.querySelector("title"));
-  const body = page.querySelector("article") ?? page.querySelector("main") ?? page.body;
-  for (const each of body.querySelectorAll(`${ASIDE}, h1`)) each.remove();
-  const blocks = [...body.querySelectorAll(BLOCKS)].filter((block) => !block.querySelector(BLOCKS));
-  const text = (blocks.length ? blocks : [body]).map(words).filter(Boolean).join("\n\n");
-  return { title, text };
-}
-
-function csvTable(text, name) {
-  const separator = likelySeparator(text, name);
-  const [columns = [], ...rows] = csvRows(text, separator);
-  const odd = rows.filter((row) => row.length !== columns.length).length;
-  const remark = `Not as many cells as the header: ${counted(odd, "row")}. Are the quotes right?`;
-  const left = odd ? remark : "";
-  return checkedTable(name, { columns: columns.map((column) => column.trim()), rows, left });
-}
-
-function likelySeparator(text, name) {
-  const line = text.slice(0, text.search(/[\r\n]|$/)).replace(/"[^"]*"/g, "");
-  const often = (sign) => line.split(sign).length;
-  const signs = name.toLowerCase().endsWith(".tsv") ? ["\t", ",", ";"] : [",", ";", "\t"];
-  return signs.reduce((a, b) => (often(b) > often(a) ? b : a));
-}
-
-/** Yield the rows of RFC 4180 text: quotes may hold separators, line ends and doubled quotes. */
-function* csvRows(text, separator) {
-  const border = new RegExp(`[${separator}\r\n]|$`, "g");
-  let row = [];
-  let at = 0;
-  for (;;) {
-    let cell = "";
-    if (text[at] === '"') {
-      const end = quoteEnd(text, at);
-      cell = text.slice(at + 1, end).replaceAll('""', '"');
-      at = end + 1;
-    }
-    border.lastIndex = at;
-    const stop = border.exec(text).index;
-    row.push(cell + text.slice(at, stop));
-    const sign = text[stop];
-    at = stop + (sign === "\r" && text[stop + 1] === "\n" ? 2 : 1);
-    if (sign === separator) continue;
-    if (row.length > 1 || row[0]) yield row;
-    row = [];
-    if (at >= text.length) return;
-  }
-}
-
-function quoteEnd(text, start) {
-  for (let end = start; ; end += 1) {
-    end = text.indexOf('"', end + 1);
-    if (end < 0) return text.length;
-    if (text[end + 1] !== '"') return end;
-  }
-}
-
-function jsonTable(text, kind, name) {
-  const { records, bad, first } = kind === "json" ? jsonRecords(text, name) : lineRecords(text);
-  const columns = [...new Set(records.flatMap((record) => Object.keys(record)))];
-  const rows = records.map((record) => columns.map((column) => cellOf(record[column])));
-  const where = kind === "json" ? "entry" : "line";
-  const remark = `Left out, as no JSON object: ${bad}, the first of them ${where} ${first}.`;
-  const left = bad ? remark : "";
-  return checkedTable(name, { columns, rows, left });
-}
-
-function jsonRecords(text, name) {
-  try {
-    const all = [JSON.parse(text)].flat();
-    const records = all.filter(isRecord);
-    const first = all.findIndex((each) => !isRecord(each)) + 1;
-    return { records, bad: all.length - records.length, first };
+    const path = `v1/read?name=${encodeURIComponent(file.name)}`;
+    return await patiently(() => ask(path, file), new AbortController().signal);
   } catch (error) {
-    const lines = lineRecords(text);
-    if (lines.records.length) return lines;
-    throw new Problem(0, `${name} is not JSON`, error.message);
+    if (![413, 422].includes(error.status)) throw error;
+    throw new Problem(error.status, `${file.name} cannot be read`, error.detail);
   }
-}
-
-function lineRecords(text) {
-  const records = [];
-  let bad = 0;
-  let first = 0;
-  text.split("\n").forEach((line, i) => {
-    if (!line.trim()) return;
-    const record = parsed(line);
-    if (isRecord(record)) records.push(record);
-    else if (!bad++) first = i + 1;
-  });
-  return { records, bad, first };
-}
-
-function parsed(line) {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return null;
-  }
-}
-
-function isRecord(value) {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function cellOf(value) {
-  return ["string", "number"].includes(typeof value) ? String(value) : "";
-}
-
-function checkedTable(name, table) {
-  if (table.rows.length) return table;
-  const advice = table.left || "Does it have a header and rows?";
-  throw new Problem(0, `${name} holds no articles`, advice);
 }
 
 // Many articles.
@@ -755,9 +637,9 @@ function showColumns(name, table) {
   $("many-heading").textContent = `${name}: ${counted(table.rows.length, "article")}`;
   say($("many-warning"), ...(table.left ? [table.left] : []));
   const { text, title, id } = $("columns").elements;
-  fill(text, table.columns, likelyText(table));
-  fill(title, ["", ...table.columns], columnOf(table, ["title", "headline"]));
-  fill(id, ["", ...table.columns], columnOf(table, ["id", "guid", "url", "link"]));
+  fill(text, table.columns, table.fields.text);
+  fill(title, ["", ...table.columns], table.fields.title ?? "");
+  fill(id, ["", ...table.columns], table.fields.id ?? "");
   $("columns").querySelector("button").textContent = `Tag ${counted(table.rows.length, "article")}`;
   showSample();
   $("status").textContent = `${name} read. Choose its columns, then tag.`;
@@ -767,19 +649,6 @@ function showColumns(name, table) {
 function fill(select, names, value) {
   select.replaceChildren(...names.map((name) => el("option", { value: name }, name || "none")));
   select.value = value;
-}
-
-function columnOf({ columns }, names) {
-  const found = names.map((name) => columns.find((column) => column.toLowerCase() === name));
-  return found.find(Boolean) ?? "";
-}
-
-/** Return the column named like a text, or else the one with the longest cells. */
-function likelyText(table) {
-  const { columns, rows } = table;
-  const size = (i) => rows.slice(0, 50).reduce((sum, row) => sum + (row[i]?.length ?? 0), 0);
-  const longest = columns.reduce((best, _, i) => (size(i) > size(best) ? i : best), 0);
-  return columnOf(table, ["text", "body", "content", "article"]) || columns[longest];
 }
 
 function articlesOf({ table }) {

@@ -1,0 +1,136 @@
+"""A file as it is, read on the service's side by the readers of the command line."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path, PurePath
+
+from classifier.corpus.corpus import ReadOptions, ReadTally
+from classifier.corpus.open import COMPRESSIONS, Source, format_by_name
+from classifier.corpus.read import read_rows
+from classifier.corpus.rows import Row
+from classifier.errors import BadInputError, disarmed
+from classifier.fields import usual_field
+
+__all__ = ["Table", "read_upload"]
+
+# Of all cells together, and of one file: no more than a page can show and send on.
+MOST_CHARACTERS, MOST_ROWS, MOST_COLUMNS = 100_000_000, 200_000, 500
+# The first bytes of gzip and zstd.
+_PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
+# Rows that are looked at for the column with the longest cells.
+_SAMPLE = 50
+
+
+@dataclass(slots=True)
+class Table:
+    """What a file holds.
+
+    Parameters
+    ----------
+    columns : list of str
+        The fields of its rows; those within others by their way down, such as ``body.plain``.
+    rows : list of list of str
+        A cell a column, empty where a row has no text or number there.
+    fields : dict of str to (str or None)
+        Which column is the text, the title and the id, as far as that can be told.
+    single : bool
+        Whether the file is one article: plain text, Markdown or HTML.
+    left_out : int
+        Bad rows.
+    problem : str
+        What is wrong with the first of them.
+    """
+
+    columns: list[str] = field(default_factory=list)
+    rows: list[list[str]] = field(default_factory=list)
+    fields: dict[str, str | None] = field(default_factory=dict)
+    single: bool = False
+    left_out: int = 0
+    problem: str = ""
+
+
+def read_upload(name: str, content: bytes) -> Table:
+    """Return the rows of a file.
+
+    Parameters
+    ----------
+    name : str
+        What the file is called; its end tells the format, else the first bytes do. Nothing is
+        written or looked for under that name.
+    content : bytes
+        What is not UTF-8 is taken for Windows-1252.
+
+    Raises
+    ------
+    BadInputError
+        When it cannot be read, is packed, or holds more than a page can show.
+    """
+    shown = disarmed(name)[-100:] or "the file"
+    if PurePath(name).suffix.lower() in COMPRESSIONS or content.startswith(_PACKED):
+        raise BadInputError(f"{shown}: packed files are not read here. Unpack it.")
+    options = ReadOptions(encoding="utf-8" if _is_utf8(content) else "cp1252")
+    # some formats are read from files alone
+    with tempfile.TemporaryDirectory() as folder:
+        format = format_by_name(PurePath(name))
+        path = Path(folder, f"upload.{format}")
+        path.write_bytes(content)
+        source = Source(shown, path, format, "")
+        return _table(read_rows(source, options, tally=ReadTally(tell=lambda note: None)), shown)
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _table(rows: Iterator[Row], name: str) -> Table:
+    table, records, left = Table(), list[dict[str, str]](), MOST_CHARACTERS
+    for row in islice(rows, MOST_ROWS + 1):
+        if row.problem is not None:
+            table.left_out += 1
+            table.problem = table.problem or f"{row.place}: {row.problem}"
+            continue
+        cells = dict(_cells(row.values))
+        left -= sum(map(len, cells.values()))
+        table.single = not row.unit
+        records.append(cells)
+        if left < 0 or len(records) > MOST_ROWS:
+            raise BadInputError(
+                f"{name}: holds more than {MOST_ROWS:,} articles, or more than "
+                f"{MOST_CHARACTERS:,} characters. Use the command: classifier predict."
+            )
+    table.columns = list(dict.fromkeys(name for cells in records for name in cells))[:MOST_COLUMNS]
+    table.rows = [[cells.get(name, "") for name in table.columns] for cells in records]
+    table.fields = {part: _column(table, part) for part in ("text", "title", "id")}
+    return table
+
+
+def _cells(values: Mapping[str, object], before: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
+        way = f"{before}{name}"
+        if isinstance(value, Mapping) and before.count(".") < 3:
+            yield from _cells(value, f"{way}.")
+        elif isinstance(value, list) and value and all(isinstance(part, str) for part in value):
+            yield way, "\n\n".join(value)
+        elif isinstance(value, str | int | float) and not isinstance(value, bool):
+            yield way, str(value)
+        else:
+            yield way, ""
+
+
+def _column(table: Table, part: str) -> str | None:
+    try:
+        found = usual_field(table.columns, part)
+    except BadInputError:
+        found = None
+    if found is None and part == "text" and table.columns:
+        sizes = [sum(map(len, column)) for column in zip(*table.rows[:_SAMPLE], strict=True)]
+        return table.columns[sizes.index(max(sizes))]
+    return found
