@@ -59,6 +59,13 @@ def export(
     typer.echo(f"{joblib}: a scikit-learn pipeline; loading it runs code, so trust its origin")
 
 
+import_app = typer.Typer(add_completion=False)
+
+
+@import_app.command(
+    hidden=True,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)
 def import_() -> None:
     """Refuse to read a joblib file, as a former release did."""
     raise ClassifierError(
