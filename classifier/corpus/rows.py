@@ -136,7 +136,7 @@ class _Shape:
     unwrap: Callable[[Mapping[str, object]], Mapping[str, object]] | None = None
 
 
-_WRAPPED = _Shape(**dict.fromkeys(PARTS), own=frozenset(), judged=False)  # type: ignore[arg-type]
+_WRAPPED = _Shape(**dict.fromkeys(PARTS), own=frozenset(), judged=False)
 
 
 class ArticleReader:
