@@ -34,6 +34,8 @@ _USUAL: dict[str, tuple[tuple[str, ...], ...]] = {
         ("text",),
         ("body", "content", "article", "maintext", "body_text", "full_text", "fulltext"),
         ("description",),
+        ("short_description", "summary"),
+        ("data",),
     ),
     "title": (("title",), ("headline",)),
     "id": (("id",), ("guid", "uuid", "_id")),
@@ -45,7 +47,7 @@ _USUAL: dict[str, tuple[tuple[str, ...], ...]] = {
     "labels": (
         ("labels",),
         ("label", "tags", "topics", "category", "categories", "subject", "subjects", "cats"),
-        ("accept",),
+        ("accept", "class", "class_index"),
     ),
     "negative": (("negative",),),
     "confidence": (("confidence",),),

@@ -13,7 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from classifier.archive.shard import Shard
-from classifier.corpus.open import COMPRESSIONS, format_by_name
+from classifier.corpus.find import format_by_name
+from classifier.corpus.open import COMPRESSIONS
 from classifier.errors import BadInputError
 
 __all__ = [
@@ -29,8 +30,14 @@ __all__ = [
 ]
 
 
-ROW_FORMATS = ("jsonl", "csv", "tsv", "parquet")
-_SUFFIXES = ".jsonl, .csv, .tsv (also packed as .gz or .zst) or .parquet"
+# What results are written as; of other files they are JSONL.
+_WRITTEN = ("jsonl", "csv", "tsv", "parquet")
+# Files of one article each are no archive.
+_DOCUMENTS = ("txt", "md", "html")
+_SUFFIXES = (
+    ".jsonl, .json, .csv, .tsv, .xml, .rss, .atom, .warc (also packed as .gz or .zst), .parquet or "
+    ".xlsx"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,19 +196,20 @@ def shard_of(
 ) -> Shard | None:
     """Return what a file is as a shard, ``None`` for one of no format that is read."""
     found = input_format or format_by_name(path)
-    if found not in ROW_FORMATS:
+    if not found or found in _DOCUMENTS:
         return None
     name = path.relative_to(root).as_posix()
-    target_format = format or found
+    target_format = format or (found if found in _WRITTEN else "jsonl")
     target = name if target_format == found else _renamed(name, target_format)
     return Shard(name, path, found, target, target_format, n_bytes, mtime_ns)
 
 
 def _renamed(name: str, format: str) -> str:
+    """Return the name of a result; that of a feed tells what it was, such as ``a.rss.jsonl``."""
     stem, packed = os.path.splitext(name)  # noqa: PTH122
     if packed.lower() not in COMPRESSIONS:
         stem, packed = name, ""
-    bare = stem.rsplit(".", 1)[0]
+    bare = stem.rsplit(".", 1)[0] if format_by_name(Path(stem)) in _WRITTEN else stem
     return f"{bare}.{format}{'' if format == 'parquet' else packed}"
 
 
@@ -340,10 +348,7 @@ def find_files(
     kept = tuple(shard for shard in shards if shard)
     if not kept:
         shown = ", ".join(place.address for place in places)
-        raise BadInputError(
-            f"{shown}: nothing to tag. Files are named .jsonl, .csv, .tsv (also packed as .gz or "
-            ".zst) or .parquet."
-        )
+        raise BadInputError(f"{shown}: nothing to tag. Files are named {_SUFFIXES}.")
     check_targets(kept)
     address = places[0].fs.unstrip_protocol
     archive = Archive(Path(root), kept, len(shards) - len(kept))

@@ -24,10 +24,9 @@ from classifier.archive.score import model_folder
 from classifier.archive.shard import GZIP_LEVEL, Shard, ShardResult, position, tag_shard
 from classifier.archive.tagger import Tagger, TagOptions, Tally, tag_block
 from classifier.corpus.corpus import ReadTally
+from classifier.corpus.find import Source, find_sources
 from classifier.corpus.open import (
     Block,
-    Source,
-    find_sources,
     format_by_content,
     line_blocks,
     open_bytes,
@@ -589,8 +588,9 @@ def block_tasks(
     """
     encoding = options.reading.encoding
     with open_bytes(source, stdin, encoding=encoding) as stream:
-        if not source.format and stream.peek(1) and format_by_content(stream) != "jsonl":
-            raise BadInputError(f"{source.name}: is no JSONL. Leave out --jobs.")
+        held = "" if options.reading.format else format_by_content(stream, source.format)
+        if stream.peek(1) and held not in ("jsonl", ""):
+            raise BadInputError(f"{source.name}: is no JSONL but {held}. Leave out --jobs.")
         with utf8_bytes(stream, encoding) as read:
             for block in line_blocks(read, longest=options.longest_line):
                 yield BlockTask(block, source.name, packing, position(stream))

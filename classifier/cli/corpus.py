@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
@@ -123,15 +124,20 @@ def show(
     quiet: QuietOption = False,
     reading: ReadOptions,
 ) -> None:
-    """Count a corpus: articles, labels, outlets, days. Several are counted as one."""
-    from itertools import chain
+    """Count a corpus: articles, labels, outlets, days; and show what was read of three rows.
+
+    Several are counted as one.
+    """
+    from itertools import chain, islice
 
     from classifier.corpus.corpus import describe_corpus
 
     tally = read_tally(quiet=quiet)
     corpora = [open_corpus(name, reading, tally) for name in corpus]
-    summary = describe_corpus(chain.from_iterable(each.articles for each in corpora))
-    echo_lines(str(summary))
+    articles = chain.from_iterable(each.articles for each in corpora)
+    first = list(islice(articles, _ROWS_SHOWN))
+    summary = describe_corpus(chain(first, articles))
+    echo_lines("\n".join([str(summary), *map(_shown, first)]))
     if tally.skipped:
         remark_on(tally, quiet=quiet)
 
@@ -221,6 +227,23 @@ def merge(
         remark_on(tally, quiet=quiet)
 
 
+def _shown(article: Article) -> str:
+    """Return what was read of a row, a field a line."""
+    labels = article.labels
+    parts = {part: getattr(article, part) for part in ("id", "title", "text", "source", "date")}
+    if labels is not None:
+        parts["labels"] = ", ".join(sorted(labels.present)) or "none of these"
+        parts["not"] = ", ".join(sorted(labels.absent or ()))
+    parts["other fields"] = ", ".join(map(str, article.extra))
+    lines = [
+        f"{name:<{_NAME_WIDTH}}  {shorten(value, _VALUE_WIDTH, placeholder=' …')}"
+        for name, value in parts.items()
+        if value
+    ]
+    return "\n".join(["", *lines])
+
+
+_ROWS_SHOWN, _NAME_WIDTH, _VALUE_WIDTH = 3, 12, 80
 SPLIT_EPILOG = """Examples:
   classifier split articles.jsonl --out parts
   classifier split news_articles --by outlet --folds 5 --out folds

@@ -284,6 +284,22 @@ _TEXT_OPTIONS: dict[str, Any] = {
             help="Whether quotes enclose cells of a table.",
         ),
     ],
+    "header": Annotated[
+        bool,
+        _option(
+            "--header/--no-header",
+            metavar="",
+            help="Whether the first row of a table names its columns.",
+        ),
+    ],
+    "columns": Annotated[
+        str,
+        _option(
+            metavar="A,B,C",
+            help="Names for the columns of a table, in order; with --no-header.",
+            show_default="1,2,3 …",
+        ),
+    ],
     "unique_ids": Annotated[
         bool,
         _option(
@@ -361,6 +377,7 @@ _LABEL_OPTIONS: dict[str, Any] = {
 _WRITTEN = ("out", "rejects", "summary", "assignments", "suggested_out", "errors_out")
 _DEFAULTS = {f.name: f.default for f in dataclasses.fields(ReadOptions)} | {
     "input_format": None,
+    "columns": "",
     "label_columns": [],
     "label_names": None,
 }
@@ -412,6 +429,9 @@ def _refuse_one_file(values: dict[str, Any]) -> None:
 def _read_options(chosen: dict[str, Any]) -> ReadOptions:
     if chosen["rejects"] and chosen["on_error"] == "stop":
         raise typer.BadParameter("needs --on-error skip", param_hint="--rejects")
+    chosen["columns"] = tuple(filter(None, map(str.strip, chosen["columns"].split(","))))
+    if chosen["columns"] and chosen["header"]:
+        raise typer.BadParameter("needs --no-header", param_hint="--columns")
     columns = tuple(chosen.pop("label_columns", ()))
     names = chosen.pop("label_names", None)
     if names is not None:
