@@ -16,9 +16,7 @@ from classifier.cli.options import (
     QuietOption,
     named_path,
     reads_articles,
-    refuse_archive_options,
     refuse_inputs,
-    tags_archives,
     thresholds_from,
 )
 from classifier.cli.output import FORMATS, chosen_layout, write_predictions
@@ -41,7 +39,6 @@ _Format: Any = Literal[FORMATS]
 
 
 @reads_articles(labels=False)
-@tags_archives
 def predict(
     files: Annotated[
         list[Path] | None,
@@ -79,23 +76,19 @@ def predict(
         ),
     ] = None,
     scores: Annotated[
-        bool, typer.Option("--scores", metavar="", help="In a table, draw every label's score.")
+        bool, typer.Option("--scores", help="In a table, draw every label's score.")
     ] = False,
     terms: Annotated[
         bool,
-        typer.Option("--terms", metavar="", help="In a table, name the words behind each tag."),
+        typer.Option("--terms", help="In a table, name the words behind each tag."),
     ] = False,
     explain: Annotated[
         bool,
-        typer.Option(
-            "--explain", metavar="", help="Show the words that raised and lowered each tag."
-        ),
+        typer.Option("--explain", help="Show the words that raised and lowered each tag."),
     ] = False,
     codes: Annotated[
         bool,
-        typer.Option(
-            "--codes", metavar="", help="Add the codes of each tag, such as IPTC Media Topics."
-        ),
+        typer.Option("--codes", help="Add the codes of each tag, such as IPTC Media Topics."),
     ] = False,
     quiet: QuietOption = False,
     archive: ArchiveOptions,
@@ -120,7 +113,7 @@ def predict(
             raise typer.BadParameter("goes into a single file", param_hint="--codes")
         predict_archive(files, out, archive, reading, format=format, **common)
         return
-    refuse_archive_options(archive)
+    archive.refuse_folder_options()
     layout = chosen_layout(format, out, scores=scores, terms=terms, explain=explain, codes=codes)
     tally = read_tally(quiet=quiet)
     # people are shown the headline of an article without an id

@@ -107,7 +107,7 @@ def serve(
         ),
     ] = 10.0,
     log_text: Annotated[
-        bool, typer.Option("--log-text", metavar="", help="Let the log hold articles' texts.")
+        bool, typer.Option("--log-text", help="Let the log hold articles' texts.")
     ] = False,
 ) -> None:
     """Serve models over HTTP, with a page at / and the addresses at /docs.
