@@ -12,6 +12,7 @@ import typer
 
 from classifier.cli.options import (
     Command,
+    Group,
     QuietOption,
     file_target,
     open_corpus,
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
 
 app = typer.Typer(
+    name="corpus",
+    cls=Group,
+    add_completion=False,
+    rich_markup_mode="rich",
     help="The published corpora with our labels, and a look into any corpus.",
     no_args_is_help=True,
 )

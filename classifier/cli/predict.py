@@ -109,7 +109,6 @@ def predict(
     An archive of any size goes into a folder; cut short, it goes on where
     it stopped when the same command is run again.
     """
-    from classifier.archive.filters import keeping
     from classifier.corpus.read import read_articles
 
     floors = thresholds_from(threshold or [])
@@ -134,7 +133,11 @@ def predict(
         return
     articles = read_articles(inputs, reading, tally=tally)
     tagger = chosen_model(model)
-    keep = keeping(tagger.labels, where=archive.where, tags=archive.wanted_tags)
+    keep = None
+    if archive.where or archive.tags:
+        from classifier.archive.filters import keeping
+
+        keep = keeping(tagger.labels, where=archive.where, tags=archive.wanted_tags)
     shown = counted_on_terminal(articles, "articles", quiet=quiet or layout.on_screen)
     write_predictions(tagger, shown, layout, thresholds=floors, keep=keep)
     remark_on(tally, quiet=quiet)
