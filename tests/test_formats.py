@@ -81,11 +81,25 @@ def test_every_file_has_a_case():
         {"hits": {"hits": [{"_id": "x", "_source": row} for row in ROWS]}},
         {"columns": list(ROWS[0]), "data": [list(ROWS[0].values()), ["2", "", TWO, []]]},
         {"0": ROWS[0], "1": ROWS[1]},
+        {"response": {"docs": ROWS}},
+        {"schema": {"fields": []}, "data": ROWS},
         "\ufeff" + json.dumps(ROWS, indent=2),
         "\n".join(map(json.dumps, ROWS)),
         "".join(map(json.dumps, ROWS)),
     ],
-    ids=["array", "wrapped", "one list", "hits", "split", "index", "mark", "lines", "concatenated"],
+    ids=[
+        "array",
+        "wrapped",
+        "one list",
+        "hits",
+        "split",
+        "index",
+        "inner",
+        "table",
+        "mark",
+        "lines",
+        "concatenated",
+    ],
 )
 def test_json_files_hold_articles(tmp_path, content):
     """In an array, an object round it, as pandas and search engines write, or one by one."""
@@ -467,3 +481,73 @@ def test_an_empty_path_is_an_error(path):
     """It is not the current folder."""
     with pytest.raises(BadInputError, match="the path is empty"):
         read(path)
+
+
+def test_a_frame_by_columns_of_any_name_is_read_by_rows(tmp_path):
+    """The keys within are numbers, those without are none."""
+    path = written(tmp_path, "a.json", {"Words": {"0": ONE, "1": TWO}, "n": {"0": 1, "1": 2}})
+
+    assert [text for _, _, text, _ in read(path, text_field="Words")] == [ONE, TWO]
+
+
+@pytest.mark.parametrize("extra", [{"images": [{"url": "x"}]}, {"items": [{"n": 1}]}])
+def test_an_article_that_holds_a_list_is_one_article(tmp_path, extra):
+    """What has a body is no wrapper."""
+    path = written(tmp_path, "a.json", {"title": "Dam", "text": ONE, **extra})
+
+    assert read(path) == [("", "Dam", ONE, None)]
+
+
+def test_where_the_text_is_empty_the_next_field_is_read(tmp_path):
+    """As in the answers of news services, whose outlets have an id and a name; it is told."""
+    item = {"source": {"id": None, "name": "Wire"}, "title": "Dam", "content": None}
+    path = written(tmp_path, "a.json", {"articles": [item | {"description": ONE}]})
+    tally = ReadTally(tell=lambda note: None)
+
+    [article] = read_articles(path, tally=tally)
+
+    assert (article.text, article.source) == (ONE, "Wire")
+    assert tally.notes[-1] == "reading 'description' as the text where 'content' is empty."
+
+
+def test_subjects_may_stand_behind_tabs(tmp_path):
+    """All that is in brackets after the first of them is a subject."""
+    path = written(tmp_path, "a.tsv", f"{ONE}\t<u:1>\t<u:2>\n{TWO}\t\n")
+
+    assert read(path) == [("", "", ONE, ["u:1", "u:2"]), ("", "", TWO, [])]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '<inlineData contenttype="text/html">&lt;p&gt;The dam is full.&lt;/p&gt;</inlineData>',
+        "<inlineXML><body>The dam is full.</body></inlineXML>",
+    ],
+)
+def test_a_news_item_without_paragraphs_has_a_text(tmp_path, body):
+    """Whatever its text lies in, and in whatever encoding; pictures are passed over."""
+    start = '<?xml version="1.0" encoding="UTF-16"?><newsMessage '
+    start += 'xmlns="http://iptc.org/std/nar/2006-10-01/"><itemSet>'
+    picture = (
+        '<newsItem guid="p"><itemMeta><itemClass qcode="ninat:picture"/></itemMeta></newsItem>'
+    )
+    item = f'<newsItem guid="g"><contentSet>{body}</contentSet></newsItem>'
+    path = tmp_path / "a.xml"
+    path.write_bytes(f"{start}{picture}{item}</itemSet></newsMessage>".encode("utf-16"))
+
+    assert read(path) == [("g", "", ONE, None)]
+
+
+def test_a_workbook_is_known_whatever_it_is_called(tmp_path):
+    """And so is Parquet."""
+    for name in ("sheet.xlsx", "table.parquet"):
+        (tmp_path / "a.csv").write_bytes((FILES / name).read_bytes())
+
+        assert [text for _, _, text, _ in read(tmp_path / "a.csv")] == [ONE, TWO]
+
+
+def test_lists_without_quotes_in_a_cell_are_labels(tmp_path):
+    """As people type them."""
+    path = written(tmp_path, "a.csv", f'text,labels\n{ONE},"[energy, water]"\n')
+
+    assert read(path) == [("", "", ONE, ["energy", "water"])]

@@ -19,10 +19,13 @@ _FORMAT_OF = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".json": "json",
+    ".ninjs": "jsonl",
     ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
     ".xml": "xml",
     ".rss": "xml",
     ".atom": "xml",
+    ".rdf": "xml",
     ".warc": "warc",
     ".csv": "csv",
     ".tsv": "tsv",
@@ -42,6 +45,7 @@ _OTHER_KINDS = {
     ".docx": "a Word document",
     ".doc": "a Word document",
     ".pdf": "a PDF document",
+    ".zip": "a ZIP archive",
 }
 
 
@@ -168,7 +172,10 @@ def _format_inside(path: Path) -> str:
 def _reason_unread(path: Path) -> str:
     other = _OTHER_KINDS.get(path.suffix.lower())
     if other:
-        return f"{other} cannot be read. Save it as .csv, .jsonl, .parquet or .txt first."
+        return (
+            f"{other} cannot be read. Save it, or what it holds, as .csv, .jsonl, .parquet or .txt "
+            "first."
+        )
     return (
         "the name does not tell its format. Name it with --input-format, for example "
         "--input-format jsonl when it holds one JSON object a line."
@@ -206,11 +213,11 @@ def _in_folder(folder: Path, format: str | None, tell: Callable[[str], None]) ->
 def _lie_by_label(folder: Path, files: Iterable[Path]) -> bool:
     """Return whether all files below are an article each, in several folders called with words."""
     below = [path for path in files if path.parent != folder]
-    names = {path.parent.name for path in below}
+    names, kinds = {path.parent.name for path in below}, {path.suffix for path in below}
     return (
         len(names) > 1
         and all(any(map(str.isalpha, name)) for name in names)
-        and all(not path.suffix or format_by_name(path) in _DOCUMENTS for path in below)
+        and (kinds == {""} or all(format_by_name(path) in _DOCUMENTS for path in below))
     )
 
 

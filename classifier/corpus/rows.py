@@ -12,7 +12,15 @@ from classifier.corpus.formats.shapes import WRAPPERS, ninjs_row, shape_of
 from classifier.corpus.labels import LabelSpelling, parse_label_columns, parse_labels
 from classifier.corpus.open import bad_bytes, encoding_reason
 from classifier.errors import BadInputError, listed
-from classifier.fields import MISSING, PARTS, day_of, field_value, is_blank, usual_field
+from classifier.fields import (
+    MISSING,
+    PARTS,
+    day_of,
+    field_value,
+    is_blank,
+    other_field,
+    usual_field,
+)
 
 __all__ = ["ArticleReader", "BadRowError", "Row", "article_from", "check_bytes", "unwrapped"]
 
@@ -340,6 +348,11 @@ class ArticleReader:
             text = "\n\n".join(text)
         if isinstance(text, str) and text and not text.isspace():
             return text
+        if (text == "" or is_blank(text)) and self._options.text_field is None:
+            other = other_field(values, "text")
+            if other is not None:
+                self._tally.note(f"reading '{other}' as the text where '{name}' is empty.")
+                return str(values[other])
         if title.strip() and (is_blank(text) or text == "" or self._is_headline(values, text)):
             self._tally.headlines += 1
             return ""

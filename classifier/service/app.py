@@ -128,7 +128,7 @@ _READ = {
     },
     "parameters": [_query("name", "What the file is called.")],
 }
-_PREDICT = {
+_PREDICT: dict[str, Any] = {
     "requestBody": _body(
         ArticleRequest,
         BatchRequest,

@@ -12,6 +12,7 @@ from classifier.errors import BadInputError
 __all__ = ["PREFIX", "annif_rows", "fasttext_rows", "subjects_in"]
 
 PREFIX = "__label__"
+_ANNIF = re.compile(r"(.*?)\t((?:\s*<[^<>]+>)*\s*)")
 _SUBJECT = re.compile(r"<([^<>]+)>")
 
 
@@ -48,12 +49,11 @@ def _fasttext(line: str) -> dict[str, object]:
 
 
 def _annif(line: str) -> dict[str, object]:
-    text, tab, subjects = line.rpartition("\t")
-    found = _SUBJECT.findall(subjects)
-    if not tab or not text.strip() or (subjects.strip() and not found):
+    found = _ANNIF.fullmatch(line)
+    if found is None or not found[1].strip():
         reason = "no tab between a text and its <subjects>. Write one, or name the --input-format."
         raise BadRowError("no subjects", reason)
-    return {"text": text, "labels": found}
+    return {"text": found[1], "labels": _SUBJECT.findall(found[2])}
 
 
 def subjects_in(path: Path, encoding: str) -> list[str]:

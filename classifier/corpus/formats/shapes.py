@@ -13,6 +13,7 @@ __all__ = ["WRAPPERS", "host_of", "is_item", "ninjs_row", "shape_of"]
 # Fields that hold the row itself.
 WRAPPERS = ("_source", "data")
 Values = Mapping[str, Any]
+_CODES = ("code", "uri", "literal", "name")
 _HOST = re.compile(r"[\w+.-]+://(?:[^/?#@]*@)?([^/?#:]+)")
 
 
@@ -94,7 +95,7 @@ def ninjs_row(values: Values) -> Values:
         "id": values["uri"],
         "title": values.get("headline") or _valued(values.get("headlines")),
         "text": values.get("body_text")
-        or plain_html(values.get("body_html") or "")
+        or plain_html(values.get("body_html") or values.get("body_xhtml") or "")
         or _body(values.get("bodies")),
         "source": values.get("byline") or values.get("by") or "",
         "date": str(values.get("versioncreated") or values.get("versionCreated") or ""),
@@ -105,7 +106,7 @@ def ninjs_row(values: Values) -> Values:
     subjects = values.get("subject") or values.get("subjects")
     if subjects:
         found = _objects(subjects)
-        codes = (each.get("code") or each.get("uri") or each.get("name") for each in found)
+        codes = (next(filter(None, map(each.get, _CODES)), None) for each in found)
         row["labels"] = [str(code) for code in codes if code] if found else subjects
     return row | _judged(values)
 
@@ -143,7 +144,7 @@ _SHAPES: tuple[tuple[tuple[frozenset[str], ...], Callable[[Values], Values]], ..
         ("data", "annotations completions predictions", "id", _label_studio),
         ("text data", "label labels annotations", "Comments annotation_approver", _doccano),
         ("text", "annotations", "id", "meta", _doccano),
-        ("uri", "body_text body_html bodies", ninjs_row),
+        ("uri", "body_text body_html body_xhtml bodies", ninjs_row),
         ("content_text content_html", _feed_item),
     )
 )

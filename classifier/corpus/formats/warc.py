@@ -98,7 +98,7 @@ def _is_page(record: Any) -> bool:
     if record.rec_type != "response" or headers is None:
         return False
     found = str(headers.get_statuscode() or "").startswith("2")
-    return found and "html" in (headers.get_header("Content-Type") or "")
+    return found and "html" in (headers.get_header("Content-Type") or "").lower()
 
 
 def _article(record: Any, file: str, tell: Callable[[str], None]) -> dict[str, object] | None:

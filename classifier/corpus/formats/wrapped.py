@@ -15,6 +15,8 @@ _LISTS = ("articles", "items", "docs", "documents", "results", "data", "entries"
 # What holds a body is no wrapper; a feed may have a description.
 _BODIES = frozenset(("text", "body", "content", "article", "maintext", "body_text", "full_text"))
 
+_COLUMNS = frozenset(("title", *_BODIES))
+
 
 def articles_in(whole: Mapping[str, Any], file: str) -> list[Any]:
     """Return the articles in an object.
@@ -77,9 +79,11 @@ def _is_split(whole: Mapping[str, Any]) -> bool:
 
 def _frame(whole: Mapping[str, Mapping[str, Any]]) -> list[Any]:
     """Return the rows of what pandas writes by index, or by columns, its default."""
-    cells = [value for row in whole.values() for value in row.values()]
-    by_columns = {"title", *_BODIES} & {name.lower() for name in whole}
-    if not by_columns or not cells:
+    inner = [key for row in whole.values() for key in row]
+    by_columns = any(name.lower() in _COLUMNS for name in whole)
+    if not any(map(str.isdigit, whole)):
+        by_columns = by_columns or (bool(inner) and all(map(str.isdigit, inner)))
+    if not by_columns or not inner:
         return list(whole.values())
     keys = dict.fromkeys(key for column in whole.values() for key in column)
     return [{name: column.get(key) for name, column in whole.items()} for key in keys]

@@ -35,10 +35,10 @@ def xml_rows(stream: io.BufferedIOBase, file: str) -> Iterator[Row]:
     data = b"".join(pieces)
     if len(data) > _MOST_BYTES:
         raise BadInputError(f"{file}: more than {_MOST_BYTES // 10**6} MB of XML are not read.")
-    # in UTF-16 there are zeros between
-    if b"<!ENTITY" in data.replace(b"\0", b"").upper():
+    plain = data.replace(b"\0", b"")  # as there are between letters in UTF-16
+    if b"<!ENTITY" in plain.upper():
         raise BadInputError(f"{file}: declares entities of its own, which are not read.")
-    if b"iptc.org/std/nar" in data[:10_000]:
+    if b"iptc.org/std/nar" in plain[:10_000]:
         yield from _numbered(_news_items(data, file), file)
     else:
         yield from _numbered(_entries(data, file), file)
@@ -102,10 +102,9 @@ def _news_items(data: bytes, file: str) -> Iterator[dict[str, Any]]:
 
 def _news_item(item: Any) -> dict[str, Any]:
     meta = item.find(f"{_NAR}contentMeta")
-    body = [
-        "".join(each.itertext()).strip()
-        for each in item.iter("{http://www.w3.org/1999/xhtml}p", f"{_NAR}inlineData", "{*}p")
-    ]
+    body = [_text(each) for each in item.iter(f"{_NAR}inlineData", "{*}p")]
+    if not any(body):
+        body = [_text(each) for each in item.iter(f"{_NAR}inlineXML")]
     paragraphs = list(dict.fromkeys(filter(None, body)))
     row = {
         "id": item.get("guid") or "",
@@ -117,6 +116,11 @@ def _news_item(item: Any) -> dict[str, Any]:
     }
     codes = [s.get("qcode") or s.get("literal") for s in item.iter(f"{_NAR}subject")]
     return row | ({"labels": [c for c in codes if c]} if any(codes) else {})
+
+
+def _text(element: Any) -> str:
+    text = "".join(element.itertext()).strip()
+    return plain_html(text) if "html" in (element.get("contenttype") or "") else text
 
 
 def _first(parent: Any, name: str) -> str:
