@@ -12,6 +12,7 @@ import typer
 
 from classifier.cli.options import (
     Command,
+    Group,
     QuietOption,
     file_target,
     open_corpus,
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
 
 app = typer.Typer(
+    name="corpus",
+    cls=Group,
+    add_completion=False,
+    rich_markup_mode="rich",
     help="The published corpora with our labels, and a look into any corpus.",
     no_args_is_help=True,
 )
@@ -183,9 +188,7 @@ def merge(
     ] = None,
     new_labels: Annotated[
         bool,
-        typer.Option(
-            "--new-labels", metavar="", help="Let in labels that the corpus does not know."
-        ),
+        typer.Option("--new-labels", help="Let in labels that the corpus does not know."),
     ] = False,
     ignore: Annotated[
         list[str] | None,
@@ -286,7 +289,7 @@ def split(
         typer.Option(metavar="FILE", help="Write a CSV of id and part there; - is the screen."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", metavar="", help="Write into a folder with other files.")
+        bool, typer.Option("--force", help="Write into a folder with other files.")
     ] = False,
     quiet: QuietOption = False,
     reading: ReadOptions,
