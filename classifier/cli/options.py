@@ -393,10 +393,11 @@ class LabelledOptions(TextOptions):
 
     def _read_options(self, chosen: dict[str, Any]) -> ReadOptions:
         chosen["label_columns"] = tuple(self.label_columns or ())
-        if chosen.pop("label_names") is not None:
+        names = chosen.pop("label_names")
+        if names is not None:
             from classifier.corpus.labels import read_label_names
 
-            chosen["label_names"] = read_label_names(self.label_names)
+            chosen["label_names"] = read_label_names(names)
         return ReadOptions(**chosen)
 
 
