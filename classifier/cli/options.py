@@ -9,11 +9,12 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_origin, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from classifier.cli.terminal import remark
 from classifier.corpus.corpus import FORMATS, UNLABELLED, Corpus, ReadOptions, ReadTally
 from classifier.errors import BadInputError, ClassifierError, CorpusError, ModelError
 from classifier.fields import USUAL_NAMES
@@ -60,6 +61,7 @@ class Group(PlainHelp, TyperGroup):
     """A group of commands."""
 
 
+Target = TypeVar("Target", Path, Path | None)
 # What a save that was cut short leaves behind, which the next one clears away.
 _OURS = ("vocabulary-", "table-", "idf-", "weights-", "README.md")
 
@@ -77,14 +79,16 @@ def named_path(text: str) -> Path:
     return Path(text)
 
 
-def file_target(path: Path) -> Path:
-    """Return `path` when a file can be put there in one step.
+def file_target(path: Target) -> Target:
+    """Return `path` when a file can be put there in one step, also when there is none.
 
     Raises
     ------
     ClassifierError
         When it is a folder, a device or the like, which a new file must not replace.
     """
+    if path is None:
+        return path
     if path.is_dir():
         raise ClassifierError(f"{path}: is a folder. Name a file in it.")
     if path.exists() and not path.is_file():
@@ -205,15 +209,11 @@ def open_corpus(
             f"{name}: no such file or folder, and no corpus of that name. Check the spelling; "
             f"the corpora are {', '.join(NAMES)}."
         )
-    return Corpus(name, load_corpus(name, announce=_warn), natural=natural)
+    return Corpus(name, load_corpus(name, announce=remark), natural=natural)
 
 
 def _is_path(name: str) -> bool:
     return name == "-" or Path(name).exists()
-
-
-def _warn(line: str) -> None:
-    typer.echo(f"classifier: {line}", err=True)
 
 
 ModelOption: TypeAlias = Annotated[
@@ -393,7 +393,8 @@ class LabelledOptions(TextOptions):
 
     def _read_options(self, chosen: dict[str, Any]) -> ReadOptions:
         chosen["label_columns"] = tuple(self.label_columns or ())
-        if chosen.pop("label_names") is not None:
+        chosen["label_names"] = {}
+        if self.label_names is not None:
             from classifier.corpus.labels import read_label_names
 
             chosen["label_names"] = read_label_names(self.label_names)
