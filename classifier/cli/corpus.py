@@ -12,6 +12,8 @@ import typer
 
 from classifier.cli.options import (
     Command,
+    CorpusArgument,
+    CorpusTarget,
     Group,
     QuietOption,
     file_target,
@@ -81,12 +83,7 @@ def fetch(
 )
 def build(
     name: Name,
-    out: Annotated[
-        Path,
-        typer.Option(
-            metavar="FILE", callback=file_target, help="JSONL to write, packed if it ends in .gz."
-        ),
-    ],
+    out: CorpusTarget,
 ) -> None:
     """Join a fetched corpus with our labels and write it as one JSONL file."""
     typer.echo(f"{build_corpus(name, out):,} articles in {out}")
@@ -135,9 +132,7 @@ def show(
 )
 @reads_articles(labels=True)
 def merge(
-    corpus: Annotated[
-        str, typer.Argument(metavar="CORPUS", help="A file, a folder, or a fetched corpus's name.")
-    ],
+    corpus: CorpusArgument,
     labelled: Annotated[
         str,
         typer.Argument(
@@ -147,12 +142,7 @@ def merge(
         ),
     ],
     *,
-    out: Annotated[
-        Path,
-        typer.Option(
-            metavar="FILE", callback=file_target, help="JSONL to write, packed if it ends in .gz."
-        ),
-    ],
+    out: CorpusTarget,
     suggested_out: Annotated[
         Path | None,
         typer.Option(
@@ -235,10 +225,7 @@ SPLIT_EPILOG = """Examples:
 
 @reads_articles(labels=True)
 def split(
-    corpus: Annotated[
-        str,
-        typer.Argument(metavar="CORPUS", help="A file, a folder, or a fetched corpus's name."),
-    ],
+    corpus: CorpusArgument,
     *,
     by: Annotated[
         Literal["random", "time", "outlet"],

@@ -22,13 +22,14 @@ from classifier.fields import USUAL_NAMES
 __all__ = [
     "ArchiveOptions",
     "Command",
+    "CorpusArgument",
+    "CorpusTarget",
     "Group",
     "ModelOption",
     "ModelTarget",
     "QuietOption",
     "SheetFormatOption",
     "file_target",
-    "folder_target",
     "model_target",
     "named_path",
     "open_corpora",
@@ -121,19 +122,6 @@ def model_target(folder: Path) -> Path:
     return folder
 
 
-def folder_target(path: Path | None) -> Path | None:
-    """Return `path` when it can be a folder of results, also when there is none.
-
-    Raises
-    ------
-    ClassifierError
-        When it is a file.
-    """
-    if path is not None and path.exists() and not path.is_dir():
-        raise ClassifierError(f"{path}: is a file. Name a folder.")
-    return path
-
-
 def report_target(folder: Path | None) -> Path | None:
     """Return `folder` when a report may be written there, without a trace of having tried.
 
@@ -142,8 +130,10 @@ def report_target(folder: Path | None) -> Path | None:
     ClassifierError
         When it is a file, or cannot be written to.
     """
-    if folder_target(folder) is None or folder is None:
+    if folder is None:
         return None
+    if folder.exists() and not folder.is_dir():
+        raise ClassifierError(f"{folder}: is a file. Name a folder.")
     try:
         try_writing(folder)
     except OSError as error:
@@ -229,6 +219,18 @@ ModelTarget: TypeAlias = Annotated[
         metavar="DIR",
         callback=model_target,
         help="Folder for the model: a new or empty one, or that of a model to replace.",
+    ),
+]
+CorpusArgument: TypeAlias = Annotated[
+    str, typer.Argument(metavar="CORPUS", help="A file, a folder, or a fetched corpus's name.")
+]
+CorpusTarget: TypeAlias = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        metavar="FILE",
+        callback=file_target,
+        help="JSONL to write, packed if it ends in .gz.",
     ),
 ]
 QuietOption: TypeAlias = Annotated[
