@@ -337,15 +337,9 @@ class Layout:
 
 
 def chosen_layout(
-    format: str | None,
-    out: Path | None,
-    *,
-    scores: bool = False,
-    terms: bool = False,
-    explain: bool = False,
-    codes: bool = False,
+    format: str | None, out: Path | None, *, explain: bool = False, **shown: bool
 ) -> Layout:
-    """Return what the options ask for.
+    """Return what the options ask for; `shown` are the other fields of `Layout`.
 
     Raises
     ------
@@ -362,7 +356,7 @@ def chosen_layout(
         raise typer.BadParameter(
             f"goes into a table or jsonl, not into {format}", param_hint="--explain"
         )
-    return Layout(format, out, scores=scores, terms=terms, explain=explain, codes=codes)
+    return Layout(format, out, explain=explain, **shown)
 
 
 def _format(out: Path | None) -> str:
