@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from contextlib import closing
-from multiprocessing import Pipe
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -27,8 +27,8 @@ from classifier.archive.workers import (
     Crew,
     ShardTask,
     block_worker,
+    perform,
     private_model,
-    serve,
     shard_worker,
     tag_stream,
     told,
@@ -678,29 +678,14 @@ def test_copies_end_with_their_parent():
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGKILL, "", "")
 
 
-def served(make, arguments, *tasks, parent=None):
-    """Return what a worker says, running in this process."""
-    ours, theirs = Pipe()
-    said = []
-
-    def ask():
-        for task in tasks:
-            ours.send(task)
-            while not said or said[-1][0] != "answer" or len(said) < 1:
-                said.append(ours.recv())
-            said.append(("",))
-        ours.close()
-
-    before = signal.getsignal(signal.SIGINT)
-    asking = threading.Thread(target=ask)
-    asking.start()
-    try:
-        serve(theirs, make, arguments, os.getppid() if parent is None else parent)
-    finally:
-        theirs.close()
-        asking.join()
-        signal.signal(signal.SIGINT, before)
-    return [word for word in said if word[0]]
+def served(make, arguments, *tasks):
+    """Return what a worker says of tasks, running in this process."""
+    said, begin = [], cache(partial(make, *arguments))
+    for task in tasks:
+        outcome = perform(begin, task, lambda *read: said.append(("note", *read)))
+        failed = (outcome.reason, outcome.stop) if outcome.reason else ()
+        said.append(("answer", outcome.value, *failed))
+    return said
 
 
 def test_what_a_worker_says():
@@ -712,21 +697,6 @@ def test_what_a_worker_says():
         ("answer", None, "line 7 is bad", False),
     ]
     assert served(unmade, (), "a") == [("answer", None, "no model", True)]
-
-
-def test_a_copy_closes_the_pipes_of_others():
-    """Before it does anything, so that their workers see when the run has gone."""
-    ours, theirs = Pipe()
-    other, held = Pipe()
-    ours.close()
-    before = signal.getsignal(signal.SIGINT)
-
-    serve(theirs, echoed, ("<",), os.getppid(), [held])
-
-    signal.signal(signal.SIGINT, before)
-    assert held.closed
-    with pytest.raises(EOFError):
-        other.recv()
 
 
 def test_workers_tag_files_and_blocks(model, tmp_path):
@@ -749,18 +719,6 @@ def test_workers_tag_files_and_blocks(model, tmp_path):
 def blocks(data, n):
     """Return the lines of `data` in n blocks."""
     return list(line_blocks(io.BytesIO(data).read, longest=10**6, size=len(data) // n))
-
-
-def test_a_worker_whose_run_has_gone_ends():
-    """Nobody would give its result a name."""
-    ours, theirs = Pipe()
-    ours.send("a")
-    before = signal.getsignal(signal.SIGINT)
-
-    with pytest.raises(SystemExit):
-        serve(theirs, echoed, ("<",), -1)
-
-    signal.signal(signal.SIGINT, before)
 
 
 def test_a_private_model_stays_when_the_other_is_replaced(tmp_path):

@@ -436,7 +436,8 @@ class Shard:
     ----------
     name : str
         Its path below the archive, with slashes.
-    path : Path
+    address : str
+        Where it can be opened: a path, or an address that fsspec knows.
     format : str
         ``jsonl``, ``csv``, ``tsv`` or ``parquet``.
     target : str
@@ -447,12 +448,17 @@ class Shard:
     """
 
     name: str
-    path: Path
+    address: str
     format: str
     target: str
     target_format: str
     n_bytes: int
     mtime_ns: int
+
+    @property
+    def path(self) -> Path:
+        """The file, where its address is a path."""
+        return Path(self.address)
 
     @property
     def source(self) -> Source:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from classifier.archive.filters import keeping
+from classifier.archive.filters import Keep, keeping
 from classifier.article import Article
 from classifier.corpus.corpus import UNLABELLED, ReadOptions
 from classifier.corpus.open import Block
@@ -27,6 +27,7 @@ __all__ = [
     "TagOptions",
     "Tagger",
     "Tally",
+    "check_options",
     "reject_line",
     "tag_block",
 ]
@@ -275,6 +276,19 @@ class TagOptions:
         return values
 
 
+def check_options(model: Model, options: TagOptions) -> Keep | None:
+    """Return what tells whether a prediction is written, nothing when all are.
+
+    Raises
+    ------
+    SettingsError, ModelError
+        When the options name labels that the model has not, or thresholds that mean nothing.
+    """
+    # refuses wrong thresholds now rather than at the first article
+    model.predict([], thresholds=options.thresholds)
+    return keeping(model.labels, where=options.where, tags=options.tags)
+
+
 class Tagger:
     """A model with options, ready for rows.
 
@@ -294,14 +308,12 @@ class Tagger:
     def __init__(self, model: Model, options: TagOptions, signature: str = "") -> None:
         self.model, self.options = model, options
         self.signature = signature or model.signature
-        self.keep = keeping(model.labels, where=options.where, tags=options.tags)
+        self.keep = check_options(model, options)
         self.names = {
             name: options.prefix + name for name in ("tags", "scores", "coverage", "model", "note")
         }
         self._taken = frozenset(self.names.values() if options.carry else ())
         self._article_of = ArticleReader(options.reading)
-        # refuses wrong thresholds now rather than at the first article
-        model.predict([], thresholds=options.thresholds)
 
     def tagged(
         self, rows: Iterable[Row], tally: Tally, reject: Reject
