@@ -406,6 +406,61 @@ def test_one_bad_file_shared_out_fails(model, tmp_path):
     assert names(tmp_path / "out") == [".classifier/journal.jsonl"]
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_field_that_is_named_and_in_no_row_fails_its_file(model, tmp_path, jobs):
+    """Every file is looked at, not the first alone; those that have the field are finished."""
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    write_rows(folder / "a.jsonl", [{"id": "a", "text": ENERGY_TEXT, "kicker": "Oil"}])
+    write_rows(folder / "b.jsonl", ROWS)
+    (folder / "c.csv").write_text(f"id,text\n1,{ENERGY_TEXT}\n")
+    options = TagOptions(ReadOptions(on_error="skip", title_field="kicker"))
+
+    summary = tag_archive(folder, tmp_path / "out", model=model, jobs=jobs, options=options)
+
+    assert sorted((each.file, each.reason) for each in summary.failures) == [
+        (
+            name,
+            f"{folder / name}: no row has the field 'kicker' of --title-field (found: id, text).",
+        )
+        for name in ("b.jsonl", "c.csv")
+    ]
+    assert summary.n_files == 1
+
+
+def test_one_file_shared_out_has_a_named_field_in_some_block_or_fails(model, tmp_path):
+    """A field of one block is a field of the file; one of no block makes it fail."""
+    rows = [{"id": str(n), "text": f"{ENERGY_TEXT} {'x' * 1000}"} for n in range(1500)]
+    path = write_rows(tmp_path / "a.jsonl", [*rows[1:], rows[0] | {"kicker": "Oil"}])
+    found, lost = (
+        TagOptions(ReadOptions(on_error="skip", title_field=name)) for name in ("kicker", "no")
+    )
+
+    good = tag_archive(path, tmp_path / "good", model=model, jobs=2, options=found)
+    bad = tag_archive(path, tmp_path / "bad", model=model, jobs=2, options=lost)
+
+    assert (good.n_files, good.failures) == (1, ())
+    assert [each.reason.partition(" (")[0] for each in bad.failures] == [
+        f"{path}: no row has the field 'no' of --title-field"
+    ]
+    with pytest.raises(BadInputError, match="no row has the field 'no'"):
+        list(tag_stream([path], model=model, options=lost))
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_articles_of_a_headline_alone_are_counted_and_told(model, tmp_path, jobs):
+    """In the summary, in its lines and by the next run, whose journal remembers them."""
+    rows = [*ROWS, {"id": "h", "title": ENERGY_TEXT}, {"id": "i", "title": "Oil", "text": ""}]
+    path = write_rows(tmp_path / "a.jsonl", rows)
+
+    first = tag_archive(path, tmp_path / "out", model=model, jobs=jobs)
+    again = tag_archive(path, tmp_path / "out", model=model, jobs=jobs)
+
+    assert (first.tally.headlines, again.tally.headlines) == (2, 2)
+    assert first.to_json()["headlines"] == 2
+    assert "2 articles are a headline without a text, and judged on it" in summary_lines(first)
+
+
 def test_links_are_followed_only_inside(archive, tmp_path):
     """A link out of the archive is passed over, one round in a circle too."""
     outside = write_rows(tmp_path / "outside.jsonl", ROWS)

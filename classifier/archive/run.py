@@ -88,6 +88,7 @@ class SingleShard:
                     reject(tagged.rejects)
                 yield Note(0, tally.read, block.read_bytes)
             shard.check_unchanged()
+            tally.check_fields(shard.source.name)
 
 
 Source = Path | str | Sequence[Path | str]

@@ -505,7 +505,7 @@ def tag_shard(
     Raises
     ------
     BadInputError
-        When the file cannot be read to its end.
+        When the file cannot be read to its end, or a field that is named is in no row of it.
     OSError
         When the result cannot be written.
     """
@@ -530,6 +530,7 @@ def tag_shard(
                     report=report,
                 )
         shard.check_unchanged()
+        tally.check_fields(shard.source.name)
     return ShardResult(part.stat().st_size, file_sha256(part), tally)
 
 

@@ -732,13 +732,17 @@ def _stream(
             task for source in sources for task in block_tasks(source, options, packing, stdin)
         )
         tagged_all = tagged_blocks(blocks, own, options, Path(folder), jobs=jobs, copied=copied)
+        total = Tally()
         for _, tagged in tagged_all:
+            total.add(tagged.tally)
             tally.read += tagged.tally.read
+            tally.headlines += tagged.tally.headlines
             tally.reasons.update(tagged.tally.rejects)
             tally.skipped = tally.reasons.total()
             if rejects:
                 rejects.write(tagged.rejects)
             yield tagged.data
+        total.check_fields(", ".join(source.name for source in sources))
 
 
 def block_tasks(
