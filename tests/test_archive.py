@@ -21,18 +21,15 @@ from classifier.archive.journal import Entry, Journal, opened_journal, read_jour
 from classifier.archive.run import plan_archive, tag_archive
 from classifier.archive.shards import find_archive
 from classifier.archive.tagger import Progress, RunSummary, TagOptions, Tally
-from classifier.archive.workers import (
-    Answer,
+from classifier.archive.tasks import (
     BlockTask,
-    Crew,
     ShardTask,
     block_worker,
-    perform,
     private_model,
     shard_worker,
     tag_stream,
-    told,
 )
+from classifier.archive.workers import Answer, Crew, perform, told
 from classifier.cli.archive import progress_line, summary_lines
 from classifier.corpus.corpus import ReadOptions, ReadTally
 from classifier.corpus.open import Block, line_blocks

@@ -25,6 +25,7 @@ from classifier.archive.run import ArchiveRun, Report, Source, begun_mark, plann
 from classifier.archive.shard import Shard, ShardResult, tag_shard
 from classifier.archive.shards import INSTALL, Place, place_of
 from classifier.archive.tagger import RunSummary, Tagger, TagOptions
+from classifier.archive.tasks import private_model
 from classifier.archive.workers import (
     Crew,
     Do,
@@ -33,7 +34,6 @@ from classifier.archive.workers import (
     Outcome,
     interrupts_held,
     perform,
-    private_model,
     told,
 )
 from classifier.errors import BadInputError, ClassifierError, ModelError

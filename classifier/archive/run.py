@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,72 +23,23 @@ from classifier.archive.journal import (
     publish,
     read_journal,
 )
-from classifier.archive.shard import Rejects, Shard, ShardResult, opened_part
+from classifier.archive.shard import Shard, ShardResult
 from classifier.archive.shards import Archive, Place, find_archive, place_of
 from classifier.archive.tagger import (
     Failure,
     Progress,
     RunSummary,
     TagOptions,
-    Tally,
     check_options,
 )
-from classifier.archive.workers import (
-    Answer,
-    Crew,
-    LostError,
-    Note,
-    PrivateModel,
-    ShardTask,
-    block_tasks,
-    private_model,
-    shard_worker,
-    tagged_blocks,
-    told,
-)
+from classifier.archive.tasks import ShardTask, SingleShard, private_model, shard_worker
+from classifier.archive.workers import Answer, Crew, LostError, Note, told
 from classifier.corpus.open import import_parquet
 from classifier.errors import BadInputError, ClassifierError
-from classifier.files import file_sha256
 from classifier.model.folder import load_model, model_folder, save_model
 from classifier.model.model import Model
 
 __all__ = ["ArchiveRun", "Plan", "Planned", "begun_mark", "plan_archive", "planned", "tag_archive"]
-
-
-class SingleShard:
-    """In place of a `Crew`, when there is one file of JSONL and more than one worker."""
-
-    n_replaced = 0
-
-    def __init__(self, model: PrivateModel, options: TagOptions, *, jobs: int) -> None:
-        self._model, self._options, self._jobs = model, options, jobs
-
-    def run(self, tasks: Iterator[ShardTask]) -> Generator[Answer[ShardTask] | Note]:
-        """Yield notes of progress and then the answer."""
-        for task in tasks:
-            tally = Tally()
-            try:
-                yield from self._tagged(task, tally)
-                size, sha256 = task.part.stat().st_size, file_sha256(task.part)
-                yield Answer(0, task, ShardResult(size, sha256, tally))
-            except (ClassifierError, OSError) as error:
-                reason, stop = told(error)
-                yield Answer(0, task, reason=reason, stop=stop)
-
-    def _tagged(self, task: ShardTask, tally: Tally) -> Iterator[Note]:
-        shard, options, folder = task.shard, self._options, task.part.parent
-        blocks = block_tasks(shard.source, options, Path(shard.target).suffix.lower())
-        with opened_part(task.part) as raw, Rejects(task.rejects) as reject:
-            for block, tagged in tagged_blocks(
-                blocks, self._model, options, folder, jobs=self._jobs
-            ):
-                raw.write(tagged.data)
-                tally.add(tagged.tally)
-                if tagged.rejects:
-                    reject(tagged.rejects)
-                yield Note(0, tally.read, block.read_bytes)
-            shard.check_unchanged()
-            tally.check_fields(shard.source.name)
 
 
 Source = Path | str | Sequence[Path | str]

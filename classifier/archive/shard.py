@@ -17,6 +17,7 @@ from classifier.archive.tagger import Reject, Tagger, TagOptions, Tally, clash, 
 from classifier.corpus.open import (
     Block,
     Source,
+    format_by_content,
     import_parquet,
     line_blocks,
     open_bytes,
@@ -33,9 +34,9 @@ __all__ = [
     "Rejects",
     "Shard",
     "ShardResult",
+    "jsonl_blocks",
     "opened_part",
     "opened_writer",
-    "position",
     "table_fields",
     "tag_parquet",
     "tag_shard",
@@ -235,13 +236,9 @@ def _jsonl_names(source: Source, options: TagOptions) -> list[str]:
 
 def _jsonl(source: Source, options: TagOptions) -> Iterator[Row]:
     encoding = options.reading.encoding
-    with (
-        open_bytes(source, None, encoding=encoding) as stream,
-        utf8_bytes(stream, encoding) as read,
-    ):
-        for block in line_blocks(read, longest=options.longest_line):
-            lines = _checked(block, source, options).split(b"\n")
-            yield from utf8_jsonl_rows(lines, source.name, encoding=encoding, first=block.first)
+    for block, _ in jsonl_blocks(source, options):
+        lines = _checked(block, source, options).split(b"\n")
+        yield from utf8_jsonl_rows(lines, source.name, encoding=encoding, first=block.first)
 
 
 def _checked(block: Block, source: Source, options: TagOptions) -> bytes:
@@ -513,10 +510,10 @@ def tag_shard(
     with opened_part(part) as raw, Rejects(rejects) as reject:
         with packed(raw, Path(shard.target).suffix.lower(), gzip_level=GZIP_LEVEL) as stream:
             if shard.by_lines:
-                for block in _blocks(shard, tagger.options, tally, report):
-                    stream.write(
-                        tag_block(tagger, block, shard.source.name, tally=tally, reject=reject)
-                    )
+                for block, n_bytes in jsonl_blocks(shard.source, tagger.options):
+                    name = shard.source.name
+                    stream.write(tag_block(tagger, block, name, tally=tally, reject=reject))
+                    report(tally.read, n_bytes)
             elif shard.format == shard.target_format == "parquet":
                 tag_parquet(shard.path, tagger, raw, tally=tally, reject=reject, report=report)
             else:
@@ -534,19 +531,26 @@ def tag_shard(
     return ShardResult(part.stat().st_size, file_sha256(part), tally)
 
 
-def _blocks(shard: Shard, options: TagOptions, tally: Tally, report: Report) -> Iterator[Block]:
-    """Yield the lines of a JSONL file; reports what `tally` has counted before each block."""
+def jsonl_blocks(
+    source: Source, options: TagOptions, stdin: BinaryIO | None = None
+) -> Iterator[tuple[Block, int]]:
+    """Yield the lines of a JSONL file in blocks, each with the bytes of the file read so far.
+
+    Raises
+    ------
+    BadInputError
+        When it cannot be read or, for standard input, is no JSONL.
+    """
     encoding = options.reading.encoding
-    with (
-        open_bytes(shard.source, None, encoding=encoding) as stream,
-        utf8_bytes(stream, encoding) as read,
-    ):
-        for block in line_blocks(read, longest=options.longest_line):
-            yield block
-            report(tally.read, position(stream))
+    with open_bytes(source, stdin, encoding=encoding) as stream:
+        if not source.format and stream.peek(1) and format_by_content(stream) != "jsonl":
+            raise BadInputError(f"{source.name}: is no JSONL. Leave out --jobs.")
+        with utf8_bytes(stream, encoding) as read:
+            for block in line_blocks(read, longest=options.longest_line):
+                yield block, _position(stream)
 
 
-def position(stream: IO[bytes]) -> int:
+def _position(stream: IO[bytes]) -> int:
     """Return how many bytes of the file itself were read, 0 where that cannot be told."""
     with suppress(OSError, ValueError):
         return os.lseek(stream.fileno(), 0, os.SEEK_CUR)
