@@ -29,7 +29,15 @@ from classifier.archive.tasks import (
     shard_worker,
     tag_stream,
 )
-from classifier.archive.workers import Answer, Crew, perform, told
+from classifier.archive.workers import (
+    Answer,
+    Crew,
+    begin_worker,
+    end_with,
+    perform,
+    perform_here,
+    told,
+)
 from classifier.cli.archive import progress_line, summary_lines
 from classifier.corpus.corpus import ReadOptions, ReadTally
 from classifier.corpus.open import Block, line_blocks
@@ -749,6 +757,27 @@ def test_what_a_worker_says():
         ("answer", None, "line 7 is bad", False),
     ]
     assert served(unmade, (), "a") == [("answer", None, "no model", True)]
+
+
+def test_a_process_that_becomes_a_worker_ignores_interrupts_and_says_how_far_it_is():
+    """Ctrl-C is for the run, which ends its workers."""
+    before, read = signal.getsignal(signal.SIGINT), [0, 0, 0, 0]
+
+    begin_worker(partial(echoed, "<"), os.getppid(), read, 1)
+    handler = signal.signal(signal.SIGINT, before)
+
+    assert (handler, perform_here("abc").value) == (signal.SIG_IGN, "<abc")
+    assert read == [0, 0, 1, 3]
+
+
+def test_a_worker_whose_run_has_gone_ends(monkeypatch):
+    """Nobody would give its result a name."""
+    codes = []
+    monkeypatch.setattr(os, "_exit", codes.append)
+
+    end_with(-1)
+
+    assert codes == [1]
 
 
 def test_workers_tag_files_and_blocks(model, tmp_path):

@@ -7,7 +7,6 @@ import logging
 import os
 import secrets
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
@@ -17,7 +16,7 @@ from importlib.metadata import version
 from multiprocessing import resource_tracker
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Event, Lock
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from classifier.archive.journal import PARTS, claim_name, occupied, opened_journal, publish
@@ -25,7 +24,7 @@ from classifier.archive.run import ArchiveRun, Report, Source, begun_mark, plann
 from classifier.archive.shard import Shard, ShardResult, tag_shard
 from classifier.archive.shards import INSTALL, Place, place_of
 from classifier.archive.tagger import RunSummary, Tagger, TagOptions
-from classifier.archive.tasks import private_model
+from classifier.archive.tasks import PackedModel, model_here, packed_model
 from classifier.archive.workers import (
     Crew,
     Do,
@@ -36,8 +35,7 @@ from classifier.archive.workers import (
     perform,
     told,
 )
-from classifier.errors import BadInputError, ClassifierError, ModelError
-from classifier.model.folder import load_model
+from classifier.errors import BadInputError, ClassifierError
 from classifier.model.model import Model
 
 if TYPE_CHECKING:
@@ -187,77 +185,6 @@ def _versions(client: Any, package: str) -> Mapping[str, str]:
     return {
         place: answer if isinstance(answer, str) else "none" for place, answer in answers.items()
     }
-
-
-# A worker that serves one run after the other keeps the models of the last two.
-MOST_LOADED = 2
-_loaded: OrderedDict[str, Model] = OrderedDict()
-_loading = Lock()
-
-
-@dataclass(frozen=True, slots=True)
-class PackedModel:
-    """The files of a model folder.
-
-    Parameters
-    ----------
-    sha256 : str
-        The model's hash.
-    signature : str
-        What results call it.
-    labels : tuple of str
-    files : mapping of str to bytes
-        By name.
-    """
-
-    sha256: str
-    signature: str
-    labels: tuple[str, ...]
-    files: Mapping[str, bytes]
-
-
-def packed_model(model: Model | Path | str | None) -> PackedModel:
-    """Return a model in memory or in a folder, or the shipped one, as bytes.
-
-    Raises
-    ------
-    ModelError
-        When it cannot be loaded.
-    """
-    with TemporaryDirectory() as folder, private_model(model, Path(folder, "model")) as own:
-        files = {path.name: path.read_bytes() for path in sorted(own.folder.iterdir())}
-        return PackedModel(own.sha256, own.signature, own.labels, files)
-
-
-def model_here(packed: PackedModel) -> Model:
-    """Return the model, which this process loads when it meets it for the first time.
-
-    Raises
-    ------
-    ModelError
-        When it is not what was packed, or scores its golden articles differently here.
-    """
-    with _loading:
-        if packed.sha256 not in _loaded:
-            _loaded[packed.sha256] = _unpacked(packed)
-        _loaded.move_to_end(packed.sha256)
-        if len(_loaded) > MOST_LOADED:
-            _loaded.popitem(last=False)
-        return _loaded[packed.sha256]
-
-
-def _unpacked(packed: PackedModel) -> Model:
-    with TemporaryDirectory() as folder:
-        for name, content in packed.files.items():
-            Path(folder, name).write_bytes(content)
-        try:
-            model = load_model(Path(folder))
-        except ModelError as error:
-            message = str(error).replace(folder, f"model {packed.signature} on this worker")
-            raise ModelError(message) from None
-    if model.info["hash"] != packed.sha256:
-        raise ModelError(f"model {packed.signature} was changed on its way. Run once more.")
-    return model
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ from classifier.corpus.open import (
     line_blocks,
     open_bytes,
     open_text,
+    parquet_schema,
+    parquet_table,
     utf8_bytes,
 )
 from classifier.corpus.read import csv_rows, parquet_rows, utf8_jsonl_rows
@@ -78,7 +80,8 @@ def opened_writer(
     if format == "jsonl":
         yield lambda row: _write_json(stream, row)
         return
-    columns = _columns(tagger, own)
+    kept = own if tagger.options.carry else ["id"]
+    columns = dict.fromkeys(kept, str) | _added_columns(tagger, kept)
     if format == "parquet":
         with _parquet_writer(stream, columns) as write:
             yield write
@@ -102,20 +105,25 @@ def _write_json(stream: BinaryIO, row: Mapping[str, object]) -> None:
     stream.write(f"{line}\n".encode())
 
 
-def _columns(tagger: Tagger, own: list[str]) -> dict[str, type]:
-    """Return name and type of each column: the row's own, which are text, and the added ones."""
-    labels, names, prefix = tagger.model.labels, tagger.names, tagger.options.prefix
+def _added_columns(tagger: Tagger, own: Iterable[str]) -> dict[str, type]:
+    """Return name and type of each column that a prediction adds.
+
+    Raises
+    ------
+    BadInputError
+        When one of the row's `own` is called so.
+    """
+    names, prefix = tagger.names, tagger.options.prefix
     added: dict[str, type] = {
         names["tags"]: list,
-        **{f"{prefix}score_{label}": float for label in labels},
+        **{f"{prefix}score_{label}": float for label in tagger.model.labels},
         names["coverage"]: float,
         names["model"]: str,
         names["note"]: str,
     }
-    for name in own if tagger.options.carry else ():
-        if name in added:
-            raise BadInputError(clash(name))
-    return dict.fromkeys(own if tagger.options.carry else ["id"], str) | added
+    for name in filter(added.__contains__, own):
+        raise BadInputError(clash(name))
+    return added
 
 
 def _cell(name: str, value: object, tagger: Tagger) -> object:
@@ -137,15 +145,12 @@ def _as_text(value: object) -> object:
 @contextmanager
 def _parquet_writer(stream: BinaryIO, columns: Mapping[str, type]) -> Iterator[Written]:
     parquet = import_parquet("Parquet")
-    import pyarrow
-
-    kinds = {str: pyarrow.string(), float: pyarrow.float64(), list: pyarrow.list_(pyarrow.string())}
-    schema = pyarrow.schema([(name, kinds[kind]) for name, kind in columns.items()])
+    schema = parquet_schema(columns)
     texts = [name for name, kind in columns.items() if kind is str]
     waiting: list[dict[str, object]] = []
 
     def flush() -> None:
-        writer.write_table(pyarrow.Table.from_pylist(waiting, schema=schema))
+        writer.write_table(parquet_table(waiting, schema))
         waiting.clear()
 
     def write(row: Mapping[str, object]) -> None:
@@ -250,34 +255,21 @@ def _checked(block: Block, source: Source, options: TagOptions) -> bytes:
 def _csv(source: Source, options: TagOptions) -> Iterator[Row]:
     """Yield a row whose fields are the header, then the rows."""
     reading, delimiter = options.reading, "\t" if source.format == "tsv" else ","
+    columns = list[str]()
     with (
         open_bytes(source, None, encoding=reading.encoding) as stream,
         open_text(stream, encoding=reading.encoding, newline="") as text,
     ):
         lines = _Lines(text, source, options)
-        seen: list[str] = []
-        names = _header(lines, seen, delimiter)
-        yield Row(source.name, 1, dict.fromkeys(names))
-        again = chain(seen, lines)
-        for row in csv_rows(again, source.name, encoding=reading.encoding, delimiter=delimiter):
+        rows = csv_rows(
+            lines, source.name, encoding=reading.encoding, delimiter=delimiter, columns=columns
+        )
+        # which reads the header
+        first = next(rows, None)
+        yield Row(source.name, 1, dict.fromkeys(columns))
+        for row in chain([first] if first else [], rows):
             lines.begin_record()
             yield row
-
-
-def _header(lines: Iterable[str], seen: list[str], delimiter: str) -> list[str]:
-    """Return the cells of the first record; its lines are put into `seen`."""
-
-    def noted() -> Iterator[str]:
-        for line in lines:
-            seen.append(line)
-            yield line
-
-    try:
-        cells = next(filter(None, csv.reader(noted(), delimiter=delimiter, strict=True)), [])
-    except csv.Error:
-        # told when the same lines are read as rows
-        cells = []
-    return [cell.strip() for cell in cells]
 
 
 class _Lines:
@@ -348,21 +340,13 @@ def _schemas(schema: Any, tagger: Tagger, name: str) -> tuple[list[str], Any]:
     """Return the names of the file's own columns that are written, and the whole schema."""
     import pyarrow as pa
 
-    text, number = pa.string(), pa.float64()
-    names, prefix = tagger.names, tagger.options.prefix
-    added = [
-        pa.field(names["tags"], pa.list_(text)),
-        *(pa.field(f"{prefix}score_{label}", number) for label in tagger.model.labels),
-        pa.field(names["coverage"], number),
-        pa.field(names["model"], text),
-        pa.field(names["note"], text),
-    ]
     kept = list(tagger.carried(dict.fromkeys(schema.names)))
     if not tagger.options.carry:
         kept = [column for column in kept if column == tagger.names_of(schema.names)["id"]]
-    taken = next((field.name for field in added if field.name in kept), None)
-    if taken is not None:
-        raise BadInputError(f"{name}: {clash(taken)}")
+    try:
+        added = parquet_schema(_added_columns(tagger, kept))
+    except BadInputError as error:
+        raise BadInputError(f"{name}: {error}") from None
     own = [schema.field(column) for column in kept]
     return kept, pa.schema([*own, *added], metadata=schema.metadata)
 

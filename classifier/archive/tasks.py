@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 from typing import BinaryIO
 
 from classifier.archive.shard import (
@@ -42,11 +44,14 @@ from classifier.model.model import Model
 
 __all__ = [
     "BlockTask",
+    "PackedModel",
     "PrivateModel",
     "ShardTask",
     "SingleShard",
     "TaggedBlock",
     "block_worker",
+    "model_here",
+    "packed_model",
     "private_model",
     "shard_worker",
     "tag_stream",
@@ -143,6 +148,77 @@ def _copy(source: Path, folder: Path) -> object:
     except OSError as error:
         raise ModelError(f"{source}: cannot be copied to {folder} ({error.strerror}).") from None
     return manifest.outline.info["hash"]
+
+
+# A worker that serves one run after the other keeps the models of the last two.
+MOST_LOADED = 2
+_loaded: OrderedDict[str, Model] = OrderedDict()
+_loading = Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class PackedModel:
+    """The files of a model folder.
+
+    Parameters
+    ----------
+    sha256 : str
+        The model's hash.
+    signature : str
+        What results call it.
+    labels : tuple of str
+    files : mapping of str to bytes
+        By name.
+    """
+
+    sha256: str
+    signature: str
+    labels: tuple[str, ...]
+    files: Mapping[str, bytes]
+
+
+def packed_model(model: Model | Path | str | None) -> PackedModel:
+    """Return a model in memory or in a folder, or the shipped one, as bytes.
+
+    Raises
+    ------
+    ModelError
+        When it cannot be loaded.
+    """
+    with TemporaryDirectory() as folder, private_model(model, Path(folder, "model")) as own:
+        files = {path.name: path.read_bytes() for path in sorted(own.folder.iterdir())}
+        return PackedModel(own.sha256, own.signature, own.labels, files)
+
+
+def model_here(packed: PackedModel) -> Model:
+    """Return the model, which this process loads when it meets it for the first time.
+
+    Raises
+    ------
+    ModelError
+        When it is not what was packed, or scores its golden articles differently here.
+    """
+    with _loading:
+        if packed.sha256 not in _loaded:
+            _loaded[packed.sha256] = _unpacked(packed)
+        _loaded.move_to_end(packed.sha256)
+        if len(_loaded) > MOST_LOADED:
+            _loaded.popitem(last=False)
+        return _loaded[packed.sha256]
+
+
+def _unpacked(packed: PackedModel) -> Model:
+    with TemporaryDirectory() as folder:
+        for name, content in packed.files.items():
+            Path(folder, name).write_bytes(content)
+        try:
+            model = load_model(Path(folder))
+        except ModelError as error:
+            message = str(error).replace(folder, f"model {packed.signature} on this worker")
+            raise ModelError(message) from None
+    if model.info["hash"] != packed.sha256:
+        raise ModelError(f"model {packed.signature} was changed on its way. Run once more.")
+    return model
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,9 +35,12 @@ __all__ = [
     "Outcome",
     "Processes",
     "Report",
+    "begin_worker",
     "can_copy",
+    "end_with",
     "interrupts_held",
     "perform",
+    "perform_here",
     "told",
 ]
 
@@ -274,7 +277,7 @@ class Processes:
     """An executor of processes of this machine.
 
     Each worker is a pool of one process, so that it is known on which task one has died, and the
-    others go on.
+    others go on. A copy may begin while threads serve other pools: none of their locks are its own.
 
     Parameters
     ----------
@@ -305,7 +308,7 @@ class Processes:
             worker = self._idle.pop() if self._idle else self._hired(self._places.pop())
             self._read[2 * worker.place : 2 * worker.place + 2] = 0, 0
             try:
-                future = worker.pool.submit(_do, task)
+                future = worker.pool.submit(perform_here, task)
             except BrokenProcessPool:
                 # it has died while it was idle
                 self._bury(worker)
@@ -317,7 +320,7 @@ class Processes:
         context = _OneProcess(self._context)
         begin = (self._make, os.getpid(), self._read, place)
         pool = ProcessPoolExecutor(
-            1, cast("BaseContext", context), initializer=_begin, initargs=begin
+            1, cast("BaseContext", context), initializer=begin_worker, initargs=begin
         )
         return _Worker(pool, context, place)
 
@@ -388,11 +391,11 @@ _make: Callable[[], Do]
 _report: Report
 
 
-def _begin(make: Callable[[], Do], parent: int, read: Any, place: int) -> None:
+def begin_worker(make: Callable[[], Do], parent: int, read: Any, place: int) -> None:
     """Make a worker of this process, which lasts as long as the one that it works for."""
     global _make, _report
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_end_with, args=(parent,), daemon=True).start()
+    Thread(target=end_with, args=(parent,), daemon=True).start()
 
     def report(articles: int, n_bytes: int) -> None:
         read[2 * place], read[2 * place + 1] = articles, n_bytes
@@ -400,14 +403,16 @@ def _begin(make: Callable[[], Do], parent: int, read: Any, place: int) -> None:
     _make, _report = cache(make), report
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
+    """End this process soon after another one."""
     while os.getppid() == parent:
         time.sleep(PATIENCE)
     # nobody would give the result its name
     os._exit(1)
 
 
-def _do(task: object) -> Outcome:
+def perform_here(task: object) -> Outcome:
+    """Do a task in a process that `begin_worker` has made a worker."""
     return perform(_make, task, _report)
 
 

@@ -312,7 +312,13 @@ def _refuse_half_pairs(value: dict[str, object]) -> None:
 
 
 def csv_rows(
-    lines: Iterable[str], file: str, *, encoding: str, delimiter: str = ",", quoting: bool = True
+    lines: Iterable[str],
+    file: str,
+    *,
+    encoding: str,
+    delimiter: str = ",",
+    quoting: bool = True,
+    columns: list[str] | None = None,
 ) -> Iterator[Row]:
     """Yield one row per record below the header; a bad record becomes a row with a problem.
 
@@ -328,6 +334,8 @@ def csv_rows(
         What stands between cells. Quotes work the same whatever it is.
     quoting : bool
         Whether quotes enclose cells; else they are signs like others.
+    columns : list of str, optional
+        Given the names in the header before the first row.
 
     Raises
     ------
@@ -343,6 +351,8 @@ def csv_rows(
     if isinstance(first, Row):
         raise BadInputError(f"{first.place}: {first.problem}")
     header = _header(first[1], file) if first else []
+    if columns is not None:
+        columns += header
     for record in records:
         yield record if isinstance(record, Row) else _csv_row(header, *record, file)
 
