@@ -4,12 +4,14 @@ import errno
 import gzip
 import io
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import wait
 from contextlib import closing
 from functools import cache, partial
 from pathlib import Path
@@ -32,6 +34,7 @@ from classifier.archive.tasks import (
 from classifier.archive.workers import (
     Answer,
     Crew,
+    Processes,
     begin_worker,
     end_with,
     perform,
@@ -757,6 +760,26 @@ def test_what_a_worker_says():
         ("answer", None, "line 7 is bad", False),
     ]
     assert served(unmade, (), "a") == [("answer", None, "no model", True)]
+
+
+def test_a_worker_that_dies_while_it_is_idle_is_replaced():
+    """The next task goes to another, and is not blamed."""
+    processes = Processes(partial(echoed, "<"), 1)
+    done = processes.submit(0, "a")
+    values = [done.result().value]
+    processes.outcome(done)
+    (child,) = multiprocessing.active_children()
+    child.kill()
+    time.sleep(0.1)
+
+    while len(values) < 2:
+        done = processes.submit(1, "b")
+        wait([done])
+        values += filter(None, [processes.outcome(done).value])
+    processes.close()
+
+    assert (values, processes.n_replaced) == (["<a", "<b"], 1)
+    assert multiprocessing.active_children() == []
 
 
 def test_a_process_that_becomes_a_worker_ignores_interrupts_and_says_how_far_it_is():

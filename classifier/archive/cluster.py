@@ -366,7 +366,7 @@ class FarWorkers:
             # the scheduler has given the file to one worker after the other
             reason = "the workers that had it died, again and again; is memory short?"
             return Outcome(None, reason)
-        return Outcome(None, *told(error)) if error else future.result()
+        return Outcome(None, *told(error), may_pass=True) if error else future.result()
 
     def notes(self) -> list[Note]:
         """Return nothing: workers do not say how far they are; look after them."""

@@ -205,9 +205,9 @@ class ArchiveRun:
                     done += isinstance(word, Answer)
                     self._take(word)
                     progress(self._progress(done, n_files, n_bytes))
+            return crew.n_replaced
         except LostError as error:
             raise self._cut_short(str(error)) from None
-        return crew.n_replaced
 
     def _progress(self, done: int, n_files: int, n_bytes: int) -> Progress:
         notes = self.under_way.values()

@@ -129,7 +129,7 @@ def perform(make: Callable[[], Do], task: object, report: Report) -> Outcome:
         return Outcome(do(task, report))
     except Exception as error:
         reason, stop = told(error, made=do is not None)
-        return Outcome(None, reason, stop, may_pass=isinstance(error, OSError))
+        return Outcome(None, reason, stop, may_pass=not isinstance(error, ClassifierError))
 
 
 class LostError(ClassifierError):
