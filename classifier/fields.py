@@ -23,6 +23,7 @@ __all__ = [
     "field_value",
     "is_blank",
     "iter_articles",
+    "other_field",
     "usual_field",
 ]
 
@@ -34,18 +35,28 @@ _USUAL: dict[str, tuple[tuple[str, ...], ...]] = {
         ("text",),
         ("body", "content", "article", "maintext", "body_text", "full_text", "fulltext"),
         ("description",),
+        ("short_description", "summary"),
+        ("data",),
     ),
     "title": (("title",), ("headline",)),
     "id": (("id",), ("guid", "uuid", "_id")),
-    "source": (("source",), ("outlet", "publisher")),
+    "source": (("source",), ("outlet", "publisher", "source_domain")),
     "date": (
         ("date",),
-        ("pubdate", "pub_date", "published", "published_at", "publishedat", "publication_date"),
+        (
+            "pubdate",
+            "pub_date",
+            "published",
+            "published_at",
+            "publishedat",
+            "publication_date",
+            "date_publish",
+        ),
     ),
     "labels": (
         ("labels",),
         ("label", "tags", "topics", "category", "categories", "subject", "subjects", "cats"),
-        ("accept",),
+        ("accept", "class", "class_index"),
     ),
     "negative": (("negative",),),
     "confidence": (("confidence",),),
@@ -100,6 +111,18 @@ def usual_field(names: Collection[str], part: str, *, own_only: bool = False) ->
         if found:
             return found[0]
     return None
+
+
+def other_field(values: Mapping[str, object], part: str) -> str | None:
+    """Return the first field by a usual name of a part that holds a string which is not blank.
+
+    Examples
+    --------
+    >>> other_field({"content": None, "description": "The dam is full."}, "text")
+    'description'
+    """
+    held = {_folded(n): n for n, v in values.items() if isinstance(v, str) and v.strip()}
+    return next((held[name] for name in USUAL_NAMES[part] if name in held), None)
 
 
 def _folded(name: object) -> str:

@@ -6,6 +6,7 @@ import io
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -57,6 +58,7 @@ from tests.command_line import (
 )
 from tests.models import ENERGY_TEXT, one_label_model, tiny_model
 
+FILES = Path(__file__).parent / "files"
 BAD = [{"id": "d", "text": ""}]
 ENTRY = {
     "name": "a", "target": "a", "n_bytes": 1, "mtime_ns": 1, "written_bytes": 1, "sha256": "0",
@@ -113,6 +115,28 @@ def first(archive, out, **options):
     """Return the files found and the names of their results."""
     found = find_archive(archive, out, **options)
     return [(shard.name, shard.target) for shard in found.shards], found.passed_over
+
+
+def test_files_of_other_programs_become_jsonl(model, tmp_path):
+    """Called as before with a suffix more, so that no two are one; texts are passed over."""
+    (tmp_path / "in").mkdir()
+    for name in ("array.json", "sheet.xlsx", "feed.rss", "pages.warc.gz", "annif.tsv", "excel.csv",
+                 "fasttext.txt"):  # fmt: skip
+        shutil.copy(FILES / name, tmp_path / "in" / name)
+
+    summary = tag_archive(tmp_path / "in", tmp_path / "out", model=model, jobs=1)
+
+    assert (summary.tally.read, summary.tally.rejects.total(), summary.passed_over) == (11, 0, 1)
+    assert [name for name in names(tmp_path / "out") if not name.startswith(".")] == [
+        "annif.tsv",
+        "array.json.jsonl",
+        "excel.csv",
+        "feed.rss.jsonl",
+        "pages.warc.jsonl.gz",
+        "sheet.xlsx.jsonl",
+    ]
+    rows = (tmp_path / "out" / "array.json.jsonl").read_text().splitlines()
+    assert [json.loads(row)["text"] for row in rows] == ["The dam is full.", "The gallery opens."]
 
 
 def test_each_file_gets_one_of_its_name(archive, model, tmp_path):

@@ -1,5 +1,6 @@
 """classifier corpus: fetch, build and show."""
 
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from classifier.cli.corpus import Name
 from classifier.published.sources import NAMES
 from tests.command_line import EXAMPLES, ROWS, run, write_rows
+
+FILES = Path(__file__).parent / "files"
 
 
 def test_show_counts_a_file():
@@ -29,6 +32,24 @@ def test_show_counts_several_as_one(tmp_path):
 
     assert outcome.out.splitlines()[0].split() == ["articles", "6"]
     assert outcome.err == "classifier: 1 bad row was skipped (1 no text field)\n"
+
+
+def test_show_tells_what_was_read_of_the_first_rows():
+    """Field by field, so that a wrong name of a column is seen."""
+    outcome = run("corpus", "show", FILES / "news_category.jsonl")
+
+    assert outcome.out.split("\n\n")[-2].splitlines() == [
+        "title         Dam Is Full After A Week Of Rain",
+        "text          The valley's reservoir holds more water than in any May on record.",
+        "date          2022-05-23",
+        "labels        ENVIRONMENT",
+        "other fields  link, authors",
+    ]
+    assert outcome.err.splitlines() == [
+        "classifier: reading 'short_description' as the text.",
+        "classifier: reading 'headline' as the title.",
+        "classifier: reading 'category' as the labels.",
+    ]
 
 
 def test_show_disarms_names(tmp_path):
@@ -131,7 +152,7 @@ def test_show_tells_what_its_tables_are(tmp_path):
     """An outlet that is unknown is not a label."""
     path = write_rows(tmp_path / "in.jsonl", [{"text": "x", "labels": ["energy"]}])
 
-    lines = run("corpus", "show", path).out.splitlines()
+    lines = run("corpus", "show", path).out.split("\n\ntext")[0].splitlines()
 
     assert lines[-2:] == [
         "outlets, as a share of all articles",

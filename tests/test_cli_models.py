@@ -1,13 +1,12 @@
-"""classifier info, export and import, and the program as a whole."""
+"""classifier info and export, and the program as a whole."""
 
 from dataclasses import replace
 from importlib.metadata import version
 
-import numpy as np
 import pytest
 
 from classifier.compiled import kernel_status
-from classifier.model.folder import load_model, save_model
+from classifier.model.folder import save_model
 from tests.command_line import run, run_process, save_tiny, unhashed
 from tests.models import tiny_model
 
@@ -68,15 +67,13 @@ def test_info_tells_damage(model, damage, message):
     assert outcome.err.count("\n") == 1
 
 
-def test_a_model_goes_out_as_joblib_and_comes_back(model, tmp_path):
-    """Export and import give a model with the same weights, and warn of what joblib does."""
-    there = run("export", "--model", model, "--joblib", tmp_path / "tiny.joblib")
-    back = run("import", "--joblib", tmp_path / "tiny.joblib", "--out", tmp_path / "back")
+def test_a_model_goes_out_as_joblib(model, tmp_path):
+    """Export warns of what joblib does."""
+    outcome = run("export", "--model", model, "--joblib", tmp_path / "tiny.joblib")
 
-    assert (there.code, back.code) == (0, 0)
-    assert "loading it runs code" in there.out
-    assert back.out.startswith(f"Saved as {tmp_path / 'back'} (tiny@")
-    np.testing.assert_array_equal(load_model(tmp_path / "back").weights, load_model(model).weights)
+    assert outcome.code == 0
+    assert "loading it runs code" in outcome.out
+    assert (tmp_path / "tiny.joblib").is_file()
 
 
 @pytest.mark.parametrize(
@@ -85,9 +82,7 @@ def test_a_model_goes_out_as_joblib_and_comes_back(model, tmp_path):
         (["export", "--joblib", "."], ".: is a folder. Name a file in it."),
         (["export", "--joblib", "/dev/null"], "/dev/null: is no regular file."),
         (["export", "--model", "nowhere", "--joblib", "x"], "nowhere is not there"),
-        (["import", "--joblib", "missing", "--out", "m"], "missing: no such file."),
-        (["import", "--joblib", "text", "--out", "m"], "text does not load as a joblib file"),
-        (["import", "--joblib", "text", "--out", "."], ".: holds files and no model"),
+        (["import", "--joblib", "text", "--out", "m"], "importing from joblib was dropped: "),
     ],
 )
 def test_mistakes_are_one_line(tmp_path, monkeypatch, args, message):
@@ -114,7 +109,7 @@ def test_without_a_command_there_is_help():
     """All commands are listed, with examples."""
     outcome = run()
 
-    for command in ("predict", "train", "info", "export", "import", "corpus"):
+    for command in ("predict", "train", "info", "export", "corpus"):
         assert f" {command} " in outcome.help
     assert "classifier predict article.txt" in outcome.help
 
@@ -128,7 +123,7 @@ def test_an_unknown_command_is_wrong_usage():
     assert outcome.said.startswith("Usage: classifier [OPTIONS] COMMAND")
 
 
-@pytest.mark.parametrize("command", ["info", "export", "import"])
+@pytest.mark.parametrize("command", ["info", "export"])
 def test_help_has_an_example(command):
     """Each command shows how it is used."""
     outcome = run(command, "--help")

@@ -56,6 +56,10 @@ FIGURES = {
             "calibration_error": 0.043,
         },
     },
+    "points": {
+        "balanced": {"precision": 0.8, "recall": 0.75, "f1": 0.7742, "false_tag_rate": 0.125},
+        "precise": {"precision": 1.0, "recall": 0.5, "f1": 0.6667, "false_tag_rate": None},
+    },
     "outlets": [
         {"name": "Valley|Herald", "articles": 1200, "micro_f1": [0.83, 0.8, 0.86]},
         {"name": "Hill Post", "articles": 20, "micro_f1": [0.5, None, None]},
@@ -129,6 +133,8 @@ def test_the_table_has_a_row_a_label(model):
         "micro-F1 0.812 (95 % interval 0.700–0.900)\n"
         "macro-F1 0.750 (95 % interval –––)\n"
         "articles without a label that were given one: 12.5 %\n"
+        "balanced: precision 0.800, recall 0.750, F1 0.774, false tags 12.5 %\n"
+        "precise: precision 1.000, recall 0.500, F1 0.667, false tags –\n"
         "too few articles for a cut of its own, so a safe one: diplomacy"
     )
 
@@ -180,6 +186,8 @@ def test_the_card_has_the_figures_of_labels_and_outlets(model):
     assert "| energy | 1,234 | 0.800 | 0.750 | 0.774 | 0.900 | 0.020 | 0.47 |" in card
     assert "| diplomacy | 3 | – | 0.000 | – | 0.100 | – | 0.70 |" in card
     assert "Micro-F1 **0.812 (0.700–0.900)**, macro-F1 **0.750**." in card
+    assert "| balanced | 0.800 | 0.750 | 0.774 | 12.5 % |" in card
+    assert "| precise | 1.000 | 0.500 | 0.667 | – |" in card
     assert "| Valley\\|Herald | 1,200 | 0.830 (0.800–0.860) |" in card
     assert "| Hill Post | 20 | 0.500 |" in card
     assert "| Silent News | 20 | – |" in card

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from bench.readme import BEGIN, END, shown
 from classifier.cli.app import app
 from classifier.published.sources import CORPORA
 from classifier.training.settings import Settings
+from tests.command_line import run
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -67,7 +69,9 @@ def test_nothing_committed_names_a_registry_or_this_machine():
     )
 
     assert len(files) > 100
-    assert [str(path) for path in files if pattern.search(path.read_text(encoding="utf-8"))] == []
+    assert [
+        str(path) for path in files if pattern.search(path.read_text("utf-8", errors="replace"))
+    ] == []
 
 
 @pytest.mark.parametrize("corpus", CORPORA.values(), ids=CORPORA)
@@ -81,3 +85,19 @@ def test_every_published_corpus_stands_in_the_docs_as_in_its_record(corpus):
     assert f"{corpus.origin.place.removeprefix('https://github.com/')}`" in row
     assert f"| {len(labels):,} | {sum(each.natural for each in labels):,} |" in row
     assert row.endswith(f"| {corpus.licence} |")
+
+
+EXAMPLES = re.findall(
+    r"^\|.*\| `([^`]*)` \|$", (ROOT / "docs/input.md").read_text().partition("## Fields")[0], re.M
+)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_example_of_every_format_works_as_it_stands(example, monkeypatch):
+    """After `classifier corpus show tests/files/`; something is read, and nothing is bad."""
+    monkeypatch.chdir(ROOT)
+
+    outcome = run("corpus", "show", *shlex.split(f"tests/files/{example}"))
+
+    assert outcome.code == 0
+    assert int(outcome.out.split()[1]) > 0

@@ -1,4 +1,4 @@
-"""A scikit-learn pipeline says what the model says, and comes back as the model."""
+"""A scikit-learn pipeline says what the model says."""
 
 import re
 import subprocess
@@ -6,17 +6,15 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
-from sklearn.dummy import DummyClassifier
 
 from classifier.errors import ClassifierError, ModelError
 from classifier.model.calibration import PiecewiseLinear, Softmax
-from classifier.model.export import export_joblib, import_joblib, sklearn_pipeline
+from classifier.model.export import export_joblib, sklearn_pipeline
 from tests.models import ENERGY_TEXT, MIXED_TEXT, TERMS, one_label_model, tiny_model
 
 TEXTS = [
@@ -162,21 +160,6 @@ def test_a_clone_can_be_trained_anew():
     fitted = clone(PIPELINES[3][1]).fit(texts, truth)
 
     assert fitted.predict([ENERGY_TEXT]).tolist() == [[1, 0]]
-    assert not hasattr(fitted, "classifier_model_")
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_a_model_comes_back_from_its_joblib_file(tmp_path, model):
-    """Exported and imported, a model gives the same margins, tags and scores."""
-    model = replace(model, cuts=np.array([np.inf, *model.cuts[1:]]))
-
-    export_joblib(model, tmp_path / "model.joblib")
-    imported = import_joblib(tmp_path / "model.joblib")
-
-    np.testing.assert_array_equal(imported.margins(TEXTS), model.margins(TEXTS))
-    assert imported.predict(TEXTS) == model.predict(TEXTS)
-    assert imported.analyzer == model.analyzer
-    assert imported.info == model.info
 
 
 def test_a_joblib_file_works_without_this_package(tmp_path):
@@ -204,42 +187,6 @@ def test_a_joblib_file_works_without_this_package(tmp_path):
     assert tags == "[[1, 0, 0], [1, 1, 0]]"
     expected = model.predict([ENERGY_TEXT])[0].scores.values()
     np.testing.assert_allclose([float(s) for s in scores.split()], list(expected), atol=1e-6)
-
-
-def test_something_else_in_a_joblib_file_is_refused(tmp_path):
-    """A file that did not come from an export is refused, with a warning about such files."""
-    joblib.dump(DummyClassifier(), tmp_path / "other.joblib")
-
-    with pytest.raises(ModelError, match=r"holds DummyClassifier that .* has run the code in it"):
-        import_joblib(tmp_path / "other.joblib")
-
-
-def test_a_file_that_does_not_load_is_refused(tmp_path):
-    """Rubbish is refused, with a warning about joblib files."""
-    (tmp_path / "rubbish.joblib").write_bytes(b"rubbish")
-
-    with pytest.raises(ModelError, match=r"does not load as a joblib file.*run code when loaded"):
-        import_joblib(tmp_path / "rubbish.joblib")
-
-
-def test_a_pipeline_fitted_again_is_not_taken_for_the_old_model(tmp_path):
-    """What was trained anew after the export is refused instead of silently going back."""
-    pipeline = sklearn_pipeline(tiny_model(mode="one"))
-    pipeline.fit([ENERGY_TEXT, MIXED_TEXT, "museum"], ["energy", "diplomacy", "culture"])
-    joblib.dump(pipeline, tmp_path / "again.joblib")
-
-    with pytest.raises(ModelError, match="was fitted again since"):
-        import_joblib(tmp_path / "again.joblib")
-
-
-def test_other_text_rules_are_refused(tmp_path):
-    """A file made under other text rules would be fed other texts."""
-    pipeline = sklearn_pipeline(tiny_model())
-    pipeline.classifier_model_["text_rules_version"] = 0
-    joblib.dump(pipeline, tmp_path / "old.joblib")
-
-    with pytest.raises(ModelError, match=re.escape("was made under text rules 0,")):
-        import_joblib(tmp_path / "old.joblib")
 
 
 def test_the_calibration_of_an_export_can_be_a_single_point():

@@ -111,7 +111,7 @@ def test_a_nested_text_is_suggested(write):
     """What is proposed holds prose, not the name of an index."""
     row = {"_index": "a-very-long-name-of-an-index-of-news", "_source": {"plain": ENERGY_TEXT}}
 
-    with pytest.raises(BadInputError, match=r"pass --text-field _source\.plain\."):
+    with pytest.raises(BadInputError, match=r"pass --text-field plain\."):
         read([write("a.jsonl", json.dumps(row))])
 
 

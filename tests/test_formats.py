@@ -1,22 +1,28 @@
 """Files as other programs write them come in as articles, and bad ones are told apart."""
 
+import gzip
 import json
 import zipfile
+from pathlib import Path
 
 import pytest
 
-from classifier.corpus.corpus import ReadOptions
+from classifier.article import Article, Labels
+from classifier.corpus.corpus import ReadOptions, ReadTally
+from classifier.corpus.labels import read_label_names
 from classifier.corpus.read import read_articles
-from classifier.errors import BadInputError
+from classifier.errors import BadInputError, SettingsError
 
+FILES = Path(__file__).parent / "files"
 ONE, TWO = "The dam is full.", "The gallery opens."
 
 
 def read(path, **options):
     """Return what an article of a file is: id, title, text, and its labels."""
+    silent = ReadTally(tell=lambda note: None)
     return [
         (a.id, a.title, a.text, None if a.labels is None else sorted(a.labels.present))
-        for a in read_articles([path], ReadOptions(**options))
+        for a in read_articles([path], ReadOptions(**options), tally=silent)
     ]
 
 
@@ -34,6 +40,38 @@ ROWS = [
 ]
 
 
+READ = json.loads((FILES.parent / "cases" / "read_files.json").read_text())
+
+
+@pytest.mark.parametrize("case", READ, ids=[case["file"] for case in READ])
+def test_files_of_every_format_are_read(case):
+    """Each holds what the program that it is named after writes; none is without a case."""
+    options = case.get("options", {})
+    options |= {name: tuple(value) for name, value in options.items() if isinstance(value, list)}
+    silent = ReadTally(tell=lambda note: None)
+
+    articles = list(read_articles(FILES / case["file"], ReadOptions(**options), tally=silent))
+
+    assert [
+        {
+            "text": each.text,
+            **{part: getattr(each, part) for part in ("id", "title", "date", "source")},
+            "labels": each.labels and sorted(each.labels.present),
+        }
+        for each in articles
+    ] == [
+        {"id": "", "title": "", "date": "", "source": "", "labels": None, **expected}
+        for expected in case["articles"]
+    ]
+
+
+def test_every_file_has_a_case():
+    """So that what lies there is read."""
+    named = {case["file"] for case in READ} | {"ag_news_names.csv"}
+
+    assert {path.name for path in FILES.iterdir()} == named
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -43,11 +81,25 @@ ROWS = [
         {"hits": {"hits": [{"_id": "x", "_source": row} for row in ROWS]}},
         {"columns": list(ROWS[0]), "data": [list(ROWS[0].values()), ["2", "", TWO, []]]},
         {"0": ROWS[0], "1": ROWS[1]},
+        {"response": {"docs": ROWS}},
+        {"schema": {"fields": []}, "data": ROWS},
         "\ufeff" + json.dumps(ROWS, indent=2),
         "\n".join(map(json.dumps, ROWS)),
         "".join(map(json.dumps, ROWS)),
     ],
-    ids=["array", "wrapped", "one list", "hits", "split", "index", "mark", "lines", "concatenated"],
+    ids=[
+        "array",
+        "wrapped",
+        "one list",
+        "hits",
+        "split",
+        "index",
+        "inner",
+        "table",
+        "mark",
+        "lines",
+        "concatenated",
+    ],
 )
 def test_json_files_hold_articles(tmp_path, content):
     """In an array, an object round it, as pandas and search engines write, or one by one."""
@@ -92,107 +144,13 @@ def test_bad_json_is_told(tmp_path, content, message):
     assert message in str(caught.value)
 
 
-SHAPES = {
-    "label studio": (
-        [
-            {
-                "id": 1,
-                "data": {"text": ONE},
-                "annotations": [{"result": [{"value": {"choices": ["energy"]}}]}],
-            },
-            {"id": 2, "data": {"text": TWO}, "annotations": [{"was_cancelled": True}]},
-        ],
-        [("1", "", ONE, ["energy"]), ("2", "", TWO, None)],
-    ),
-    "prodigy": (
-        [
-            {"text": ONE, "accept": ["energy"], "answer": "accept"},
-            {"text": TWO, "accept": ["energy"], "answer": "reject"},
-        ],
-        [("", "", ONE, ["energy"]), ("", "", TWO, None)],
-    ),
-    "ninjs 1": (
-        [
-            {
-                "uri": "urn:1",
-                "headline": "Dam",
-                "body_html": f"<p>{ONE}</p><p>R&amp;D</p>",
-                "versioncreated": "2024-05-02T10:00:00Z",
-                "subject": [{"code": "medtop:20000256", "name": "energy"}],
-            }
-        ],
-        [("urn:1", "Dam", f"{ONE}\n\nR&D", ["medtop:20000256"])],
-    ),
-    "ninjs 3": (
-        [
-            {
-                "uri": "urn:1",
-                "headlines": [{"role": "sub", "value": "no"}, {"role": "main", "value": "Dam"}],
-                "bodies": [
-                    {"contentType": "text/html", "value": "<p>x</p>"},
-                    {"contentType": "text/plain", "value": ONE},
-                ],
-                "subjects": [{"uri": "medtop:1"}],
-            }
-        ],
-        [("urn:1", "Dam", ONE, ["medtop:1"])],
-    ),
-    "json feed": (
-        {
-            "version": "https://jsonfeed.org/version/1.1",
-            "items": [{"id": "1", "title": "Dam", "content_html": f"<p>{ONE}</p>", "tags": ["a"]}],
-        },
-        [("1", "Dam", ONE, ["a"])],
-    ),
-}
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_objects_of_other_programs_are_known(tmp_path, shape):
-    """By what they hold; answers that were rejected or cancelled leave an article unlabelled."""
-    content, expected = SHAPES[shape]
-
-    assert read(written(tmp_path, "a.json", content)) == expected
-
-
-RSS = f"""<?xml version="1.0"?><rss version="2.0"><channel><title>Wire</title>
-<item><guid>g1</guid><title>Dam</title><description>&lt;p&gt;{ONE}&lt;/p&gt;</description>
-<category>energy</category><pubDate>Thu, 02 May 2024 10:00:00 GMT</pubDate></item></channel>
-</rss>"""
-ATOM = f"""<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom"><title>Wire</title>
-<entry><id>g1</id><title>Dam</title><summary>short</summary><content type="html">{ONE} Whole.
-</content><updated>2024-05-02T10:00:00Z</updated></entry></feed>"""
-NEWSML = f"""<?xml version="1.0"?><newsItem xmlns="http://iptc.org/std/nar/2006-10-01/" guid="g1">
-<itemMeta><versionCreated>2024-05-02T10:00:00Z</versionCreated></itemMeta>
-<contentMeta><headline>Dam</headline><subject qcode="medtop:1"/></contentMeta><contentSet>
-<inlineXML><html xmlns="http://www.w3.org/1999/xhtml"><body><p>{ONE}</p><p>{TWO}</p></body></html>
-</inlineXML></contentSet></newsItem>"""
-
-
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        (RSS, ("g1", "Dam", ONE, ["energy"])),
-        (ATOM, ("g1", "Dam", f"{ONE} Whole.", None)),
-        (NEWSML, ("g1", "Dam", f"{ONE}\n\n{TWO}", ["medtop:1"])),
-    ],
-    ids=["rss", "atom", "newsml-g2"],
-)
-def test_feeds_and_newsml_are_read(tmp_path, content, expected):
-    """The full text where there is one, else the summary."""
-    [article] = read_articles([written(tmp_path, "a.xml", content)])
-
-    assert read(tmp_path / "a.xml") == [expected]
-    assert article.date == "2024-05-02"
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ('<!DOCTYPE x [<!ENTITY a "b">]><rss>&a;</rss>', "declares entities of its own"),
         ('<!DOCTYPE x [<!ENTITY a SYSTEM "file:///x">]><rss>&a;</rss>', "declares entities"),
         ("<html><p>x</p></html>", "neither RSS, Atom nor NewsML-G2"),
-        (NEWSML[:300], "not well-formed XML"),
+        ((FILES / "newsml.xml").read_text()[:300], "not well-formed XML"),
     ],
 )
 def test_bad_xml_is_told(tmp_path, content, message):
@@ -280,3 +238,316 @@ def test_the_delimiter_of_a_table_is_found(tmp_path, mark):
     path = written(tmp_path, "a.csv", "\ufeff" + "\r\n".join(lines))
 
     assert read(path, id_field="id,;x") == [("1", "Dam", ONE, None)]
+
+
+AG_NEWS = [
+    (
+        "",
+        "Mill owners look back (Wire)",
+        "Wire - The owners of three mills, once rivals, now share a bank.",
+        ["Business"],
+    ),
+    (
+        "",
+        "A plant for chips",
+        "Memory chips will be made in the valley; the first leave it in May.",
+        ["Sci/Tech"],
+    ),
+    (
+        "",
+        "Talks resume",
+        "Delegates of both states met in the old town hall on Monday.",
+        ["World"],
+    ),
+]
+
+
+def test_a_table_without_a_header_is_read_by_the_names_given():
+    """Codes become labels by a file of names."""
+    names = read_label_names(FILES / "ag_news_names.csv")
+    columns = ("label", "title", "text")
+
+    found = read(FILES / "ag_news.csv", header=False, columns=columns, label_names=names)
+
+    assert found == AG_NEWS
+
+
+def test_columns_without_names_are_called_by_their_number():
+    """So that options can name them."""
+    [first, _, _] = read_articles(
+        FILES / "ag_news.csv", ReadOptions(header=False, text_field="3", title_field="2")
+    )
+
+    assert (first.title, first.extra) == ("Mill owners look back (Wire)", {"1": "3"})
+
+
+@pytest.mark.parametrize(
+    ("first", "data"),
+    [
+        ("3,Dam,Full", True),
+        ("energy,The dam is full.", True),
+        ("7;2024-05-02;Dam", True),
+        ("Timestamp,Paste the words of the article here", False),
+        ("0,1,2", False),
+        ("id,2023,The dam is full.", False),
+    ],
+)
+def test_a_first_row_of_data_is_told_by_two_options(tmp_path, first, data):
+    """In one sentence, and not where the row has a known name or could be one of names."""
+    path = written(tmp_path, "a.csv", f"{first}\n" * 2)
+
+    with pytest.raises(BadInputError) as caught:
+        read(path)
+
+    told = (
+        f"{path} line 1: this row is data, not the names of columns; pass --no-header and "
+        "--columns, such as --columns label,title,text."
+    )
+    assert (str(caught.value) == told) is data
+
+
+@pytest.mark.parametrize(
+    ("mark", "title"),
+    [(";", "Dam, full, so"), ("\t", "Dam, so; full"), ("|", "Dam, so; full"), (",", "Dam; so; x")],
+)
+def test_the_delimiter_is_found_without_a_header(tmp_path, mark, title):
+    """By what makes equally many cells; what stands before a blank is of a sentence."""
+    path = written(tmp_path, "a.csv", f"a{mark}{title}{mark}x\n" * 2)
+
+    found = read(path, header=False, columns=("label", "title", "text"))
+
+    assert found == [("", title, "x", ["a"])] * 2
+
+
+def test_what_spreadsheets_add_to_a_table_is_passed_over(tmp_path):
+    """A first line that names the delimiter, and columns at the end that hold nothing."""
+    path = written(tmp_path, "a.csv", f"sep=;\r\nid;text;;\r\n1;{ONE};;\r\n")
+
+    assert read(path) == [("1", "", ONE, None)]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"columns": ("text",)}, "columns are for tables without a header"),
+        ({"columns": ("a", "a"), "header": False}, "columns are a, a. Give each its own name."),
+    ],
+)
+def test_names_of_columns_that_mean_nothing_are_refused(options, message):
+    """They come with a table that has no header, and are different."""
+    with pytest.raises(SettingsError, match=message):
+        ReadOptions(**options)
+
+
+def test_too_few_names_of_columns_are_told():
+    """With the line and how many cells there are."""
+    with pytest.raises(BadInputError, match="line 1: 3 cells, and --columns names 2"):
+        read(FILES / "ag_news.csv", header=False, columns=("label", "text"))
+
+
+WESTERN, CYRILLIC = "Le café «privilégié»".encode("cp1252"), "В городе".encode("cp1251")
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "place"),
+    [
+        ("a.jsonl", b'{"text": "', b'"}', "line 1"),
+        ("a.json", b'[{"text": "x"}, {"text": "', b'"}]', "item 2"),
+        ("a.csv", b"text\n", b"\n", "line 2"),
+        ("a.tsv", b"id\ttext\n1\t", b"\n", "line 2"),
+        ("a.txt", b"One.\n", b"\n", "line 2"),
+        ("b.txt", b"__label__a One.\n__label__a ", b"\n", "line 2"),
+        ("a.md", b"# x\n", b"", "line 2"),
+        ("a.html", b"\n<p>", b"</p>", "line 2"),
+    ],
+)
+def test_bytes_of_another_encoding_are_told(tmp_path, name, before, after, place):
+    """With the place; cp1252 is offered where the bytes are what Western texts have in it."""
+    path = tmp_path / name
+
+    path.write_bytes(before + WESTERN + after)
+    with pytest.raises(BadInputError) as western:
+        read(path)
+    path.write_bytes(before + CYRILLIC + after)
+    with pytest.raises(BadInputError) as cyrillic:
+        read(path)
+
+    assert str(western.value) == (
+        f"{path} {place}: bytes E9 are not utf-8 text. Name its encoding, for example "
+        "--encoding cp1252."
+    )
+    assert str(cyrillic.value) == (
+        f"{path} {place}: bytes C2 are not utf-8 text. Name its encoding with --encoding: cp1251, "
+        "gb18030, shift_jis or another."
+    )
+
+
+def test_half_a_character_in_an_array_is_told(tmp_path):
+    """No file could be written with it again."""
+    path = written(tmp_path, "a.json", '[{"text": "x"}, {"text": "\\ud83d"}]')
+
+    with pytest.raises(BadInputError, match="item 2: a character was cut in two"):
+        read(path)
+
+
+def test_the_news_category_data_set_is_read_without_options():
+    """Its link, authors and what else there is are carried along."""
+    silent = ReadTally(tell=lambda note: None)
+
+    first, second = read_articles(FILES / "news_category.jsonl", tally=silent)
+
+    assert first == Article(
+        "The valley's reservoir holds more water than in any May on record.",
+        "Dam Is Full After A Week Of Rain",
+        date="2022-05-23",
+        labels=Labels(frozenset({"ENVIRONMENT"})),
+        extra={"link": "https://example.org/a", "authors": "Ann Example"},
+    )
+    assert (second.title, second.text) == ("Gallery Opens With Drawings Of Bridges", "")
+
+
+NEWSGROUPS = {
+    "rec.boats/10001": ("Subject: Varnish", ["rec.boats"]),
+    "rec.boats/10002": ("Subject: Re: Varnish", ["rec.boats"]),
+    "sci.power/20001": ("Subject: Turbines", ["sci.power"]),
+}
+
+
+def test_folders_of_texts_are_labels():
+    """As 20 Newsgroups has them, whose files have no suffix."""
+    found = {
+        id: (text.splitlines()[1], labels) for id, _, text, labels in read(FILES / "newsgroups")
+    }
+
+    assert found == NEWSGROUPS
+
+
+@pytest.mark.parametrize("name", ["2024/05/a.txt", "news/a.csv"])
+def test_folders_of_days_or_of_tables_are_no_labels(tmp_path, name):
+    """Nor are those among which something else lies."""
+    for path in (tmp_path / name, tmp_path / "2024" / "06" / "b.txt"):
+        path.parent.mkdir(parents=True)
+        path.write_text(f"text\n{ONE}\n")
+
+    assert [labels for _, _, _, labels in read(tmp_path)] == [None, None]
+
+
+def test_subjects_beside_a_text_are_its_labels():
+    """As Annif has them: by their names in `.key`, by addresses and names in `.tsv`."""
+    assert read(FILES / "annif") == [
+        ("dam", "", "The dam is full after a week of rain.\n", ["hydropower", "rain"]),
+        ("gallery", "", "The gallery opens with drawings of bridges.\n", ["art", "bridges"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "format"),
+    [
+        ("a.jsonl", json.dumps(ROWS), "json"),
+        ("a.jsonl", "\n".join(json.dumps(row, indent=1) for row in ROWS), "json"),
+        ("a.txt", "\n".join(map(json.dumps, ROWS)), "jsonl"),
+        ("a.txt", json.dumps(ROWS), "json"),
+    ],
+)
+def test_what_a_file_holds_decides_over_its_name(tmp_path, name, content, format):
+    """And is told."""
+    path, tally = written(tmp_path, name, content), ReadTally(tell=lambda note: None)
+
+    articles = list(read_articles(path, tally=tally))
+
+    assert [article.text for article in articles] == [ONE, TWO]
+    assert tally.notes == [f"{path}: read as {format}, which it holds."]
+
+
+@pytest.mark.parametrize("content", ["[Update] The dam is full.", "{sic} He said so."])
+def test_a_text_that_begins_with_a_bracket_stays_a_text(tmp_path, content):
+    """It is no JSON."""
+    assert read(written(tmp_path, "a.txt", content)) == [("a", "", content, None)]
+
+
+@pytest.mark.parametrize("name", ["export", "export.dat", "news.txt"])
+def test_packed_files_are_known_by_their_first_bytes(tmp_path, name):
+    """Whatever they are called; what nothing tells is an error as before."""
+    (tmp_path / name).write_bytes(gzip.compress("\n".join(map(json.dumps, ROWS)).encode()))
+    (tmp_path / "words").write_text(ONE)
+
+    assert read(tmp_path / name) == PLAIN
+    with pytest.raises(BadInputError, match="the name does not tell its format"):
+        read(tmp_path / "words")
+
+
+@pytest.mark.parametrize("path", ["", " "])
+def test_an_empty_path_is_an_error(path):
+    """It is not the current folder."""
+    with pytest.raises(BadInputError, match="the path is empty"):
+        read(path)
+
+
+def test_a_frame_by_columns_of_any_name_is_read_by_rows(tmp_path):
+    """The keys within are numbers, those without are none."""
+    path = written(tmp_path, "a.json", {"Words": {"0": ONE, "1": TWO}, "n": {"0": 1, "1": 2}})
+
+    assert [text for _, _, text, _ in read(path, text_field="Words")] == [ONE, TWO]
+
+
+@pytest.mark.parametrize("extra", [{"images": [{"url": "x"}]}, {"items": [{"n": 1}]}])
+def test_an_article_that_holds_a_list_is_one_article(tmp_path, extra):
+    """What has a body is no wrapper."""
+    path = written(tmp_path, "a.json", {"title": "Dam", "text": ONE, **extra})
+
+    assert read(path) == [("", "Dam", ONE, None)]
+
+
+def test_where_the_text_is_empty_the_next_field_is_read(tmp_path):
+    """As in the answers of news services, whose outlets have an id and a name; it is told."""
+    item = {"source": {"id": None, "name": "Wire"}, "title": "Dam", "content": None}
+    path = written(tmp_path, "a.json", {"articles": [item | {"description": ONE}]})
+    tally = ReadTally(tell=lambda note: None)
+
+    [article] = read_articles(path, tally=tally)
+
+    assert (article.text, article.source) == (ONE, "Wire")
+    assert tally.notes[-1] == "reading 'description' as the text where 'content' is empty."
+
+
+def test_subjects_may_stand_behind_tabs(tmp_path):
+    """All that is in brackets after the first of them is a subject."""
+    path = written(tmp_path, "a.tsv", f"{ONE}\t<u:1>\t<u:2>\n{TWO}\t\n")
+
+    assert read(path) == [("", "", ONE, ["u:1", "u:2"]), ("", "", TWO, [])]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '<inlineData contenttype="text/html">&lt;p&gt;The dam is full.&lt;/p&gt;</inlineData>',
+        "<inlineXML><body>The dam is full.</body></inlineXML>",
+    ],
+)
+def test_a_news_item_without_paragraphs_has_a_text(tmp_path, body):
+    """Whatever its text lies in, and in whatever encoding; pictures are passed over."""
+    start = '<?xml version="1.0" encoding="UTF-16"?><newsMessage '
+    start += 'xmlns="http://iptc.org/std/nar/2006-10-01/"><itemSet>'
+    picture = (
+        '<newsItem guid="p"><itemMeta><itemClass qcode="ninat:picture"/></itemMeta></newsItem>'
+    )
+    item = f'<newsItem guid="g"><contentSet>{body}</contentSet></newsItem>'
+    path = tmp_path / "a.xml"
+    path.write_bytes(f"{start}{picture}{item}</itemSet></newsMessage>".encode("utf-16"))
+
+    assert read(path) == [("g", "", ONE, None)]
+
+
+def test_a_workbook_is_known_whatever_it_is_called(tmp_path):
+    """And so is Parquet."""
+    for name in ("sheet.xlsx", "table.parquet"):
+        (tmp_path / "a.csv").write_bytes((FILES / name).read_bytes())
+
+        assert [text for _, _, text, _ in read(tmp_path / "a.csv")] == [ONE, TWO]
+
+
+def test_lists_without_quotes_in_a_cell_are_labels(tmp_path):
+    """As people type them."""
+    path = written(tmp_path, "a.csv", f'text,labels\n{ONE},"[energy, water]"\n')
+
+    assert read(path) == [("", "", ONE, ["energy", "water"])]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from classifier.article import Article
-from classifier.corpus.read import html_article, markdown_article
+from classifier.corpus.formats.documents import html_article, markdown_article
 from classifier.errors import BadInputError
 from classifier.text import STEPS, article_text, article_text_by_steps, with_mojibake_repaired
 

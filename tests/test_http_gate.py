@@ -233,16 +233,6 @@ def test_headers_beyond_the_limit_are_refused(folder):
     assert answer.json()["limit"] == 16384
 
 
-def test_with_a_token_the_document_names_no_labels(folder):
-    """The document is there for everyone, the labels for those who bear the token."""
-    document = asking(folder, token=TOKEN).get("/openapi.json").json()
-
-    one = document["components"]["schemas"]["ArticleRequest"]["properties"]
-    assert "properties" not in one["thresholds"]
-    assert "enum" not in one["model"]
-    assert "tiny" not in str(document)
-
-
 def test_a_body_that_does_not_come_is_a_408(folder):
     """A client that stops half-way does not hold its place."""
     app = create_app(ServiceSettings((Source(folder),), Limits(read_seconds=0.05)))

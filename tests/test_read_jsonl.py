@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from classifier.corpus.corpus import UNLABELLED
+from classifier.corpus.formats.jsonl import jsonl_rows, utf8_jsonl_rows
 from classifier.corpus.open import is_utf8, unmarked
-from classifier.corpus.read import jsonl_rows, read_articles, utf8_jsonl_rows
+from classifier.corpus.read import read_articles
 from tests.command_line import environment
 
 # The quick parser comes with the lines after the first few hundred.

@@ -8,25 +8,29 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, BinaryIO, TextIO
 
 from classifier.archive.tagger import Reject, Tagger, TagOptions, Tally, clash, tag_block
+from classifier.corpus.corpus import ReadOptions
+from classifier.corpus.find import Source
+from classifier.corpus.formats.header import found_delimiter
+from classifier.corpus.formats.jsonl import utf8_jsonl_rows
+from classifier.corpus.formats.table import csv_table
 from classifier.corpus.open import (
     Block,
-    Source,
     format_by_content,
     import_parquet,
     line_blocks,
+    marked_encoding,
     open_bytes,
     open_text,
     parquet_schema,
     parquet_table,
     utf8_bytes,
 )
-from classifier.corpus.read import csv_rows, parquet_rows, utf8_jsonl_rows
+from classifier.corpus.read import parquet_rows, read_rows
 from classifier.corpus.rows import Row
 from classifier.corpus.write import csv_cell, without_nan
 from classifier.errors import BadInputError
@@ -71,7 +75,7 @@ def opened_writer(
     Parameters
     ----------
     format : str
-        ``jsonl``, ``csv``, ``tsv`` or ``parquet``.
+        One of `classifier.corpus.corpus.FORMATS`.
     stream : binary stream
     tagger : Tagger
     own : list of str
@@ -212,13 +216,24 @@ def _opened(
     source: Source, options: TagOptions, *, named: bool
 ) -> tuple[Sequence[str], Iterator[Row]]:
     """Return the names of the fields, where they are wanted, and the rows."""
-    if source.format in ("csv", "tsv"):
+    if source.format == "parquet":
+        return _parquet_names(source), parquet_rows(source)
+    if _is_table(source, options.reading):
         rows = _csv(source, options)
         header = next(rows)
         return list(header.values), rows
-    if source.format == "parquet":
-        return _parquet_names(source), parquet_rows(source)
-    return _jsonl_names(source, options) if named else (), _jsonl(source, options)
+    if source.format == "jsonl":
+        return _names(_jsonl(source, options)) if named else (), _jsonl(source, options)
+    names = _names(read_rows(source, options.reading)) if named else ()
+    return names, read_rows(source, options.reading)
+
+
+def _is_table(source: Source, reading: ReadOptions) -> bool:
+    """Return whether a file is called a table and does not begin as something else."""
+    if source.format not in ("csv", "tsv") or reading.format:
+        return source.format in ("csv", "tsv")
+    with open_bytes(source, None, encoding=reading.encoding) as stream:
+        return format_by_content(stream, source.format) == source.format
 
 
 def _parquet_names(source: Source) -> list[str]:
@@ -227,9 +242,9 @@ def _parquet_names(source: Source) -> list[str]:
     return list(import_parquet(source.name).read_schema(source.path).names)
 
 
-def _jsonl_names(source: Source, options: TagOptions) -> list[str]:
+def _names(rows: Iterable[Row]) -> list[str]:
     names: dict[str, None] = {}
-    for row in _jsonl(source, options):
+    for row in rows:
         names.update(dict.fromkeys(row.values))
         if len(names) > MOST_COLUMNS:
             raise BadInputError(
@@ -254,22 +269,20 @@ def _checked(block: Block, source: Source, options: TagOptions) -> bytes:
 
 def _csv(source: Source, options: TagOptions) -> Iterator[Row]:
     """Yield a row whose fields are the header, then the rows."""
-    reading, delimiter = options.reading, "\t" if source.format == "tsv" else ","
-    columns = list[str]()
-    with (
-        open_bytes(source, None, encoding=reading.encoding) as stream,
-        open_text(stream, encoding=reading.encoding, newline="") as text,
-    ):
-        lines = _Lines(text, source, options)
-        rows = csv_rows(
-            lines, source.name, encoding=reading.encoding, delimiter=delimiter, columns=columns
-        )
-        # which reads the header
-        first = next(rows, None)
-        yield Row(source.name, 1, dict.fromkeys(columns))
-        for row in chain([first] if first else [], rows):
-            lines.begin_record()
-            yield row
+    with open_bytes(source, None, encoding=options.reading.encoding) as stream:
+        encoding = marked_encoding(stream, options.reading.encoding)
+        reading = replace(options.reading, encoding=encoding)
+        delimiter = found_delimiter(stream, source.format, reading)
+        with open_text(stream, encoding=encoding, newline="") as text:
+            yield from _csv_rows(_Lines(text, source, options), source.name, reading, delimiter)
+
+
+def _csv_rows(lines: _Lines, file: str, reading: ReadOptions, delimiter: str) -> Iterator[Row]:
+    names, rows = csv_table(lines, file, reading, delimiter=delimiter)
+    yield Row(file, 1, dict.fromkeys(names))
+    for row in rows:
+        lines.begin_record()
+        yield row
 
 
 class _Lines:
@@ -420,7 +433,7 @@ class Shard:
     address : str
         Where it can be opened: a path, or an address that fsspec knows.
     format : str
-        ``jsonl``, ``csv``, ``tsv`` or ``parquet``.
+        One of `classifier.corpus.corpus.FORMATS`.
     target : str
         The path of its result below the folder of results.
     target_format : str
@@ -516,19 +529,21 @@ def tag_shard(
 
 
 def jsonl_blocks(
-    source: Source, options: TagOptions, stdin: BinaryIO | None = None
+    source: Source, options: TagOptions, stdin: BinaryIO | None = None, *, checked: bool = False
 ) -> Iterator[tuple[Block, int]]:
     """Yield the lines of a JSONL file in blocks, each with the bytes of the file read so far.
 
     Raises
     ------
     BadInputError
-        When it cannot be read or, for standard input, is no JSONL.
+        When it cannot be read or, if it is to be `checked`, does not begin as JSONL.
     """
     encoding = options.reading.encoding
     with open_bytes(source, stdin, encoding=encoding) as stream:
-        if not source.format and stream.peek(1) and format_by_content(stream) != "jsonl":
-            raise BadInputError(f"{source.name}: is no JSONL. Leave out --jobs.")
+        if checked and not options.reading.format and stream.peek(1):
+            held = format_by_content(stream, source.format)
+            if held not in ("jsonl", ""):
+                raise BadInputError(f"{source.name}: is no JSONL but {held}. Leave out --jobs.")
         with utf8_bytes(stream, encoding) as read:
             for block in line_blocks(read, longest=options.longest_line):
                 yield block, _position(stream)

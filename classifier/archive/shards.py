@@ -15,15 +15,22 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from classifier.archive.shard import Shard
-from classifier.corpus.open import COMPRESSIONS, format_by_name
+from classifier.corpus.find import format_by_name
+from classifier.corpus.open import COMPRESSIONS
 from classifier.errors import BadInputError
 from classifier.files import file_sha256
 
 __all__ = ["Archive", "FarPlace", "Place", "find_archive", "is_pattern", "place_of"]
 
 
-ROW_FORMATS = ("jsonl", "csv", "tsv", "parquet")
-_SUFFIXES = ".jsonl, .csv, .tsv (also packed as .gz or .zst) or .parquet"
+# What results are written as; of other files they are JSONL.
+_WRITTEN = ("jsonl", "csv", "tsv", "parquet")
+# Files of one article each are no archive.
+_DOCUMENTS = ("txt", "md", "html")
+_SUFFIXES = (
+    ".jsonl, .json, .csv, .tsv, .xml, .rss, .atom, .warc (also packed as .gz or .zst), .parquet or "
+    ".xlsx"
+)
 INSTALL = "Run: pip install 'classifier[dask]'"
 _SCHEME = re.compile(r"(?<![a-z0-9+.-])([a-z][a-z0-9+.-]+):/(?!/)")
 _LOCAL = re.compile(r"(?:file|local)://(?=/)")
@@ -439,20 +446,21 @@ def _shard(
     by_name = format_by_name(path)
     # a folder may hold anything; whoever names files or a pattern knows what they are
     kind = input_format or by_name if by_name or not found.whole else None
-    if stamp is None or kind not in ROW_FORMATS:
+    if stamp is None or not kind or kind in _DOCUMENTS:
         return None
     name = path.relative_to(found.root).as_posix()
-    target_format = format or kind
+    target_format = format or (kind if kind in _WRITTEN else "jsonl")
     target = name if target_format == kind else _renamed(name, target_format)
     address = str(path) if fs is None else fs.unstrip_protocol(path.as_posix())
     return Shard(name, address, kind, target, target_format, *stamp)
 
 
 def _renamed(name: str, format: str) -> str:
+    """Return the name of a result; that of a feed tells what it was, such as ``a.rss.jsonl``."""
     stem, packed = os.path.splitext(name)  # noqa: PTH122
     if packed.lower() not in COMPRESSIONS:
         stem, packed = name, ""
-    bare = stem.rsplit(".", 1)[0]
+    bare = stem.rsplit(".", 1)[0] if format_by_name(Path(stem)) in _WRITTEN else stem
     return f"{bare}.{format}{'' if format == 'parquet' else packed}"
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from classifier.archive.filters import Keep, keeping
 from classifier.article import Article
 from classifier.corpus.corpus import UNLABELLED, ReadOptions, ReadTally
+from classifier.corpus.formats.jsonl import utf8_jsonl_rows
 from classifier.corpus.open import Block
-from classifier.corpus.read import utf8_jsonl_rows
 from classifier.corpus.rows import ArticleReader, BadRowError, Row
 from classifier.corpus.write import PredictionFields, Tagged, prediction_row, without_nan
 from classifier.errors import BadInputError, SettingsError

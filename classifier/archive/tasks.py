@@ -25,11 +25,8 @@ from classifier.archive.shard import (
 from classifier.archive.tagger import Tagger, TagOptions, Tally, tag_block
 from classifier.archive.workers import Answer, Crew, Note, Report, told
 from classifier.corpus.corpus import ReadTally
-from classifier.corpus.open import (
-    Block,
-    Source,
-    find_sources,
-)
+from classifier.corpus.find import Source, find_sources
+from classifier.corpus.open import Block
 from classifier.corpus.read import check_rejects
 from classifier.errors import BadInputError, ClassifierError, ModelError
 from classifier.files import file_sha256, opened_text, packed
@@ -403,7 +400,7 @@ def block_tasks(
     source: Source, options: TagOptions, packing: str, stdin: BinaryIO | None = None
 ) -> Iterator[BlockTask]:
     """Yield the lines of a JSONL file as tasks."""
-    for block, n_bytes in jsonl_blocks(source, options, stdin):
+    for block, n_bytes in jsonl_blocks(source, options, stdin, checked=True):
         yield BlockTask(block, source.name, packing, n_bytes)
 
 

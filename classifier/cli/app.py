@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import version
-from typing import Annotated, Any
+from functools import cache
+from importlib import import_module
+from typing import Annotated, Any, NamedTuple
 
 import typer
+from typer.main import get_command
 
-from classifier.cli import (
-    audit,
-    compare,
-    corpus,
-    drift,
-    evaluate,
-    model,
-    predict,
-    serve,
-    suggest,
-    train,
-)
 from classifier.cli.options import Command, Group
 from classifier.cli.terminal import EXPECTED, flush, told
 
-__all__ = ["app", "main"]
+__all__ = ["app"]
 
 EPILOG = """Examples:
   classifier predict article.txt
@@ -33,8 +23,66 @@ EPILOG = """Examples:
   classifier predict --model mymodel articles.jsonl --explain"""
 
 
+class Place(NamedTuple):
+    """Where a command is written: loaded when it is asked for, as all take longer than a tag."""
+
+    module: str
+    function: str
+    epilog: str = "EPILOG"
+
+
+COMMANDS = {
+    "predict": Place("predict", "predict"),
+    "train": Place("train", "train"),
+    "evaluate": Place("evaluate", "evaluate"),
+    "audit": Place("audit", "audit"),
+    "corpus": Place("corpus", "app"),
+    "split": Place("corpus", "split", "SPLIT_EPILOG"),
+    "compare": Place("compare", "compare"),
+    "drift": Place("drift", "drift"),
+    "suggest": Place("suggest", "suggest"),
+    "serve": Place("serve", "serve"),
+    "info": Place("model", "info", "INFO_EPILOG"),
+    "card": Place("model", "card", "CARD_EPILOG"),
+    "export": Place("model", "export", "EXPORT_EPILOG"),
+    "import": Place("model", "import_app"),
+}
+
+
+class Commands(Mapping[str, Any]):
+    """The commands by name, each made when it is looked up."""
+
+    def __getitem__(self, name: str) -> Any:
+        return _command(COMMANDS[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+@cache
+def _command(place: Place) -> Any:
+    module = import_module(f"classifier.cli.{place.module}")
+    found = getattr(module, place.function)
+    if not isinstance(found, typer.Typer):
+        alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
+        alone.command(cls=Command, epilog=getattr(module, place.epilog))(found)
+        found = alone
+    return get_command(found)
+
+
 class Program(Group):
     """The group of all commands: errors that the user can mend leave it as one line."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = Commands()  # type: ignore[assignment]
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the commands, without loading them."""
+        return list(COMMANDS)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that the arguments name."""
@@ -54,24 +102,12 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("predict", cls=Command, epilog=predict.EPILOG)(predict.predict)
-app.command("train", cls=Command, epilog=train.EPILOG)(train.train)
-app.command("evaluate", cls=Command, epilog=evaluate.EPILOG)(evaluate.evaluate)
-app.command("audit", cls=Command, epilog=audit.EPILOG)(audit.audit)
-app.add_typer(corpus.app, name="corpus", cls=Group)
-app.command("split", cls=Command, epilog=corpus.SPLIT_EPILOG)(corpus.split)
-app.command("compare", cls=Command, epilog=compare.EPILOG)(compare.compare)
-app.command("drift", cls=Command, epilog=drift.EPILOG)(drift.drift)
-app.command("suggest", cls=Command, epilog=suggest.EPILOG)(suggest.suggest)
-app.command("serve", cls=Command, epilog=serve.EPILOG)(serve.serve)
-app.command("info", cls=Command, epilog=model.INFO_EPILOG)(model.info)
-app.command("card", cls=Command, epilog=model.CARD_EPILOG)(model.card)
-app.command("export", cls=Command, epilog=model.EXPORT_EPILOG)(model.export)
-app.command("import", cls=Command, epilog=model.IMPORT_EPILOG)(model.import_)
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(f"classifier {version('classifier')}")
         raise typer.Exit
 
@@ -82,7 +118,6 @@ def _options(
         bool,
         typer.Option(
             "--version",
-            metavar="",
             callback=_print_version,
             is_eager=True,
             help="Print the version.",
@@ -90,11 +125,6 @@ def _options(
     ] = False,
 ) -> None:
     pass
-
-
-def main() -> None:
-    """Run the command line."""
-    app(prog_name="classifier")
 
 
 @contextmanager

@@ -143,7 +143,7 @@ def _reading(reading: ReadOptions, archive: ArchiveOptions) -> ReadOptions:
 
 def _refuse_documents(files: Sequence[Path]) -> None:
     """Raise `BadInputError` for a folder of files that are one article each."""
-    from classifier.corpus.open import find_sources
+    from classifier.corpus.find import find_sources
 
     if len(files) != 1 or not files[0].is_dir():
         return

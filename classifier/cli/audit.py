@@ -46,7 +46,7 @@ def audit(
         ),
     ] = None,
     no_labels: Annotated[
-        bool, typer.Option("--no-labels", metavar="", help="Do not judge labels, which takes fits.")
+        bool, typer.Option("--no-labels", help="Do not judge labels, which takes fits.")
     ] = False,
     similarity: Annotated[
         float, typer.Option(metavar="SHARE", help="Of word 5-grams, from which texts are the same.")
@@ -70,7 +70,7 @@ def audit(
         ),
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", metavar="", help="Exit code 1 at leaks or conflicts.")
+        bool, typer.Option("--strict", help="Exit code 1 at leaks or conflicts.")
     ] = False,
     seed: Annotated[int, typer.Option(metavar="N", help="Of folds and signatures.")] = 0,
     jobs: Annotated[

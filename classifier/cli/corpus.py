@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import io
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
 from classifier.cli.options import (
     Command,
+    Group,
     QuietOption,
     file_target,
     open_corpus,
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 
 
 app = typer.Typer(
+    name="corpus",
+    cls=Group,
+    add_completion=False,
+    rich_markup_mode="rich",
     help="The published corpora with our labels, and a look into any corpus.",
     no_args_is_help=True,
 )
@@ -118,15 +124,20 @@ def show(
     quiet: QuietOption = False,
     reading: ReadOptions,
 ) -> None:
-    """Count a corpus: articles, labels, outlets, days. Several are counted as one."""
-    from itertools import chain
+    """Count a corpus: articles, labels, outlets, days; and show what was read of three rows.
+
+    Several are counted as one.
+    """
+    from itertools import chain, islice
 
     from classifier.corpus.corpus import describe_corpus
 
     tally = read_tally(quiet=quiet)
     corpora = [open_corpus(name, reading, tally) for name in corpus]
-    summary = describe_corpus(chain.from_iterable(each.articles for each in corpora))
-    echo_lines(str(summary))
+    articles = chain.from_iterable(each.articles for each in corpora)
+    first = list(islice(articles, _ROWS_SHOWN))
+    summary = describe_corpus(chain(first, articles))
+    echo_lines("\n".join([str(summary), *map(_shown, first)]))
     if tally.skipped:
         remark_on(tally, quiet=quiet)
 
@@ -177,9 +188,7 @@ def merge(
     ] = None,
     new_labels: Annotated[
         bool,
-        typer.Option(
-            "--new-labels", metavar="", help="Let in labels that the corpus does not know."
-        ),
+        typer.Option("--new-labels", help="Let in labels that the corpus does not know."),
     ] = False,
     ignore: Annotated[
         list[str] | None,
@@ -216,6 +225,23 @@ def merge(
         remark_on(tally, quiet=quiet)
 
 
+def _shown(article: Article) -> str:
+    """Return what was read of a row, a field a line."""
+    labels = article.labels
+    parts = {part: getattr(article, part) for part in ("id", "title", "text", "source", "date")}
+    if labels is not None:
+        parts["labels"] = ", ".join(sorted(labels.present)) or "none of these"
+        parts["not"] = ", ".join(sorted(labels.absent or ()))
+    parts["other fields"] = ", ".join(map(str, article.extra))
+    lines = [
+        f"{name:<{_NAME_WIDTH}}  {shorten(value, _VALUE_WIDTH, placeholder=' …')}"
+        for name, value in parts.items()
+        if value
+    ]
+    return "\n".join(["", *lines])
+
+
+_ROWS_SHOWN, _NAME_WIDTH, _VALUE_WIDTH = 3, 12, 80
 SPLIT_EPILOG = """Examples:
   classifier split articles.jsonl --out parts
   classifier split news_articles --by outlet --folds 5 --out folds
@@ -263,7 +289,7 @@ def split(
         typer.Option(metavar="FILE", help="Write a CSV of id and part there; - is the screen."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", metavar="", help="Write into a folder with other files.")
+        bool, typer.Option("--force", help="Write into a folder with other files.")
     ] = False,
     quiet: QuietOption = False,
     reading: ReadOptions,

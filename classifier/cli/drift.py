@@ -41,7 +41,7 @@ def drift(
         Literal["table", "json", "markdown"], typer.Option(help="How to print.")
     ] = "table",
     strict: Annotated[
-        bool, typer.Option("--strict", metavar="", help="Exit with 1 when they are different.")
+        bool, typer.Option("--strict", help="Exit with 1 when they are different.")
     ] = False,
     quiet: QuietOption = False,
     reading: ReadOptions,

@@ -88,7 +88,7 @@ def evaluate(
     sheet_format: SheetFormatOption = None,
     no_html: Annotated[
         bool,
-        typer.Option("--no-html", metavar="", help=f"With --out, write no {HTML}."),
+        typer.Option("--no-html", help=f"With --out, write no {HTML}."),
     ] = False,
     format: Annotated[_Format, typer.Option(help="What to print.")] = "table",
     threshold: Annotated[

@@ -1,4 +1,4 @@
-"""classifier card."""
+"""classifier info, export and card."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from classifier.cli.options import ModelOption, ModelTarget, file_target, refuse_inputs
+from classifier.cli.options import ModelOption, file_target, refuse_inputs
 from classifier.cli.terminal import echo_lines
-from classifier.errors import BadInputError
+from classifier.errors import BadInputError, ClassifierError
 
 if TYPE_CHECKING:
     from classifier.evaluation.report import Report
@@ -21,8 +21,6 @@ INFO_EPILOG = """Examples:
   classifier info mymodel"""
 EXPORT_EPILOG = """Example:
   classifier export --model mymodel --joblib mymodel.joblib"""
-IMPORT_EPILOG = """Example:
-  classifier import --joblib mymodel.joblib --out mymodel"""
 
 
 def info(
@@ -61,25 +59,19 @@ def export(
     typer.echo(f"{joblib}: a scikit-learn pipeline; loading it runs code, so trust its origin")
 
 
-def import_(
-    joblib: Annotated[Path, typer.Option("--joblib", metavar="FILE", help="The file to read.")],
-    out: ModelTarget,
-) -> None:
-    """Turn a pipeline that `classifier export` wrote back into a model folder.
+import_app = typer.Typer(add_completion=False)
 
-    This RUNS CODE from the file: joblib files are pickles. Import only
-    files you trust.
-    """
-    from classifier.errors import ModelError
-    from classifier.evaluation.card import model_card
-    from classifier.model.export import import_joblib
-    from classifier.model.folder import save_model
 
-    if not joblib.is_file():
-        raise ModelError(f"{joblib}: no such file. Check the spelling.")
-    model = import_joblib(joblib)
-    model = save_model(model, out, card=model_card(model))
-    typer.echo(f"Saved as {out} ({model.signature}).")
+@import_app.command(
+    hidden=True,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)
+def import_() -> None:
+    """Refuse to read a joblib file, as a former release did."""
+    raise ClassifierError(
+        "importing from joblib was dropped: loading such a file runs whatever code it holds. Use "
+        "the folder that the model was exported from."
+    )
 
 
 CARD_EPILOG = """Examples:

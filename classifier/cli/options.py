@@ -1,4 +1,4 @@
-"""The options of `classifier predict` that are about archives."""
+"""The options that commands share, and what they refuse."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_origin, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from classifier.corpus.corpus import FORMATS, UNREAD, Corpus, ReadOptions, ReadTally
+from classifier.corpus.corpus import FORMATS, UNLABELLED, Corpus, ReadOptions, ReadTally
 from classifier.errors import BadInputError, ClassifierError, CorpusError, ModelError
 from classifier.fields import USUAL_NAMES
 
@@ -33,10 +33,8 @@ __all__ = [
     "open_corpora",
     "open_corpus",
     "reads_articles",
-    "refuse_archive_options",
     "refuse_inputs",
     "report_target",
-    "tags_archives",
     "thresholds_from",
     "try_writing",
 ]
@@ -234,7 +232,7 @@ ModelTarget: TypeAlias = Annotated[
     ),
 ]
 QuietOption: TypeAlias = Annotated[
-    bool, typer.Option("--quiet", "-q", metavar="", help="No progress and no notes.")
+    bool, typer.Option("--quiet", "-q", help="No progress and no notes.")
 ]
 SheetFormatOption: TypeAlias = Annotated[
     Literal["csv", "doccano", "label-studio"] | None,
@@ -243,154 +241,296 @@ SheetFormatOption: TypeAlias = Annotated[
         show_default="by the file's name: .csv, .jsonl, .json",
     ),
 ]
-_READING, _LABELS = "Reading", "Labels and other fields"
 # For the parser, not the type checker: a literal type spelled by a constant.
 _Format: Any = Literal[FORMATS]
 _OnError: Any = Literal["stop", "skip"]
+_reading = functools.partial(typer.Option, rich_help_panel="Reading")
+_labels = functools.partial(typer.Option, rich_help_panel="Labels and other fields")
+_archive = functools.partial(typer.Option, rich_help_panel="Archives")
 
 
-def _option(*names: str, panel: str = _READING, **more: Any) -> Any:
-    return typer.Option(*names, rich_help_panel=panel, **more)
-
-
-def _field(name: str, help: str, *, panel: str = _READING) -> Any:
+def _field(name: str, help: str, *, option: Any = _labels) -> Any:
     found = USUAL_NAMES[name]
     shown = ", ".join(found[:4]) + (" …" if len(found) > 4 else "")
-    option = _option(f"--{name}-field", metavar="NAME", help=help, panel=panel, show_default=shown)
-    return Annotated[str | None, option]
+    made = option(f"--{name}-field", metavar="NAME", help=help, show_default=shown)
+    return Annotated[str | None, made]
 
 
-_TEXT_OPTIONS: dict[str, Any] = {
-    "input_format": Annotated[
+_TextField: Any = _field("text", "Field or column with the body.", option=_reading)
+_TitleField: Any = _field("title", "Field or column with the headline.", option=_reading)
+_IdField: Any = _field("id", "Field or column with the id.", option=_reading)
+_LabelsField: Any = _field("labels", "Field with the labels: a list, or one text.")
+_NegativeField: Any = _field("negative", "Field with labels that the article is known not to have.")
+_ConfidenceField: Any = _field(
+    "confidence", "Field that says 'borderline' where the labeller hesitated."
+)
+_SampleField: Any = _field(
+    "sample", "Field that says how an article was picked: random or nothing is a natural sample."
+)
+_SourceField: Any = _field("source", "Field with the outlet.")
+_DateField: Any = _field("date", "Field with the day of publication.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextOptions:
+    """How to read text, headline and id; of the rest nothing is read, so nothing can be wrong."""
+
+    input_format: Annotated[
         _Format | None,
-        _option(
+        _reading(
             metavar="FORMAT",
             help=f"What the files hold: {', '.join(FORMATS)}.",
             show_default="what their names tell",
         ),
-    ],
-    "encoding": Annotated[str, _option(metavar="NAME", help="Encoding of text files.")],
-    "sheet": Annotated[
-        str, _option(metavar="NAME", help="Sheet of a workbook.", show_default="the first")
-    ],
-    "text_field": _field("text", "Field or column with the body."),
-    "title_field": _field("title", "Field or column with the headline."),
-    "id_field": _field("id", "Field or column with the id."),
-    "quoting": Annotated[
+    ] = None
+    encoding: Annotated[str, _reading(metavar="NAME", help="Encoding of text files.")] = "utf-8"
+    sheet: Annotated[
+        str, _reading(metavar="NAME", help="Sheet of a workbook.", show_default="the first")
+    ] = ""
+    text_field: _TextField = None
+    title_field: _TitleField = None
+    id_field: _IdField = None
+    quoting: Annotated[
+        bool, _reading("--quoting/--no-quoting", help="Whether quotes enclose cells of a table.")
+    ] = True
+    header: Annotated[
         bool,
-        _option(
-            "--quoting/--no-quoting",
-            metavar="",
-            help="Whether quotes enclose cells of a table.",
+        _reading(
+            "--header/--no-header", help="Whether the first row of a table names its columns."
         ),
-    ],
-    "unique_ids": Annotated[
-        bool,
-        _option(
-            "--unique-ids", metavar="", help="Refuse an id that comes again; else it is an update."
+    ] = True
+    columns: Annotated[
+        str,
+        _reading(
+            metavar="A,B,C",
+            help="Names for the columns of a table, in order; with --no-header.",
+            show_default="1,2,3 …",
         ),
-    ],
-    "on_error": Annotated[_OnError, _option(help="At a bad row: stop, or skip and count it.")],
-    "rejects": Annotated[
-        Path | None, _option(metavar="FILE", help="Where skipped rows go, as JSONL.")
-    ],
-}
-_LABEL_OPTIONS: dict[str, Any] = {
-    "labels_field": _field("labels", "Field with the labels: a list, or one text.", panel=_LABELS),
-    "separator": Annotated[
+    ] = ""
+    unique_ids: Annotated[
+        bool, _reading("--unique-ids", help="Refuse an id that comes again; else it is an update.")
+    ] = False
+    on_error: Annotated[
+        _OnError | None,
+        _reading(
+            help="At a bad row: stop, or skip and count it.",
+            show_default="stop",
+        ),
+    ] = None
+    rejects: Annotated[
+        Path | None, _reading(metavar="FILE", help="Where skipped rows go, as JSONL.")
+    ] = None
+
+    def reading(self) -> ReadOptions:
+        """Return them as the library takes them.
+
+        Raises
+        ------
+        typer.BadParameter
+            When one needs another that was not given.
+        """
+        chosen = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+        chosen["on_error"] = self.on_error or "stop"
+        if self.rejects and chosen["on_error"] == "stop":
+            raise typer.BadParameter("needs --on-error skip", param_hint="--rejects")
+        chosen["columns"] = tuple(filter(None, map(str.strip, self.columns.split(","))))
+        if chosen["columns"] and self.header:
+            raise typer.BadParameter("needs --no-header", param_hint="--columns")
+        chosen["format"] = chosen.pop("input_format")
+        return self._read_options(chosen)
+
+    def _read_options(self, chosen: dict[str, Any]) -> ReadOptions:
+        return dataclasses.replace(UNLABELLED, **chosen)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledOptions(TextOptions):
+    """How to read articles with their labels, outlets and days."""
+
+    labels_field: _LabelsField = None
+    separator: Annotated[
         str | None,
-        _option(
+        _labels(
             metavar="TEXT",
             help="Stands between labels in one text.",
-            panel=_LABELS,
             show_default="the first of | ; , in it",
         ),
-    ],
-    "exact_labels": Annotated[
+    ] = None
+    exact_labels: Annotated[
         bool,
-        _option(
-            "--exact-labels",
-            metavar="",
-            help="Keep labels apart that differ in case or blanks alone.",
-            panel=_LABELS,
-        ),
-    ],
-    "label_names": Annotated[
+        _labels("--exact-labels", help="Keep labels apart that differ in case or blanks alone."),
+    ] = False
+    label_names: Annotated[
         Path | None,
-        _option(
+        _labels(
             metavar="FILE",
             help="Names for labels that are codes: one a line from code 0 on, lines of CODE,NAME, "
             "or JSON.",
-            panel=_LABELS,
             show_default=False,
         ),
-    ],
-    "label_columns": Annotated[
-        list[str],
-        _option(
+    ] = None
+    label_columns: Annotated[
+        list[str] | None,
+        _labels(
             "--label-column",
             metavar="NAME",
             help="A column for one label (1, 0 or blank); repeat it for each label.",
-            panel=_LABELS,
         ),
-    ],
-    "negative_field": _field(
-        "negative", "Field with labels that the article is known not to have.", panel=_LABELS
-    ),
-    "confidence_field": _field(
-        "confidence", "Field that says 'borderline' where the labeller hesitated.", panel=_LABELS
-    ),
-    "sample_field": _field(
-        "sample",
-        "Field that says how an article was picked: random or nothing is a natural sample.",
-        panel=_LABELS,
-    ),
-    "source_field": _field("source", "Field with the outlet.", panel=_LABELS),
-    "date_field": _field("date", "Field with the day of publication.", panel=_LABELS),
-    "date_format": Annotated[
+    ] = None
+    negative_field: _NegativeField = None
+    confidence_field: _ConfidenceField = None
+    sample_field: _SampleField = None
+    source_field: _SourceField = None
+    date_field: _DateField = None
+    date_format: Annotated[
         str,
-        _option(
+        _labels(
             metavar="FORMAT",
             help="How dates are written, such as '%d/%m/%Y'.",
-            panel=_LABELS,
             show_default="ISO 8601, RFC 822, or seconds since 1970",
         ),
-    ],
-}
+    ] = ""
+
+    def _read_options(self, chosen: dict[str, Any]) -> ReadOptions:
+        chosen["label_columns"] = tuple(self.label_columns or ())
+        if chosen.pop("label_names") is not None:
+            from classifier.corpus.labels import read_label_names
+
+            chosen["label_names"] = read_label_names(self.label_names)
+        return ReadOptions(**chosen)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveOptions:
+    """The options of `classifier predict` that are about archives.
+
+    `on_error_named` is no option of its own: whether ``--on-error`` was given.
+    """
+
+    jobs: Annotated[
+        int | None,
+        _archive(
+            min=1,
+            metavar="N",
+            help="Processes. Into a single file, JSONL alone goes through several.",
+            show_default="one a core into a folder, else 1",
+        ),
+    ] = None
+    dask: Annotated[
+        str,
+        _archive(
+            metavar="ADDRESS",
+            help="Tag into a folder on a Dask cluster: tcp://scheduler:8786, or local for a "
+            "trial. Files and folder may be any address that fsspec opens, s3://… too.",
+            show_default=False,
+        ),
+    ] = ""
+    where: Annotated[
+        str,
+        _archive(
+            metavar="CONDITION",
+            help="Keep what meets it: 'energy>0.5 and (culture<0.1 or coverage>=0.9)'.",
+            show_default=False,
+        ),
+    ] = ""
+    tags: Annotated[
+        str,
+        _archive(metavar="TAG,TAG", help="Keep what was given one of these.", show_default=False),
+    ] = ""
+    drop_text: Annotated[
+        bool, _archive("--drop-text", help="Leave the body out of a folder's rows.")
+    ] = False
+    prefix: Annotated[
+        str,
+        _archive(
+            metavar="TEXT",
+            help="Stands before the names of the fields added to a folder's rows.",
+            show_default=False,
+        ),
+    ] = ""
+    max_line_mb: Annotated[
+        int,
+        _archive(
+            min=1, max=1024, metavar="N", help="Longer lines are bad rows; bounds the memory."
+        ),
+    ] = 16
+    summary: Annotated[
+        Path | None,
+        _archive(metavar="FILE", help="Write a folder's counts there as JSON; - prints them."),
+    ] = None
+    restart: Annotated[
+        bool, _archive("--restart", help="Do a folder again, whatever is finished.")
+    ] = False
+    dry_run: Annotated[
+        bool, _archive("--dry-run", help="List what a folder would get; write nothing.")
+    ] = False
+    on_error_named: bool = False
+
+    @property
+    def wanted_tags(self) -> tuple[str, ...]:
+        """The tags of ``--tags``."""
+        return tuple(tag.strip() for tag in self.tags.split(",") if tag.strip())
+
+    def refuse_folder_options(self) -> None:
+        """Raise `typer.BadParameter` at an option that makes sense for a folder alone."""
+        for name in ("dask", "drop_text", "prefix", "summary", "restart", "dry_run"):
+            if getattr(self, name):
+                raise typer.BadParameter(
+                    "needs --out FOLDER", param_hint="--" + name.replace("_", "-")
+                )
+
+
 # Options that name a file to write.
 _WRITTEN = ("out", "rejects", "summary", "assignments", "suggested_out", "errors_out")
-_DEFAULTS = {f.name: f.default for f in dataclasses.fields(ReadOptions)} | {
-    "input_format": None,
-    "label_columns": [],
-    "label_names": None,
-}
 
 
 def reads_articles(*, labels: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the reading options; it receives them as one `reading: ReadOptions`.
 
-    Without `labels` only the text, headline and id are read, so that nothing can be wrong with
-    the rest. Typer builds options from a function's signature, so the wrapper's signature is
-    that of the command with `reading` replaced by the options.
+    A parameter `archive: ArchiveOptions` stands for the options of archives in the same way. Typer
+    builds options from a function's signature, so the wrapper's is that of the command with both
+    replaced by the fields of their groups.
     """
-    options = _TEXT_OPTIONS | (_LABEL_OPTIONS if labels else {})
-    unread: dict[str, Any] = {}
-    if not labels:
-        unread = {name: UNREAD for name in _LABEL_OPTIONS if "_field" in name} | {"line_ids": True}
+    kind = LabelledOptions if labels else TextOptions
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command, eval_str=True).parameters
+        groups: dict[str, Any] = {"archive": ArchiveOptions} if "archive" in own else {}
+        groups["reading"] = kind
+
         @functools.wraps(command)
         def wrapper(**values: Any) -> None:
             _refuse_one_file(values)
-            chosen = {name: values.pop(name) for name in options}
-            command(**values, reading=_read_options(chosen | unread))
+            made = {
+                name: group(**{each: values.pop(each) for each in _options(group)})
+                for name, group in groups.items()
+            }
+            given = made.pop("reading")
+            if "archive" in made:
+                named = given.on_error is not None
+                made["archive"] = dataclasses.replace(made["archive"], on_error_named=named)
+            command(**values, **made, reading=given.reading())
 
-        parameters = _parameters(command, options)
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        parameters = [p.replace(kind=keyword) for p in own.values() if p.name not in groups]
+        for group in groups.values():
+            parameters += [
+                inspect.Parameter(
+                    name, keyword, default=group.__dataclass_fields__[name].default, annotation=hint
+                )
+                for name, hint in _options(group).items()
+            ]
         wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
         return wrapper
 
     return decorate
+
+
+def _options(group: Any) -> dict[str, Any]:
+    """Return the fields of a group that are options, with what Typer is to know of each."""
+    hints = get_type_hints(group, include_extras=True)
+    return {name: hint for name, hint in hints.items() if get_origin(hint) is Annotated}
 
 
 def _refuse_one_file(values: dict[str, Any]) -> None:
@@ -407,30 +547,6 @@ def _refuse_one_file(values: dict[str, Any]) -> None:
             raise typer.BadParameter(
                 f"{path} is also the file of {other}; name another one", param_hint=option
             )
-
-
-def _read_options(chosen: dict[str, Any]) -> ReadOptions:
-    if chosen["rejects"] and chosen["on_error"] == "stop":
-        raise typer.BadParameter("needs --on-error skip", param_hint="--rejects")
-    columns = tuple(chosen.pop("label_columns", ()))
-    names = chosen.pop("label_names", None)
-    if names is not None:
-        from classifier.corpus.labels import read_label_names
-
-        chosen["label_names"] = read_label_names(names)
-    return ReadOptions(format=chosen.pop("input_format"), label_columns=columns, **chosen)
-
-
-def _parameters(command: Callable[..., None], options: dict[str, Any]) -> list[inspect.Parameter]:
-    own = inspect.signature(command, eval_str=True).parameters.values()
-    shared = [
-        inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=_DEFAULTS[name], annotation=kind
-        )
-        for name, kind in options.items()
-    ]
-    kept = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own if p.name != "reading"]
-    return kept + shared
 
 
 def thresholds_from(pairs: list[str]) -> dict[str, float]:
@@ -453,171 +569,3 @@ def thresholds_from(pairs: list[str]) -> dict[str, float]:
                 f"'{pair}' is not of the form label=0.7", param_hint="--threshold"
             )
     return thresholds
-
-
-_PANEL = "Archives"
-
-
-@dataclass(frozen=True, slots=True)
-class ArchiveOptions:
-    """What the options of the panel say (see `_OPTIONS`), and whether ``--on-error`` was given."""
-
-    jobs: int | None
-    dask: str
-    where: str
-    tags: str
-    drop_text: bool
-    prefix: str
-    max_line_mb: int
-    summary: Path | None
-    restart: bool
-    dry_run: bool
-    on_error_named: bool
-
-    @property
-    def wanted_tags(self) -> tuple[str, ...]:
-        """The tags of ``--tags``."""
-        return tuple(tag.strip() for tag in self.tags.split(",") if tag.strip())
-
-
-def _archive_option(*names: str, **more: Any) -> Any:
-    return typer.Option(*names, rich_help_panel=_PANEL, **more)
-
-
-_OPTIONS: dict[str, tuple[Any, Any]] = {
-    "jobs": (
-        None,
-        Annotated[
-            int | None,
-            _archive_option(
-                "--jobs",
-                min=1,
-                metavar="N",
-                help="Processes. Into a single file, JSONL alone goes through several.",
-                show_default="one a core into a folder, else 1",
-            ),
-        ],
-    ),
-    "dask": (
-        "",
-        Annotated[
-            str,
-            _archive_option(
-                metavar="ADDRESS",
-                help="Tag into a folder on a Dask cluster: tcp://scheduler:8786, or local for a "
-                "trial. Files and folder may be any address that fsspec opens, s3://… too.",
-                show_default=False,
-            ),
-        ],
-    ),
-    "where": (
-        "",
-        Annotated[
-            str,
-            _archive_option(
-                metavar="CONDITION",
-                help="Keep what meets it: 'energy>0.5 and (culture<0.1 or coverage>=0.9)'.",
-                show_default=False,
-            ),
-        ],
-    ),
-    "tags": (
-        "",
-        Annotated[
-            str,
-            _archive_option(
-                metavar="TAG,TAG", help="Keep what was given one of these.", show_default=False
-            ),
-        ],
-    ),
-    "drop_text": (
-        False,
-        Annotated[
-            bool,
-            _archive_option(
-                "--drop-text", metavar="", help="Leave the body out of a folder's rows."
-            ),
-        ],
-    ),
-    "prefix": (
-        "",
-        Annotated[
-            str,
-            _archive_option(
-                metavar="TEXT",
-                help="Stands before the names of the fields added to a folder's rows.",
-                show_default=False,
-            ),
-        ],
-    ),
-    "max_line_mb": (
-        16,
-        Annotated[
-            int,
-            _archive_option(
-                min=1, max=1024, metavar="N", help="Longer lines are bad rows; bounds the memory."
-            ),
-        ],
-    ),
-    "summary": (
-        None,
-        Annotated[
-            Path | None,
-            _archive_option(
-                metavar="FILE", help="Write a folder's counts there as JSON; - prints them."
-            ),
-        ],
-    ),
-    "restart": (
-        False,
-        Annotated[
-            bool,
-            _archive_option(
-                "--restart", metavar="", help="Do a folder again, whatever is finished."
-            ),
-        ],
-    ),
-    "dry_run": (
-        False,
-        Annotated[
-            bool,
-            _archive_option(
-                "--dry-run", metavar="", help="List what a folder would get; write nothing."
-            ),
-        ],
-    ),
-}
-_FOLDER_ONLY = ("dask", "drop_text", "prefix", "summary", "restart", "dry_run")
-
-
-def tags_archives(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of archives; it receives them as one `archive`."""
-
-    @functools.wraps(command)
-    def wrapper(context: typer.Context, **values: Any) -> None:
-        chosen = {name: values.pop(name) for name in _OPTIONS}
-        source = context.get_parameter_source("on_error")
-        named = source is not None and source.name != "DEFAULT"
-        command(**values, archive=ArchiveOptions(**chosen, on_error_named=named))
-
-    own = inspect.signature(command, eval_str=True).parameters.values()
-    added = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-        for name, (default, kind) in _OPTIONS.items()
-    ]
-    parameters = [p for p in own if p.name not in ("archive", "reading")]
-    parameters += added + [p for p in own if p.name == "reading"]
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    parameters.append(inspect.Parameter("context", keyword, annotation=typer.Context))
-    kept = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
-    wrapper.__signature__ = inspect.Signature(kept)  # type: ignore[attr-defined]
-    wrapper.__annotations__ = {p.name: p.annotation for p in kept}
-    return wrapper
-
-
-def refuse_archive_options(options: ArchiveOptions) -> None:
-    """Raise `typer.BadParameter` at an option that makes sense for a folder of results alone."""
-    for name in _FOLDER_ONLY:
-        if getattr(options, name) != _OPTIONS[name][0]:
-            option = "--" + name.replace("_", "-")
-            raise typer.BadParameter("needs --out FOLDER", param_hint=option)

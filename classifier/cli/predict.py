@@ -16,9 +16,7 @@ from classifier.cli.options import (
     QuietOption,
     named_path,
     reads_articles,
-    refuse_archive_options,
     refuse_inputs,
-    tags_archives,
     thresholds_from,
 )
 from classifier.cli.output import FORMATS, chosen_layout, write_predictions
@@ -41,7 +39,6 @@ _Format: Any = Literal[FORMATS]
 
 
 @reads_articles(labels=False)
-@tags_archives
 def predict(
     files: Annotated[
         list[Path] | None,
@@ -79,23 +76,19 @@ def predict(
         ),
     ] = None,
     scores: Annotated[
-        bool, typer.Option("--scores", metavar="", help="In a table, draw every label's score.")
+        bool, typer.Option("--scores", help="In a table, draw every label's score.")
     ] = False,
     terms: Annotated[
         bool,
-        typer.Option("--terms", metavar="", help="In a table, name the words behind each tag."),
+        typer.Option("--terms", help="In a table, name the words behind each tag."),
     ] = False,
     explain: Annotated[
         bool,
-        typer.Option(
-            "--explain", metavar="", help="Show the words that raised and lowered each tag."
-        ),
+        typer.Option("--explain", help="Show the words that raised and lowered each tag."),
     ] = False,
     codes: Annotated[
         bool,
-        typer.Option(
-            "--codes", metavar="", help="Add the codes of each tag, such as IPTC Media Topics."
-        ),
+        typer.Option("--codes", help="Add the codes of each tag, such as IPTC Media Topics."),
     ] = False,
     quiet: QuietOption = False,
     archive: ArchiveOptions,
@@ -109,7 +102,6 @@ def predict(
     An archive of any size goes into a folder; cut short, it goes on where
     it stopped when the same command is run again.
     """
-    from classifier.archive.filters import keeping
     from classifier.corpus.read import read_articles
 
     floors = thresholds_from(threshold or [])
@@ -121,7 +113,7 @@ def predict(
             raise typer.BadParameter("goes into a single file", param_hint="--codes")
         predict_archive(files, out, archive, reading, format=format, **common)
         return
-    refuse_archive_options(archive)
+    archive.refuse_folder_options()
     layout = chosen_layout(format, out, scores=scores, terms=terms, explain=explain, codes=codes)
     tally = read_tally(quiet=quiet)
     # people are shown the headline of an article without an id
@@ -134,7 +126,11 @@ def predict(
         return
     articles = read_articles(inputs, reading, tally=tally)
     tagger = chosen_model(model)
-    keep = keeping(tagger.labels, where=archive.where, tags=archive.wanted_tags)
+    keep = None
+    if archive.where or archive.tags:
+        from classifier.archive.filters import keeping
+
+        keep = keeping(tagger.labels, where=archive.where, tags=archive.wanted_tags)
     shown = counted_on_terminal(articles, "articles", quiet=quiet or layout.on_screen)
     write_predictions(tagger, shown, layout, thresholds=floors, keep=keep)
     remark_on(tally, quiet=quiet)

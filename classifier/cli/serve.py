@@ -24,7 +24,9 @@ EPILOG = """Examples:
 TOKEN_VARIABLE = "CLASSIFIER_TOKEN"
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
-EXTRA = frozenset({"fastapi", "starlette", "pydantic", "uvicorn", "h11", "prometheus_client"})
+EXTRA = frozenset(
+    {"fastapi", "starlette", "pydantic", "uvicorn", "fastapi_offline", "prometheus_client"}
+)
 
 _ORIGIN = re.compile(r"https?://[\w.-]+(:\d+)?")
 _NAMED = re.compile(r"([\w.-]+)=(.+)", re.DOTALL)
@@ -105,7 +107,7 @@ def serve(
         ),
     ] = 10.0,
     log_text: Annotated[
-        bool, typer.Option("--log-text", metavar="", help="Let the log hold articles' texts.")
+        bool, typer.Option("--log-text", help="Let the log hold articles' texts.")
     ] = False,
 ) -> None:
     """Serve models over HTTP, with a page at / and the addresses at /docs.
@@ -143,7 +145,7 @@ def _run(
         hosts = (*LOOPBACK, host, *names)
         settings = dataclasses.replace(settings, hosts=tuple(map(str.lower, hosts)))
     served = ", ".join(each.model.signature for each in server.checked(settings))
-    with server.bind(host, port) as listener:
+    with server.bind(host, port, idle_seconds=settings.limits.read_seconds) as listener:
         place, number = listener.getsockname()[:2]
         address = f"[{place}]" if ":" in place else place
         remark(f"serving {served} on http://{address}:{number}")

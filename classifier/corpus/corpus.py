@@ -71,6 +71,10 @@ class ReadOptions:
         RFC 822, and seconds or milliseconds since 1970 are understood.
     quoting : bool
         Whether quotes enclose cells of CSV and TSV.
+    header : bool
+        Whether the first row of a table names its columns.
+    columns : tuple of str
+        Names for the columns of a table without a header, in order; ``1``, ``2`` … when empty.
     unique_ids : bool
         Refuse an id that was seen before, instead of taking its article for an update.
     line_ids : bool
@@ -89,7 +93,7 @@ class ReadOptions:
     Raises
     ------
     SettingsError
-        If `format`, `on_error` or `separator` has a value that means nothing.
+        If `format`, `on_error`, `separator` or `columns` has a value that means nothing.
     """
 
     format: str | None = None
@@ -110,6 +114,8 @@ class ReadOptions:
     label_names: Mapping[str, str] = field(default_factory=dict)
     date_format: str = ""
     quoting: bool = True
+    header: bool = True
+    columns: tuple[str, ...] = ()
     unique_ids: bool = False
     line_ids: bool = False
     known_labels: tuple[str, ...] | None = None
@@ -125,6 +131,10 @@ class ReadOptions:
             raise SettingsError(f"on_error is '{self.on_error}'. Choose stop or skip.")
         if self.separator == "":
             raise SettingsError("separator is empty. Choose one, such as | or a blank.")
+        if self.columns and self.header:
+            raise SettingsError("columns are for tables without a header. Set header to False.")
+        if len(set(self.columns)) < len(self.columns) or "" in self.columns:
+            raise SettingsError(f"columns are {', '.join(self.columns)}. Give each its own name.")
 
 
 # Half a character, which no name of a field can be: what is looked for under it is never there.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 import json
+import re
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -235,7 +236,10 @@ class LabelSpelling:
         if self._names:
             if label not in self._names:
                 codes = ", ".join(list(self._names)[:12])
-                raise BadInputError(f"label '{label:.60}' has no name. The codes are {codes}.")
+                raise BadInputError(
+                    f"label '{label:.60}' has no name. The codes are {codes}. Where codes do not "
+                    "count from 0, write CODE,NAME on each line of --label-names."
+                )
             label = self._names[label]
         if self._exact:
             return label
@@ -285,6 +289,9 @@ def read_label_names(path: Path | str) -> dict[str, str]:
 
 # Longer cells are no lists of labels, and parsing them would cost.
 _LONGEST_LITERAL = 10_000
+# A list without quotes round its labels.
+_BRACKETED = re.compile(r"\[[^][]*\]")
+_LONGEST_LABEL = 1000
 _FOUND_SEPARATORS = ("|", ";", ",")
 
 
@@ -293,7 +300,7 @@ def _unpacked(value: object, tell: Callable[[str], None]) -> object:
     if isinstance(value, str):
         literal = _literal(value)
         if literal is None:
-            return value
+            return value.strip()[1:-1] if _BRACKETED.fullmatch(value.strip()) else value
         tell(f"labels in a cell are read as a list, such as {value.strip():.60}.")
         value = literal
     if hasattr(value, "tolist"):
@@ -350,6 +357,11 @@ def _label_set(
         raise BadInputError(
             f"the labels are {value!r:.60}, neither a list nor a string. "
             f'Write ["energy", "culture"] or "energy{separator or "|"}culture".'
+        )
+    long = next((label for label in labels if len(label) > _LONGEST_LABEL), None)
+    if long is not None:
+        raise BadInputError(
+            f"label '{long:.60}…' has {len(long):,} characters. Is that the field with the labels?"
         )
     named = filter(None, labels)
     return frozenset(named if spell is None else map(spell, named))

@@ -5,30 +5,28 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
-import os
+import re
 import sys
 import zlib
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
-from pathlib import Path, PurePath
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
 
-from classifier.errors import BadInputError, listed
+from classifier.errors import BadInputError
 from classifier.files import open_zstd, replacing
 
 __all__ = [
     "COMPRESSIONS",
     "Block",
     "Rows",
-    "Source",
     "bad_bytes",
+    "bounded_lines",
     "encoding_reason",
-    "find_sources",
     "format_by_content",
-    "format_by_name",
     "import_parquet",
     "is_utf8",
     "line_blocks",
@@ -47,30 +45,64 @@ _HEAD_BYTES = 4096
 # A line is found a few times sooner in this than in the usual eight kilobytes.
 _BUFFER_BYTES = 2**18
 _UTF8_MARK = b"\xef\xbb\xbf"
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _KINDS = {
-    b"\x1f\x8b": "a gzip archive; unpack it, or let its name end in .gz",
-    b"\x28\xb5\x2f\xfd": "a zstd archive; unpack it, or let its name end in .zst",
+    _GZIP: "a gzip archive; unpack it, or let its name end in .gz",
+    _ZSTD: "a zstd archive; unpack it, or let its name end in .zst",
     b"PK\x03\x04": "a ZIP archive or office document; unpack it or save it as text",
     b"%PDF": "a PDF document; convert it to text",
     b"PAR1": "a Parquet file; pass --input-format parquet",
     b"\x89PNG": "an image",
     b"\xff\xd8\xff": "an image",
 }
+_LONGEST_LINE = 2**28
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
 _MAX_CONTROL_SHARE = 0.05
+# What the first bytes tell, blanks and a byte-order mark aside.
+_BEGINNINGS = (
+    (re.compile(rb"\[\s*(?:[]{]|\"|\Z)|\{\s*\n\s*\""), "json"),
+    (re.compile(rb"\{\s*\"[^\n\"]*\"\s*:"), "jsonl"),
+    (re.compile(rb"<\?xml|<rss|<feed|<rdf:RDF|<news(?:Item|Message)"), "xml"),
+    (re.compile(rb"(?i)<!doctype html|<html"), "html"),
+    (re.compile(rb"WARC/\d"), "warc"),
+    (re.compile(rb"__label__\S"), "fasttext"),
+    (re.compile(rb"[^\n]*\S[^\n]*\t(?:<[^<>\s]+>[ \t]*)+\r?(?:\n|\Z)"), "annif"),
+)
+# What files of a name hold now and then, and the first bytes then tell.
+_MAY_HOLD = {
+    "jsonl": ("json",),
+    "txt": ("jsonl", "json", "fasttext", "annif"),
+    "csv": ("annif",),
+    "tsv": ("annif",),
+}
+COMPRESSIONS = (".gz", ".zst")
+_UNDECODED = re.compile("[\udc80-\udcff]+")
+_NO_CP1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")
+
+
+class Opened(Protocol):
+    """What can be opened: a `classifier.corpus.find.Source`."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
+    @property
+    def path(self) -> Path | None:
+        """Where it lies; ``None`` is standard input."""
 
 
 @contextmanager
 def open_bytes(
-    source: Source, stdin: BinaryIO | None, *, encoding: str
+    source: Opened, stdin: BinaryIO | None, *, encoding: str
 ) -> Iterator[io.BufferedReader]:
     """Open `source` unpacked, and put a name to whatever goes wrong while it is read.
 
     Parameters
     ----------
     source : Source
-        A file, or standard input.
+        A file, or standard input where it has no path.
     stdin : binary stream or None
         What to read as standard input; the process's own when ``None``. It is left open.
     encoding : str
@@ -132,6 +164,11 @@ def marked_encoding(stream: io.BufferedReader, encoding: str) -> str:
     return "utf-16" if not wide and stream.peek(2).startswith(_UTF16_MARKS) else encoding
 
 
+def bounded_lines(stream: io.BufferedReader | io.TextIOBase) -> Iterator[Any]:
+    """Return the lines of a stream, one of more than 256 MB in pieces, as none is a row."""
+    return iter(partial(stream.readline, _LONGEST_LINE), stream.read(0))
+
+
 def unmarked(lines: Iterable[bytes]) -> Iterator[bytes]:
     """Return the lines of a file in UTF-8 without the byte-order mark."""
     rest = iter(lines)
@@ -156,19 +193,44 @@ def bad_bytes(text: str) -> tuple[int, bytes]:
     return -1, b""
 
 
-def encoding_reason(found: bytes, encoding: str) -> str:
-    """Return the sentence about bytes that are not `encoding`."""
-    other = "utf-8" if _codec(encoding) != "utf-8" else "cp1252"
-    shown = found[:8].hex(" ").upper()
-    return (
-        f"bytes {shown} are not {encoding} text. Name its encoding, for example --encoding {other}."
-    )
+def encoding_reason(text: str, encoding: str) -> str:
+    """Return the sentence about the bytes in a text that are not `encoding`.
+
+    Western texts have few letters in a row that are not ASCII. Where there are more, or bytes
+    that cp1252 has no letter for, it is not offered.
+    """
+    runs = [bytes(ord(char) & 0xFF for char in run) for run in _UNDECODED.findall(text)]
+    western = all(len(run) <= 3 and not _NO_CP1252.intersection(run) for run in runs)
+    if not is_utf8(encoding):
+        offered = ", for example --encoding utf-8"
+    elif western:
+        offered = ", for example --encoding cp1252"
+    else:
+        offered = " with --encoding: cp1251, gb18030, shift_jis or another"
+    shown = runs[0][:8].hex(" ").upper()
+    return f"bytes {shown} are not {encoding} text. Name its encoding{offered}."
 
 
-def format_by_content(stream: io.BufferedReader) -> str:
-    """Return the format that the first bytes of a stream tell, ``txt`` where they tell none."""
-    head = stream.peek(_HEAD_BYTES).removeprefix(_UTF8_MARK).lstrip()
-    return next((format for begin, format in _BEGINNINGS if head.startswith(begin)), "txt")
+def format_by_content(stream: io.BufferedReader, named: str = "") -> str:
+    """Return the format that the first bytes of a stream tell.
+
+    Parameters
+    ----------
+    stream : io.BufferedReader
+        Nothing of it is taken.
+    named : str
+        The format by the name of the file, which decides unless files of such a name hold
+        something else now and then, such as an array in a ``.jsonl``. Without, what tells
+        nothing is taken for JSON after a bracket, and for a text otherwise.
+    """
+    head = stream.peek(_HEAD_BYTES)[:_HEAD_BYTES]
+    if head.startswith(_UTF16_MARKS):
+        head = head.decode("utf-16", "ignore").encode()
+    head = head.removeprefix(_UTF8_MARK).lstrip()
+    found = next((format for begin, format in _BEGINNINGS if begin.match(head)), "")
+    if named:
+        return found if found in _MAY_HOLD.get(named, ()) else named
+    return found or {b"{": "jsonl", b"[": "json"}.get(head[:1], "txt")
 
 
 @contextmanager
@@ -203,12 +265,16 @@ def _borrow(stdin: BinaryIO, name: str, encoding: str) -> Iterator[io.BufferedRe
 
 
 def _unpacked(path: Path) -> io.BufferedReader:
-    suffix = path.suffix.lower()
-    if suffix in COMPRESSIONS and path.is_file() and not path.stat().st_size:
-        raise EOFError
-    if suffix == ".gz":
+    """Open a file, unpacked where its name or, for files that can be read again, a byte says so."""
+    suffix, begin = path.suffix.lower(), b""
+    if path.is_file():
+        with path.open("rb") as stream:
+            begin = stream.read(4)
+        if suffix in COMPRESSIONS and not begin:
+            raise EOFError
+    if suffix == ".gz" or begin.startswith(_GZIP):
         return io.BufferedReader(gzip.open(path), _BUFFER_BYTES)
-    if suffix == ".zst":
+    if suffix == ".zst" or begin == _ZSTD:
         return open_zstd(path)
     return io.BufferedReader(io.FileIO(path), _BUFFER_BYTES)
 
@@ -229,190 +295,6 @@ def _codec(encoding: str) -> str:
         return codecs.lookup(encoding).name
     except (LookupError, ValueError):
         return encoding
-
-
-COMPRESSIONS = (".gz", ".zst")
-_BEGINNINGS = (
-    (b"{", "jsonl"),
-    (b"[", "json"),
-    (b"<?xml", "xml"),
-    (b"<rss", "xml"),
-    (b"<feed", "xml"),
-    (b"WARC/", "warc"),
-    (b"__label__", "fasttext"),
-)
-_FORMAT_OF = {
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "json",
-    ".xlsx": "xlsx",
-    ".xml": "xml",
-    ".rss": "xml",
-    ".atom": "xml",
-    ".warc": "warc",
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".parquet": "parquet",
-    ".txt": "txt",
-    ".md": "md",
-    ".markdown": "md",
-    ".html": "html",
-    ".htm": "html",
-}
-
-
-_OTHER_KINDS = {
-    ".xls": "an old Excel workbook",
-    ".ods": "a spreadsheet",
-    ".docx": "a Word document",
-    ".doc": "a Word document",
-    ".pdf": "a PDF document",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One thing to read.
-
-    Parameters
-    ----------
-    name : str
-        What messages call it.
-    path : Path or None
-        ``None`` is standard input.
-    format : str
-        One of `classifier.corpus.corpus.FORMATS`; empty for standard input whose format is
-        told from its first byte.
-    id : str
-        The id of its article, for files that are one article each.
-    """
-
-    name: str
-    path: Path | None
-    format: str
-    id: str = ""
-
-
-def find_sources(
-    paths: Iterable[Path | str],
-    *,
-    format: str | None = None,
-    tell: Callable[[str], None] = lambda line: None,
-) -> list[Source]:
-    """Return the files behind `paths` in reading order.
-
-    Parameters
-    ----------
-    paths : iterable of Path or str
-        Files, folders, or ``-`` for standard input. Folders are walked down in sorted order;
-        files in them with a name that tells no format, hidden ones and folders behind links are
-        passed over.
-    format : str, optional
-        Read every file as this, whatever its name says.
-    tell : callable
-        Given a sentence about the files of each folder that are passed over, if any are.
-
-    Raises
-    ------
-    BadInputError
-        If a path does not exist or may not be looked into, a folder holds nothing to read, or a
-        file's name does not tell its format.
-    """
-    return [source for path in paths for source in _expand(path, format, tell)]
-
-
-def _expand(path: Path | str, format: str | None, tell: Callable[[str], None]) -> Iterator[Source]:
-    if str(path) == "-":
-        yield Source("standard input", None, format or "")
-    elif _is_folder(Path(path)):
-        yield from _in_folder(Path(path), format, tell)
-    else:
-        yield _named_file(Path(path), format)
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        path.stat()
-        return path.is_dir()
-    except FileNotFoundError:
-        message = f"{path}: no such file or folder. Check the spelling; - reads standard input."
-    except (OSError, ValueError) as error:
-        message = f"{path}: cannot be opened ({_cause(error)}). Check its name and permissions."
-    raise BadInputError(message)
-
-
-def _named_file(path: Path, format: str | None) -> Source:
-    found = format or format_by_name(path)
-    if not found:
-        raise BadInputError(f"{path}: {_reason_unread(path)}")
-    return Source(str(path), path, found, _bare(path).name)
-
-
-def _reason_unread(path: Path) -> str:
-    other = _OTHER_KINDS.get(path.suffix.lower())
-    if other:
-        return f"{other} cannot be read. Save it as .csv, .jsonl, .parquet or .txt first."
-    return (
-        "the name does not tell its format. Name it with --input-format, for example "
-        "--input-format jsonl when it holds one JSON object a line."
-    )
-
-
-def _in_folder(folder: Path, format: str | None, tell: Callable[[str], None]) -> Iterator[Source]:
-    found = list(_walk(folder))
-    files = sorted(path for path in found if format_by_name(path) and not _is_special(path))
-    passed = Counter(path.suffix.lower() or "no suffix" for path in found) - Counter(
-        path.suffix.lower() or "no suffix" for path in files
-    )
-    kinds = listed([f"{n:,} {kind}" for kind, n in passed.most_common()])
-    known = " ".join(_FORMAT_OF)
-    if not files:
-        other = f" (found: {kinds})" if passed else ""
-        raise BadInputError(
-            f"{folder}: no file to read in this folder{other}. Names may end in {known}."
-        )
-    if passed:
-        tell(f"{folder}: files that are not read: {kinds}. Names of those that are end in {known}.")
-    for path in files:
-        name = _bare(path.relative_to(folder)).as_posix()
-        yield Source(str(path), path, format or format_by_name(path), name)
-
-
-def _is_special(path: Path) -> bool:
-    """Return whether a path is a FIFO or a device, which would hang whoever reads a folder."""
-    return path.exists() and not path.is_file()
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder, onerror=_refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(parent, name) for name in files if not name.startswith("."))
-
-
-def _refuse(error: OSError) -> None:
-    raise BadInputError(
-        f"{error.filename}: this folder cannot be read ({_cause(error)}). Check its permissions."
-    )
-
-
-def format_by_name(path: PurePath) -> str:
-    """Return the format `path` is named after, or an empty string.
-
-    >>> format_by_name(Path("news.JSONL.gz"))
-    'jsonl'
-    """
-    packed = path.suffix.lower() in COMPRESSIONS
-    found = _FORMAT_OF.get(PurePath(path.stem if packed else path.name).suffix.lower(), "")
-    return "" if packed and found in ("parquet", "xlsx") else found
-
-
-def _bare(path: Path) -> Path:
-    """Return `path` without its format's suffix and without that of its compression."""
-    return (path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path).with_suffix("")
-
-
-def _cause(error: OSError | ValueError) -> str:
-    return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 Rows = list[dict[str, Any]]

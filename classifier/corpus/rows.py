@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from classifier.article import Article, Labels
-from classifier.corpus.corpus import UNREAD, ReadOptions, ReadTally
+from classifier.corpus.corpus import ITEM, UNREAD, ReadOptions, ReadTally
+from classifier.corpus.formats.shapes import WRAPPERS, ninjs_row, shape_of
 from classifier.corpus.labels import LabelSpelling, parse_label_columns, parse_labels
+from classifier.corpus.open import bad_bytes, encoding_reason
 from classifier.errors import BadInputError, listed
-from classifier.fields import MISSING, PARTS, day_of, field_value, is_blank, usual_field
+from classifier.fields import (
+    MISSING,
+    PARTS,
+    day_of,
+    field_value,
+    is_blank,
+    other_field,
+    usual_field,
+)
 
-__all__ = ["ArticleReader", "BadRowError", "Row", "article_from"]
+__all__ = ["ArticleReader", "BadRowError", "Row", "article_from", "check_bytes", "unwrapped"]
 
 
 class BadRowError(BadInputError):
@@ -29,6 +39,45 @@ class BadRowError(BadInputError):
     def __init__(self, kind: str, reason: str) -> None:
         super().__init__(reason)
         self.kind = kind
+
+
+def check_bytes(text: str, encoding: str) -> None:
+    """Raise `BadRowError` when a text holds bytes that are none of its encoding.
+
+    Parameters
+    ----------
+    text : str
+        Undecodable bytes stand as U+DC80 to U+DCFF.
+    encoding : str
+        What it was decoded as, for the message.
+    """
+    if bad_bytes(text)[1]:
+        raise BadRowError("bad encoding", encoding_reason(text, encoding))
+
+
+def unwrapped(
+    values: Mapping[str, object],
+    unwrap: Callable[[Mapping[str, object]], Mapping[str, object]] | None = None,
+) -> Mapping[str, object]:
+    """Return a row of an object of another program, such as an item of ninjs; others as they are.
+
+    Parameters
+    ----------
+    values : mapping of str to object
+    unwrap : callable, optional
+        What makes the row, where it is known.
+
+    Raises
+    ------
+    BadRowError
+        If a field has another type than that program gives it.
+    """
+    unwrap = unwrap or shape_of(values)
+    try:
+        return unwrap(values) if unwrap else values
+    except (TypeError, AttributeError, ValueError) as error:
+        reason = f"is like an item of another program, but one of its fields is not ({error})."
+        raise BadRowError("bad field", reason) from None
 
 
 # Not frozen, as each of its fields would take longer to set than to read.
@@ -92,6 +141,10 @@ class _Shape:
     sample: str | None
     own: frozenset[str]
     judged: bool
+    unwrap: Callable[[Mapping[str, object]], Mapping[str, object]] | None = None
+
+
+_WRAPPED = _Shape(**dict.fromkeys(PARTS), own=frozenset(), judged=False)
 
 
 class ArticleReader:
@@ -116,7 +169,7 @@ class ArticleReader:
             first=self._tally.spellings,
             tell=self._tally.note,
         )
-        self._shapes: dict[tuple[str, ...], _Shape] = {}
+        self._shapes: tuple[dict[tuple[str, ...], _Shape], ...] = ({}, {})
         named = {part: getattr(options, f"{part}_field") for part in PARTS}
         self._named = {part: name for part, name in named.items() if name is not None}
         self._unseen = {part: name for part, name in self._named.items() if name != UNREAD}
@@ -140,6 +193,11 @@ class ArticleReader:
             several, or the labels make no sense.
         """
         shape = self.shape(values)
+        if shape.unwrap is not None:
+            item, values = values, unwrapped(values, shape.unwrap)
+            if self._options.keep_item and shape.unwrap is ninjs_row:
+                values = {**values, ITEM: item}
+            shape = self.shape(values, unwrap=False)
         labels = self._labels(values, shape) if shape.judged else None
         title = self._word(values, shape.title)
         date = self._day(values, shape.date) if shape.date is not None else ""
@@ -171,8 +229,14 @@ class ArticleReader:
             object.__setattr__(article, "id", row.place)  # it was made a moment ago
         return article
 
-    def shape(self, values: Mapping[str, object]) -> _Shape:
+    def shape(self, values: Mapping[str, object], *, unwrap: bool = True) -> _Shape:
         """Return under which names a row keeps the parts of an article.
+
+        Parameters
+        ----------
+        values : mapping of str to object
+        unwrap : bool
+            Whether it may be an object of another program, which holds a row.
 
         Raises
         ------
@@ -180,12 +244,24 @@ class ArticleReader:
             If a part could be one of several fields.
         """
         fields = tuple(values)
-        shape = self._shapes.get(fields)
+        shapes = self._shapes[unwrap]
+        shape = shapes.get(fields)
         if shape is None:
-            if len(self._shapes) >= _MOST_SHAPES:
-                self._shapes.clear()
-            shape = self._shapes[fields] = self._shape_of(fields)
+            if len(shapes) >= _MOST_SHAPES:
+                shapes.clear()
+            wrapped = shape_of(fields) if unwrap else None
+            if wrapped is not None:
+                self._name_inside()
+            shape = replace(_WRAPPED, unwrap=wrapped) if wrapped else self._shape_of(fields)
+            shapes[fields] = shape
         return shape
+
+    def _name_inside(self) -> None:
+        """Let names of fields begin within objects of other programs, such as ``_source.body``."""
+        for named in (self._named, self._unseen):
+            for part, name in named.items():
+                head, _, rest = name.partition(".")
+                named[part] = rest if rest and head in WRAPPERS else name
 
     def finish(self) -> None:
         """Tell what only the end of the rows shows.
@@ -282,6 +358,11 @@ class ArticleReader:
             text = "\n\n".join(text)
         if isinstance(text, str) and text and not text.isspace():
             return text
+        if (text == "" or is_blank(text)) and self._options.text_field is None:
+            other = other_field(values, "text")
+            if other is not None:
+                self._tally.note(f"reading '{other}' as the text where '{name}' is empty.")
+                return str(values[other])
         if title.strip() and (is_blank(text) or text == "" or self._is_headline(values, text)):
             self._tally.headlines += 1
             return ""
@@ -296,7 +377,7 @@ class ArticleReader:
     def _is_headline(self, values: Mapping[str, object], text: object) -> bool:
         """Return whether a row has a headline and nothing else that could be its text."""
         if text is MISSING:
-            shape = self.shape(values)
+            shape = self.shape(values, unwrap=False)
             rest = {name: value for name, value in values.items() if name != shape.title}
             return self._options.text_field is None and not _prose(rest)
         return isinstance(text, str) and text.isspace()
@@ -317,6 +398,8 @@ class ArticleReader:
             return ""
         if isinstance(value, int | float) and not isinstance(value, bool):
             return str(value)
+        if isinstance(value, Mapping) and isinstance(value.get("name"), str):
+            return str(value["name"])  # an outlet with an id of its own
         raise BadRowError(
             "bad field", f"field '{name}' is {_kind(value)}. Write a string or a number there."
         )

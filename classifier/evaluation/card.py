@@ -54,6 +54,11 @@ def figures_blocks(model: Model) -> Iterator[str]:
     yield _origin(model)
     yield markdown_table(_LABEL_COLUMNS, _label_rows(model, figures))
     yield _overall(figures)
+    if figures.get("points"):
+        yield "### Working points"
+        yield "Which cuts decide: `predict --point`, `tag(point=)`, `point` in a request."
+        columns = ("point", "precision", "recall", "F1", "false tags")
+        yield markdown_table(columns, _point_rows(figures["points"]))
     if figures.get("outlets"):
         yield "### By outlet"
         yield "The outlets with most held-out articles; others of each were trained on."
@@ -83,6 +88,13 @@ def _label_rows(model: Model, figures: Figures) -> Iterator[list[str]]:
         row = figures["labels"][label]
         numbers = [rounded(row.get(name), 3) for name in _NUMBERS]
         yield [plain(label), f"{row['support']:,}", *numbers, cut]
+
+
+def _point_rows(points: Figures) -> Iterator[list[str]]:
+    for name, each in sorted(points.items()):
+        numbers = [rounded(each[figure], 3) for figure in ("precision", "recall", "f1")]
+        share = each["false_tag_rate"]
+        yield [plain(name), *numbers, "–" if share is None else f"{100 * share:.1f} %"]
 
 
 def _overall(figures: Figures) -> str:

@@ -12,17 +12,18 @@ from typing import Any, TextIO
 
 from classifier.article import Article, Labels
 from classifier.corpus.corpus import ReadOptions
+from classifier.corpus.find import find_sources
 from classifier.corpus.formats.json import json_rows
+from classifier.corpus.formats.jsonl import jsonl_rows
+from classifier.corpus.formats.table import csv_table
 from classifier.corpus.labels import parse_label_columns, parse_labels
 from classifier.corpus.open import (
-    find_sources,
     format_by_content,
     marked_encoding,
     open_bytes,
     open_text,
 )
-from classifier.corpus.read import csv_rows, jsonl_rows
-from classifier.corpus.rows import BadRowError, Row, article_from
+from classifier.corpus.rows import BadRowError, Row, article_from, unwrapped
 from classifier.corpus.write import plain_cell, safe_cell
 from classifier.errors import BadInputError, disarmed
 from classifier.fields import is_blank
@@ -134,11 +135,12 @@ def _rows(path: Path | str, encoding: str) -> Iterator[Row]:
                     yield from jsonl_rows(text, source.name, encoding=encoding)
             elif form == "json":
                 with open_text(stream, encoding=encoding, newline="") as text:
-                    yield from json_rows(text, source.name)
+                    yield from json_rows(text, source.name, encoding)
             elif form in ("csv", "tsv"):
                 delimiter = _delimiter(stream.peek(4096))
+                reading = ReadOptions(encoding=encoding)
                 with open_text(stream, encoding=encoding, newline="") as text:
-                    rows = csv_rows(text, source.name, encoding=encoding, delimiter=delimiter)
+                    _, rows = csv_table(text, source.name, reading, delimiter=delimiter)
                     yield from map(_without_text, rows)
             else:
                 raise BadInputError(
@@ -190,6 +192,8 @@ def _of_annotator(values: Mapping[str, object]) -> Mapping[str, object]:
         foreign = ("id", "Comments", "label")
         own = {name: value for name, value in values.items() if name not in foreign}
         values = {**own, "labels": values["label"]}
+    else:
+        values = unwrapped(values)
     choices = values.get(_CHOICES)
     if _KEY not in values or not isinstance(choices, list):
         return values

@@ -1,4 +1,4 @@
-"""To a scikit-learn pipeline in a joblib file, and back; for people who live there.
+"""To a scikit-learn pipeline in a joblib file, for people who live there.
 
 A joblib file is a pickle: **loading one runs whatever code it holds**. A model folder never does;
 keep and pass on the folder, and load joblib files only from people you would run programs of.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import astuple, fields
 from functools import partial
 from itertools import chain
 from operator import itemgetter, methodcaller
@@ -20,17 +19,15 @@ from numpy.typing import NDArray
 
 from classifier.errors import ModelError
 from classifier.files import replacing
-from classifier.model.calibration import PiecewiseLinear, Softmax, calibration_from_json
-from classifier.model.folder import golden_texts
+from classifier.model.calibration import PiecewiseLinear, Softmax
 from classifier.model.model import Model
 from classifier.model.reading import on_grid
 from classifier.model.vocabulary import PLURALS, TOKEN_PATTERN, Analyzer, fold_table
-from classifier.text import TEXT_RULES_VERSION
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-__all__ = ["export_joblib", "import_joblib", "sklearn_pipeline"]
+__all__ = ["export_joblib", "sklearn_pipeline"]
 
 Floats = NDArray[np.float64]
 
@@ -56,38 +53,6 @@ def export_joblib(model: Model, path: Path | str) -> None:
     pipeline = sklearn_pipeline(model)
     with replacing(Path(path)) as stream:
         joblib.dump(pipeline, stream, compress=3)
-
-
-def import_joblib(path: Path) -> Model:
-    """Return the model in a file of `export_joblib`; **this runs whatever code the file holds**.
-
-    Raises
-    ------
-    ModelError
-        When the file does not load, holds something else, was made under other text rules, or
-        was fitted again since.
-    """
-    import joblib
-
-    try:
-        pipeline = joblib.load(path)
-    except Exception as error:  # a pickle may raise anything
-        raise ModelError(
-            f"{path} does not load as a joblib file ({error!r:.200}). Mind that such files run "
-            "code when loaded; ask for the model folder instead."
-        ) from error
-    description = getattr(pipeline, "classifier_model_", None)
-    if not isinstance(description, dict):
-        raise ModelError(
-            f"{path} holds {type(pipeline).__name__} that 'classifier export' did not write. "
-            "Mind that loading it has run the code in it."
-        )
-    model = _model(description, path)
-    if not _scores_alike(model, pipeline):
-        raise ModelError(
-            f"{path} was fitted again since it was exported. Export the model folder once more."
-        )
-    return model
 
 
 def sklearn_pipeline(model: Model) -> Pipeline:
@@ -116,7 +81,6 @@ def sklearn_pipeline(model: Model) -> Pipeline:
     reading = [("fold", fold), *_plural_steps(model.analyzer), *_lead_steps(model.analyzer)]
     pipeline = Pipeline([*reading, ("tfidf", _vectorizer(model)), ("tags", tags)])
     pipeline.labels_ = tags.labels_
-    pipeline.classifier_model_ = _description(model)
     return pipeline
 
 
@@ -241,37 +205,3 @@ def _stepped(margins: Floats, probabilities: Floats, cut: float) -> tuple[Floats
     shrunk = np.interp(x, margins, probabilities) * (1 - 2 * STEP_HEIGHT)
     at_cut = float(np.interp(cut, margins, probabilities)) * (1 - 2 * STEP_HEIGHT)
     return x, shrunk + STEP_HEIGHT * (x >= cut), at_cut + STEP_HEIGHT / 2
-
-
-def _description(model: Model) -> dict[str, object]:
-    """Return what a pipeline cannot say of a model, in plain values and NumPy arrays."""
-    values = {field.name: getattr(model, field.name) for field in fields(model)}
-    return values | {
-        "text_rules_version": TEXT_RULES_VERSION,
-        "vocabulary": tuple(model.vocabulary),
-        "calibration": model.calibration.to_json(),
-        "analyzer": astuple(model.analyzer),
-        "info": dict(model.info),
-    }
-
-
-def _model(description: dict[str, Any], path: Path) -> Model:
-    values = dict(description)
-    version = values.pop("text_rules_version", None)
-    if version != TEXT_RULES_VERSION:
-        raise ModelError(
-            f"{path} was made under text rules {version}, this classifier knows "
-            f"{TEXT_RULES_VERSION}. Use the classifier that made it, or train the model again."
-        )
-    values["calibration"] = calibration_from_json(values["calibration"])
-    values["analyzer"] = Analyzer(*values["analyzer"])
-    return Model(**values)
-
-
-def _scores_alike(model: Model, pipeline: Pipeline) -> bool:
-    texts = golden_texts(model)
-    found = pipeline.predict_proba(texts)
-    if model.mode == "several":
-        found = np.column_stack([rows[:, 1] for rows in found])
-    scores = model.calibration(model.margins(texts))
-    return found.shape == scores.shape and bool(np.allclose(found, scores, rtol=0, atol=1e-5))

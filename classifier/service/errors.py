@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from pydantic import ValidationError
@@ -22,7 +22,6 @@ __all__ = [
     "add_problem_handlers",
     "field_errors",
     "field_name",
-    "invalid",
     "wrong_fields",
 ]
 
@@ -86,33 +85,16 @@ def field_name(path: tuple[str | int, ...]) -> str:
     return name
 
 
-def invalid(error: ValidationError, *, skip: int = 0, document: object = None) -> ProblemError:
-    """Return what is wrong with a body that does not fit its schema.
-
-    Parameters
-    ----------
-    error : pydantic.ValidationError
-    skip : int
-        Leading parts of each place that are not the document's own.
-    document : object
-        The body.
-    """
-    if isinstance(document, list):
-        return ProblemError(
-            422,
-            'the body: is a list. Send one article as an object, or several as {"articles": […]}.',
-            field="",
-        )
-    return wrong_fields(field_errors(error, skip=skip))
-
-
 def field_errors(
-    error: ValidationError, *, skip: int = 0, before: tuple[str | int, ...] = ()
+    error: ValidationError, *, before: tuple[str | int, ...] = ()
 ) -> list[dict[str, str]]:
     """Return place and message of each wrong field; `before` is where the document stands."""
     errors = error.errors(include_url=False, include_context=False, include_input=False)
     return [
-        {"field": field_name((*before, *each["loc"][skip:])), "message": _message(each)}
+        {
+            "field": field_name((*before, *each["loc"])),
+            "message": _MESSAGES.get(each["type"]) or each["msg"],
+        }
         for each in errors
     ]
 
@@ -122,10 +104,6 @@ def wrong_fields(errors: Sequence[Mapping[str, str]]) -> ProblemError:
     place, message = errors[0]["field"], errors[0]["message"]
     detail = f"{place or 'the body'}: {message}."
     return ProblemError(422, detail, field=place, errors=list(errors[:MAX_ERRORS]))
-
-
-def _message(error: Mapping[str, Any]) -> str:
-    return _MESSAGES.get(error["type"]) or str(error["msg"])
 
 
 def add_problem_handlers(app: FastAPI) -> None:

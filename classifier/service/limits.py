@@ -29,10 +29,9 @@ class Limits:
     streams : int
         Streams of lines and files under way at once; more are answered with 429.
     connections : int
-        Open at once; more are closed.
+        Open at once; more are answered with 503.
     read_seconds : float
-        For the headers of a request, for a JSON body, for the next line of a stream, and for a
-        client to take what waits for it.
+        For a JSON body, for the next line of a stream, and for a client to take what waits for it.
     answer_seconds : float
         For scoring one body.
 

@@ -16,8 +16,8 @@ from classifier.model.model import Model
 from classifier.model.prediction import Prediction
 from classifier.service.errors import ProblemError
 from classifier.service.limits import Limits
-from classifier.service.requests import NDJSON, checked_article, parsed
-from classifier.service.schemas import LINE
+from classifier.service.requests import NDJSON, parsed
+from classifier.service.schemas import ArticleLine
 from classifier.service.service import Scorer
 
 __all__ = ["LineSplitter", "LinesResponse", "predicted_lines"]
@@ -175,12 +175,10 @@ def _read(line: bytes | ProblemError, number: int, limits: Limits) -> Article | 
     try:
         if isinstance(line, ProblemError):
             raise line
-        found = parsed(LINE, line)
-        checked_article(found, limits)
+        return parsed(ArticleLine, line, limits).article()
     except ProblemError as problem:
         problem.members["line"] = number
         return problem
-    return found.article()
 
 
 def _json_line(row: Mapping[str, object]) -> bytes:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Collection, Sequence
 from typing import TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -22,13 +22,10 @@ from classifier.service.errors import (
     MAX_ERRORS,
     ProblemError,
     field_errors,
-    invalid,
     wrong_fields,
 )
 from classifier.service.limits import Limits
 from classifier.service.schemas import (
-    LINE,
-    PREDICT,
     ArticleLine,
     ArticleRequest,
     BatchRequest,
@@ -38,6 +35,7 @@ from classifier.service.service import Service
 
 __all__ = [
     "BYTES",
+    "DOCS",
     "HEADER_BYTES",
     "JSON",
     "NDJSON",
@@ -45,8 +43,6 @@ __all__ = [
     "SECURITY_HEADERS",
     "Gate",
     "Watch",
-    "checked_article",
-    "checked_articles",
     "checked_labels",
     "media_type",
     "parsed",
@@ -56,11 +52,17 @@ __all__ = [
 ]
 
 
+POLICY = (
+    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+    "object-src 'none'"
+)
+DOCS = "/docs"
+# FastAPI's page of the addresses starts its script in the page itself and draws with data: images.
+DOCS_POLICY = (
+    f"{POLICY}; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:"
+)
 SECURITY_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
-        "object-src 'none'"
-    ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -101,7 +103,7 @@ class Watch:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _secure(MutableHeaders(scope=message))
+                _secure(MutableHeaders(scope=message), scope["path"])
             elif without_body:
                 message = {**message, "body": b""}
             await send(message)
@@ -126,7 +128,8 @@ class Watch:
         )
 
 
-def _secure(headers: MutableHeaders) -> None:
+def _secure(headers: MutableHeaders, path: str) -> None:
+    headers["Content-Security-Policy"] = DOCS_POLICY if path == DOCS else POLICY
     for name, value in SECURITY_HEADERS.items():
         headers[name] = value
     headers.setdefault("Cache-Control", "no-store")
@@ -215,7 +218,8 @@ LINES = frozenset(
 )
 PROBABILITY = r"(?:0?\.[0-9]{1,17}|[01](?:\.0{1,17})?)"
 _THRESHOLD = re.compile(f"(.+)=({PROBABILITY})", re.DOTALL)
-Body = TypeVar("Body")
+Body = TypeVar("Body", bound=BaseModel)
+Line = TypeVar("Line", bound=ArticleLine)
 
 
 def media_type(request: Request, *accepted: str) -> str:
@@ -251,8 +255,8 @@ async def read_body(request: Request, service: Service, *, most: int = 0) -> byt
     Raises
     ------
     ProblemError
-        413 as soon as it is too long, 408 when it does not come in time, 503 when the bodies that
-        are coming in have too many bytes together.
+        413 when it is too long, 408 when it does not come in time, 503 when the bodies that are
+        coming in have too many bytes together.
     """
     limits = service.limits
     most = most or limits.body_bytes
@@ -262,10 +266,14 @@ async def read_body(request: Request, service: Service, *, most: int = 0) -> byt
     body = bytearray()
     try:
         async with asyncio.timeout(limits.read_seconds):
-            async for chunk in request.stream():
+            chunks = request.stream()
+            async for chunk in chunks:
                 body += chunk
                 service.n_bytes += len(chunk)
                 if len(body) > most:
+                    # thrown away, as a client that cannot send on does not read the answer
+                    async for _ in chunks:
+                        pass
                     raise _too_long(most)
                 if service.n_bytes > BODIES_AT_ONCE * limits.body_bytes:
                     raise _too_many(BODIES_AT_ONCE * limits.body_bytes)
@@ -291,7 +299,6 @@ def _too_many(most: int) -> ProblemError:
 
 
 def _too_long(most: int) -> ProblemError:
-    # what still comes is thrown away by the server, for as long as a request may take to arrive
     return ProblemError(
         413,
         f"the body is longer than {most} bytes. Send fewer articles at once, or one a line as "
@@ -301,15 +308,18 @@ def _too_long(most: int) -> ProblemError:
     )
 
 
-def parsed(adapter: TypeAdapter[Body], body: bytes, *, skip: int = 0) -> Body:
-    """Return a JSON body as what `adapter` checks for.
+def parsed(kind: type[Line], body: bytes, limits: Limits) -> Line:
+    """Return a JSON body as an article of some `kind`.
 
     Raises
     ------
     ProblemError
-        400 when it is no JSON, 422 when a field is missing or wrong.
+        400 when it is no JSON, 413 when the article is too long, 422 when a field is missing or
+        wrong.
     """
-    return _checked(adapter, _document(body), skip=skip)
+    article = _checked(kind, _document(body))
+    _check_length(article, limits)
+    return article
 
 
 def parsed_prediction(body: bytes, limits: Limits) -> ArticleRequest | BatchRequest:
@@ -321,21 +331,29 @@ def parsed_prediction(body: bytes, limits: Limits) -> ArticleRequest | BatchRequ
     Raises
     ------
     ProblemError
-        400 when it is no JSON, 413 for too many articles, 422 when a field is missing or wrong.
+        400 when it is no JSON, 413 for too many articles or a long one, 422 when a field is missing
+        or wrong.
     """
     document = _document(body)
-    articles = document.get("articles") if isinstance(document, dict) else None
-    if not isinstance(document, dict) or not isinstance(articles, list):
-        return _checked(PREDICT, document, skip=1)
-    if len(articles) > limits.batch_articles:
-        raise ProblemError(
-            413,
-            f"articles has {len(articles)} articles, at most {limits.batch_articles} are taken. "
-            f"Send fewer at once, or one a line as {NDJSON}.",
-            field="articles",
-            limit=limits.batch_articles,
-        )
-    return _checked(PREDICT, document | {"articles": _checked_each(articles)}, skip=1)
+    if not isinstance(document, dict) or "articles" not in document:
+        article = _checked(ArticleRequest, document)
+        _check_length(article, limits)
+        return article
+    articles = document["articles"]
+    if isinstance(articles, list):
+        if len(articles) > limits.batch_articles:
+            raise ProblemError(
+                413,
+                f"articles has {len(articles)} articles, at most {limits.batch_articles} are "
+                f"taken. Send fewer at once, or one a line as {NDJSON}.",
+                field="articles",
+                limit=limits.batch_articles,
+            )
+        document = document | {"articles": _checked_each(articles)}
+    batch = _checked(BatchRequest, document)
+    for i, line in enumerate(batch.articles):
+        _check_length(line, limits, place=f"articles[{i}].")
+    return batch
 
 
 def _document(body: bytes) -> object:
@@ -357,11 +375,17 @@ def _document(body: bytes) -> object:
     return document
 
 
-def _checked(adapter: TypeAdapter[Body], document: object, *, skip: int = 0) -> Body:
+def _checked(kind: type[Body], document: object) -> Body:
+    if isinstance(document, list):
+        raise ProblemError(
+            422,
+            'the body: is a list. Send one article as an object, or several as {"articles": […]}.',
+            field="",
+        )
     try:
-        return adapter.validate_python(document)
+        return kind.model_validate(document)
     except ValidationError as error:
-        raise invalid(error, skip=skip, document=document) from None
+        raise wrong_fields(field_errors(error)) from None
 
 
 def _checked_each(articles: list[object]) -> list[ArticleLine]:
@@ -369,7 +393,7 @@ def _checked_each(articles: list[object]) -> list[ArticleLine]:
     checked, wrong = [], []
     for i, article in enumerate(articles):
         try:
-            checked.append(LINE.validate_python(article))
+            checked.append(ArticleLine.model_validate(article))
         except ValidationError as error:
             wrong += field_errors(error, before=("articles", i))
             if len(wrong) >= MAX_ERRORS:
@@ -379,7 +403,7 @@ def _checked_each(articles: list[object]) -> list[ArticleLine]:
     return checked
 
 
-def checked_article(article: ArticleLine, limits: Limits, *, place: str = "") -> None:
+def _check_length(article: ArticleLine, limits: Limits, *, place: str = "") -> None:
     """Raise a 413 when an article is too long; `place` stands before the names of its fields."""
     lengths = {name: len(getattr(article, name)) for name in ("text", "title", "id")}
     if sum(lengths.values()) > limits.text_chars:
@@ -391,12 +415,6 @@ def checked_article(article: ArticleLine, limits: Limits, *, place: str = "") ->
             field=f"{place}{longest}",
             limit=limits.text_chars,
         )
-
-
-def checked_articles(articles: Sequence[ArticleLine], limits: Limits) -> None:
-    """Raise a 413 when one of them is too long."""
-    for i, article in enumerate(articles):
-        checked_article(article, limits, place=f"articles[{i}].")
 
 
 def checked_labels(body: FeedbackRequest, known: Sequence[str]) -> None:

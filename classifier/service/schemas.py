@@ -11,10 +11,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    Discriminator,
     Field,
-    Tag,
-    TypeAdapter,
     WithJsonSchema,
 )
 
@@ -25,10 +22,7 @@ from classifier.model.prediction import Explanation, Prediction
 from classifier.text import article_text
 
 __all__ = [
-    "EXPLAIN",
-    "FEEDBACK",
-    "LINE",
-    "PREDICT",
+    "ArticleLine",
     "ArticleRequest",
     "BatchAnswer",
     "BatchRequest",
@@ -146,21 +140,6 @@ class FeedbackRequest(ArticleLine):
     model: ModelName | None = None
 
 
-def _form(value: Any) -> str:
-    keys = value if isinstance(value, dict) else getattr(value, "model_fields_set", ())
-    return "batch" if "articles" in keys else "one"
-
-
-PREDICT: TypeAdapter[ArticleRequest | BatchRequest] = TypeAdapter(
-    Annotated[
-        Annotated[ArticleRequest, Tag("one")] | Annotated[BatchRequest, Tag("batch")],
-        Discriminator(_form),
-    ]
-)
-EXPLAIN = TypeAdapter(ArticleRequest)
-FEEDBACK = TypeAdapter(FeedbackRequest)
-LINE = TypeAdapter(ArticleLine)
-Share = Annotated[float, Field(ge=0, le=1)]
 Cut = Annotated[
     float | None, Field(description="Probability from which a label is given; null for never.")
 ]
@@ -184,8 +163,8 @@ class PredictionAnswer(BaseModel):
 
     id: str
     tags: list[str] = Field(description="The labels given, the most probable first; often none.")
-    scores: dict[str, Share] = Field(description="Calibrated probability of every label.")
-    coverage: Share = Field(description="Share of the words that the model knows.")
+    scores: dict[str, Probability] = Field(description="Calibrated probability of every label.")
+    coverage: Probability = Field(description="Probability of the words that the model knows.")
     model: str = Field(description="Name and short hash of the model.")
     note: str = Field(default="", description="Why the model would not judge; often missing.")
     codes: dict[str, list[str]] = Field(
@@ -216,7 +195,7 @@ class LabelAnswer(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    probability: Share
+    probability: Probability
     cut: Cut
     margin: float
     bias: float
@@ -250,7 +229,7 @@ class ModelAnswer(BaseModel):
     points: list[str] = Field(description="Working points that it has cuts for, its own first.")
     terms: int = Field(description="Size of the vocabulary.")
     min_words: int
-    min_coverage: Share
+    min_coverage: Probability
     versions: dict[str, str] = Field(description="What the model was made with.")
     card: str = Field(description="Markdown for people.")
     models: list[str] = Field(description="Names of all models; the first is the default.")

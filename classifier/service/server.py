@@ -1,8 +1,7 @@
-"""The application on a socket: time-outs for slow clients, several processes, a quiet end."""
+"""The application on a socket: its limits there, several processes, a quiet end."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import socket
@@ -12,27 +11,23 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
-import h11
 from uvicorn import Config, Server
-from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.supervisors import Multiprocess
 
 from classifier.errors import ClassifierError
 from classifier.service.app import create_app
 from classifier.service.corrections import FeedbackFile
-from classifier.service.limits import Limits, ServiceSettings
+from classifier.service.limits import ServiceSettings
 from classifier.service.metrics import MULTIPROCESS
 from classifier.service.requests import HEADER_BYTES
 from classifier.service.service import Shelf, Shelved
 
-__all__ = ["TimedProtocol", "bind", "checked", "serve", "server_config"]
+__all__ = ["bind", "checked", "serve", "server_config"]
 
 
 BACKLOG = 2048
 SEND_BUFFER = 64 * 1024
 GRACE_SECONDS = 30
-# Bytes of an answer that a client must take within the time for reading.
-LEAST_TAKEN = 16 * 1024
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -45,89 +40,15 @@ LOGGING: dict[str, Any] = {
 }
 
 
-class TimedProtocol(H11Protocol):
-    """HTTP/1.1 that hangs up on clients who neither finish asking nor take their answer.
+def bind(host: str, port: int, *, idle_seconds: float = 10.0) -> socket.socket:
+    """Return a socket that listens there; port 0 takes a free one.
 
     Parameters
     ----------
-    limits : Limits
-    """
-
-    def __init__(self, *args: Any, limits: Limits, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self._limits = limits
-        self._reading: asyncio.TimerHandle | None = None
-        self._writing: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a request."""
-        super().connection_made(transport)
-        sock = transport.get_extra_info("socket")
-        # an answer leaves in two pieces, and the second must not wait until the first is confirmed
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # the system takes more only when a third of its buffer is free, and with a large one a
-        # slow client would seem to take nothing for many seconds
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-        if len(self.connections) > self._limits.connections:
-            transport.abort()
-        else:
-            self._watch_reading()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing more."""
-        self._stop_reading_timer()
-        self._stop_writing_timer()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        """Take in what came; between answers the next request must arrive in time."""
-        super().data_received(data)
-        self._watch_reading()
-
-    def pause_writing(self) -> None:
-        """Wait for the client to take what was sent."""
-        super().pause_writing()
-        self._watch_writing()
-
-    def resume_writing(self) -> None:
-        """Go on, now that the client has taken it."""
-        self._stop_writing_timer()
-        super().resume_writing()
-
-    def _watch_reading(self) -> None:
-        if self.cycle is not None and (not self.cycle.response_complete or self._is_idle()):
-            self._stop_reading_timer()
-        elif self._reading is None and not self.transport.is_closing():
-            self._reading = self.loop.call_later(self._limits.read_seconds, self.transport.abort)
-
-    def _is_idle(self) -> bool:
-        """Return whether nothing of another request has come, nor is left of the last one."""
-        return self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]
-
-    def _watch_writing(self) -> None:
-        waiting = self.transport.get_write_buffer_size()
-
-        def check() -> None:
-            if waiting - self.transport.get_write_buffer_size() < LEAST_TAKEN:
-                self.transport.abort()
-            else:
-                self._watch_writing()
-
-        self._writing = self.loop.call_later(self._limits.read_seconds, check)
-
-    def _stop_reading_timer(self) -> None:
-        if self._reading is not None:
-            self._reading.cancel()
-            self._reading = None
-
-    def _stop_writing_timer(self) -> None:
-        if self._writing is not None:
-            self._writing.cancel()
-            self._writing = None
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """Return a socket that listens there; port 0 takes a free one.
+    host : str
+    port : int
+    idle_seconds : float
+        After which the system, where it can, hangs up on a client that takes nothing of its answer.
 
     Raises
     ------
@@ -136,12 +57,21 @@ def bind(host: str, port: int) -> socket.socket:
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise ClassifierError(
             f"cannot listen on {host} port {port} ({error.strerror or error}). Choose another "
             "--host or --port."
         ) from error
+    # connections inherit all three; an answer leaves in two pieces, and the second must not wait
+    # until the first is confirmed
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # what a client does not take waits here, not in the process alone
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        milliseconds = int(idle_seconds * 1000)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+    return listener
 
 
 def checked(settings: ServiceSettings) -> list[Shelved]:
@@ -162,7 +92,7 @@ def server_config(settings: ServiceSettings, *, workers: int = 1) -> Config:
     return Config(
         partial(create_app, settings),
         factory=True,
-        http=partial(TimedProtocol, limits=settings.limits),  # type: ignore[arg-type]
+        http="h11",
         ws="none",
         lifespan="on",
         workers=workers,
@@ -171,6 +101,7 @@ def server_config(settings: ServiceSettings, *, workers: int = 1) -> Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        limit_concurrency=settings.limits.connections + 1,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=GRACE_SECONDS,
         h11_max_incomplete_event_size=HEADER_BYTES,

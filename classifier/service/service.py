@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from starlette.requests import Request
@@ -125,38 +124,8 @@ def _by_name(shelved: Iterable[Shelved]) -> dict[str, Shelved]:
     return models
 
 
-@dataclass(slots=True, eq=False)
-class _Job:
-    function: Callable[[], Any]
-    answer: asyncio.Future[Any]
-    begun: bool = False
-    ended: bool = False
-    given_up: bool = False
-
-    def outcome(self) -> tuple[Any, Exception | None]:
-        """Return what the function does, or raises."""
-        try:
-            return self.function(), None
-        except Exception as error:
-            return None, error
-
-    def settle(self, value: object, error: Exception | None) -> None:
-        """Hand the outcome over to the loop that waits for it."""
-        # the loop has ended where nobody waits any more
-        with suppress(RuntimeError):
-            self.answer.get_loop().call_soon_threadsafe(self._settle, value, error)
-
-    def _settle(self, value: object, error: Exception | None) -> None:
-        if self.answer.done():
-            return
-        if error is None:
-            self.answer.set_result(value)
-        else:
-            self.answer.set_exception(error)
-
-
 class Scorer:
-    """Scores in a few threads, each question for a limited time.
+    """Scores in threads of their own, each question for a limited time.
 
     Work on files is done by others of its kind: a disk or a lock may keep it waiting for ever.
 
@@ -186,9 +155,7 @@ class Scorer:
     ) -> None:
         self.seconds = seconds
         self._threads, self._most_stuck, self._observe = threads, most_stuck, observe
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        self._lock = threading.Lock()
-        self._n_working = 0
+        self._places = asyncio.Semaphore(threads)
         self.n_stuck = 0
 
     @property
@@ -232,65 +199,47 @@ class Scorer:
         async with asyncio.timeout(self.seconds):
             return await self._done(function)
 
-    def close(self) -> None:
-        """Let the threads go that are not stuck; others are started when there is work again."""
-        for _ in range(self._n_working):
-            self._jobs.put(None)
-
     async def _done(self, function: Callable[[], Value]) -> Value:
-        job = _Job(function, asyncio.get_running_loop().create_future())
-        with self._lock:
-            self._start_one()
-        self._jobs.put(job)
+        await self._places.acquire()
+        answer = asyncio.get_running_loop().create_future()
+        thread = threading.Thread(target=self._work, args=(function, answer), daemon=True)
+        thread.start()
         try:
-            answer: Value = await job.answer
-            return answer
-        finally:
-            self._give_up(job)
-
-    def _start_one(self) -> None:
-        room = self._threads + self._most_stuck - self.n_stuck
-        if self._n_working < min(self._threads, room):
-            self._n_working += 1
-            threading.Thread(target=self._work, name="scorer", daemon=True).start()
-
-    def _give_up(self, job: _Job) -> None:
-        """Leave the thread behind that is at work on `job`, or see to it that none begins."""
-        with self._lock:
-            job.given_up = not job.ended
-            if job.given_up and job.begun:
-                self._n_working -= 1
+            value: Value = await answer
+        except asyncio.CancelledError:
+            if answer.cancelled():  # else the thread has ended in this very moment
+                if self.n_stuck < self._most_stuck:
+                    self._places.release()
                 self._count_stuck(+1)
-                self._start_one()
+            raise
+        return value
+
+    def _work(self, function: Callable[[], object], answer: asyncio.Future[Any]) -> None:
+        value, error = None, None
+        try:
+            value = function()
+        except Exception as raised:
+            error = raised
+        # the loop has ended where nobody waits any more
+        with suppress(RuntimeError):
+            answer.get_loop().call_soon_threadsafe(self._settle, answer, value, error)
+
+    def _settle(self, answer: asyncio.Future[Any], value: object, error: Exception | None) -> None:
+        """Hand over what a thread found, and its place unless another has taken it."""
+        if not answer.cancelled():
+            self._places.release()
+            if error is None:
+                answer.set_result(value)
+            else:
+                answer.set_exception(error)
+            return
+        if self.n_stuck > self._most_stuck:
+            self._places.release()
+        self._count_stuck(-1)
 
     def _count_stuck(self, more: int) -> None:
         self.n_stuck += more
         self._observe(self.n_stuck)
-
-    def _work(self) -> None:
-        while job := self._jobs.get():
-            with self._lock:
-                job.begun = not job.given_up
-            if job.begun:
-                outcome = job.outcome()
-                goes_on = self._goes_on_after(job)
-                job.settle(*outcome)
-                if not goes_on:
-                    return
-        with self._lock:
-            self._n_working -= 1
-
-    def _goes_on_after(self, job: _Job) -> bool:
-        """Return whether the thread that did `job` is still needed."""
-        with self._lock:
-            job.ended = True
-            if not job.given_up:
-                return True
-            self._count_stuck(-1)
-            if self._n_working >= self._threads:
-                return False
-            self._n_working += 1
-            return True
 
 
 @dataclass(slots=True)
@@ -404,11 +353,6 @@ class Service:
     def close_stream(self) -> None:
         """Let another stream of lines in."""
         self.streams -= 1
-
-    def close(self) -> None:
-        """Let all threads go that are not stuck."""
-        for each in (self.scorer, self.writer, self.loader):
-            each.close()
 
     async def reload(self) -> None:
         """Load the models again, beside those in use."""

@@ -9,9 +9,10 @@ from itertools import islice
 from pathlib import Path, PurePath
 
 from classifier.corpus.corpus import ReadOptions, ReadTally
-from classifier.corpus.open import COMPRESSIONS, Source, format_by_name
+from classifier.corpus.find import Source, format_by_name
+from classifier.corpus.open import COMPRESSIONS
 from classifier.corpus.read import read_rows
-from classifier.corpus.rows import Row
+from classifier.corpus.rows import BadRowError, Row, unwrapped
 from classifier.errors import BadInputError, disarmed
 from classifier.fields import usual_field
 
@@ -93,11 +94,14 @@ def _is_utf8(content: bytes) -> bool:
 def _table(rows: Iterator[Row], name: str) -> Table:
     table, records, left = Table(), list[dict[str, str]](), MOST_CHARACTERS
     for row in islice(rows, MOST_ROWS + 1):
-        if row.problem is not None:
+        try:
+            if row.problem is not None:
+                raise row.problem
+            cells = dict(_cells(unwrapped(row.values)))
+        except BadRowError as problem:
             table.left_out += 1
-            table.problem = table.problem or f"{row.place}: {row.problem}"
+            table.problem = table.problem or f"{row.place}: {problem}"
             continue
-        cells = dict(_cells(row.values))
         left -= sum(map(len, cells.values()))
         table.single = not row.unit
         records.append(cells)

@@ -157,10 +157,12 @@ class Fold:
         ndarray of shape (n_train, n_labels), or None from LIBLINEAR
         """
         module, each = solver(), [candidate.C] * Y.shape[1]
-        Y, weights = Y[self.train], weights[self.train]
         scales = None
         if candidate.ratio_power:
-            scales = ratio_scales(self.damped[self.train], Y, weights, candidate.ratio_power)
+            fitted = np.zeros(len(weights))
+            fitted[self.train] = weights[self.train]
+            scales = ratio_scales(self.damped, Y, fitted, candidate.ratio_power)
+        Y, weights = Y[self.train], weights[self.train]
         if module is None or not isinstance(self.X_train, Rows):
             tolerance = HELD_OUT_TOLERANCE
             linear = fit_by_liblinear(self.X_train, Y, each, weights, jobs, tolerance, scales)

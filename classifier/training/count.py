@@ -308,14 +308,15 @@ class TermCounter:
         stand in code point order.
         """
         names = self.terms()
-        body, lead = (_stack(rows, len(names)) for rows in (self.rows, self.lead_rows))
         is_pair = np.array([" " in name for name in names], dtype=bool)
         least = np.where(is_pair, max(min_df, pair_min_df), min_df)
-        frequent = document_frequencies(body) >= least
-        terms = [term for term, keep in zip(names, frequent, strict=True) if keep]
-        order = sorted(range(len(terms)), key=terms.__getitem__)
-        columns = np.flatnonzero(frequent)[order]
-        return body[:, columns], lead[:, columns], [terms[i] for i in order]
+        df = sum((np.bincount(ids, minlength=len(names)) for ids in _ids(self.rows)),
+                 start=np.zeros(len(names), np.int64))  # fmt: skip
+        order = sorted(np.flatnonzero(df >= least).tolist(), key=names.__getitem__)
+        column_of = np.full(len(names), -1, np.int32)
+        column_of[order] = np.arange(len(order))
+        body, lead = (_stack(rows, column_of, len(order)) for rows in (self.rows, self.lead_rows))
+        return body, lead, [names[i] for i in order]
 
 
 def _compiled_counter(analyzer: Analyzer) -> _counter.Counter | None:
@@ -331,12 +332,31 @@ def _compiled_counter(analyzer: Analyzer) -> _counter.Counter | None:
     return counter
 
 
-def _stack(rows: list[tuple[NDArray[np.int32], NDArray[np.int32]]], width: int) -> sp.csr_matrix:
-    starts = np.concatenate([[0], np.cumsum([len(ids) for ids, _ in rows])])
-    empty = [np.zeros(0, dtype=np.int32)]
-    indices = np.concatenate(empty + [ids for ids, _ in rows])
-    counts = np.concatenate(empty + [counts for _, counts in rows])
-    return sp.csr_matrix((counts.astype(np.float64), indices, starts), shape=(len(rows), width))
+# Rows that are taken together at a time.
+_ROWS_AT_ONCE = 4096
+_CountedRows = list[tuple[NDArray[np.int32], NDArray[np.int32]]]
+
+
+def _ids(rows: _CountedRows) -> Iterator[NDArray[np.int32]]:
+    """Yield the terms of some rows at a time, one row after the other."""
+    for first in range(0, len(rows), _ROWS_AT_ONCE):
+        yield np.concatenate([ids for ids, _ in rows[first : first + _ROWS_AT_ONCE]])
+
+
+def _stack(rows: _CountedRows, column_of: NDArray[np.int32], width: int) -> sp.csr_matrix:
+    """Return the rows as one matrix of small integers, without terms that have no column."""
+    indices, data, lengths = [np.zeros(0, np.int32)], [np.zeros(0, np.uint16)], [np.zeros(1, int)]
+    for first, ids in zip(range(0, len(rows), _ROWS_AT_ONCE), _ids(rows), strict=True):
+        some = rows[first : first + _ROWS_AT_ONCE]
+        columns = column_of[ids]
+        kept = columns >= 0
+        counts = np.concatenate([counts for _, counts in some])[kept]
+        indices.append(columns[kept])
+        data.append(counts.astype(np.min_scalar_type(max(counts.max(initial=0), 1 << 15))))
+        of_row = np.repeat(np.arange(len(some)), [len(row) for row, _ in some])
+        lengths.append(np.bincount(of_row[kept], minlength=len(some)))
+    parts = np.concatenate(data), np.concatenate(indices), np.cumsum(np.concatenate(lengths))
+    return sp.csr_matrix(parts, shape=(len(rows), width))
 
 
 @dataclass(frozen=True)
@@ -345,7 +365,7 @@ class CountedCorpus(LabelledArticles):
 
     Parameters
     ----------
-    body, lead : csr_matrix of float64 of shape (n_articles, n_terms)
+    body, lead : csr_matrix of uint16 or uint32 of shape (n_articles, n_terms)
         How often each term occurs in the whole text, and within its lead.
     """
 
@@ -357,10 +377,9 @@ class CountedCorpus(LabelledArticles):
         return replace(super().select(rows), body=self.body[rows], lead=self.lead[rows])
 
     def counts(self, lead_repeats: int) -> sp.csr_matrix:
-        """Return counts with the lead counted `lead_repeats` more times."""
-        if lead_repeats == 0:
-            return self.body
-        return (self.body + lead_repeats * self.lead).tocsr()
+        """Return counts with the lead counted `lead_repeats` more times, as float64."""
+        body = self.body.astype(np.float64)
+        return (body + float(lead_repeats) * self.lead).tocsr() if lead_repeats else body
 
     def coverage(self, rows: NDArray[np.int64], kept: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Return the share of each row's words that are among the `kept` terms."""

@@ -362,6 +362,10 @@ def fit_label(
     return svm.coef_[0], float(svm.intercept_[0])
 
 
+# Rows whose entries are looked at together.
+_ROWS_AT_ONCE = 4096
+
+
 def ratio_scales(X: sp.csr_matrix, Y: Matrix, weights: Vector, power: float) -> Matrix | None:
     """Return by how much less each term is penalised for each label, None for all alike.
 
@@ -377,6 +381,7 @@ def ratio_scales(X: sp.csr_matrix, Y: Matrix, weights: Vector, power: float) -> 
     Y : ndarray of shape (n_articles, n_labels)
         1 present, 0 absent, NaN unknown.
     weights : ndarray of shape (n_articles,)
+        Articles of weight 0 are left out.
     power : float
 
     Returns
@@ -386,12 +391,18 @@ def ratio_scales(X: sp.csr_matrix, Y: Matrix, weights: Vector, power: float) -> 
     """
     if power == 0:
         return None
-    occurs = sp.csr_matrix((np.ones(X.nnz), X.indices, X.indptr), X.shape)
-    present, absent = ((value == Y) * weights[:, None] for value in (1.0, 0.0))
-    shares = [occurs.T @ side + PRIOR_COUNT for side in (present, absent)]
+    shares = [np.full((X.shape[1], Y.shape[1]), PRIOR_COUNT) for _ in (1.0, 0.0)]
+    frequency = np.zeros(X.shape[1], dtype=np.int64)
+    rows = np.flatnonzero(weights > 0)
+    for first in range(0, len(rows), _ROWS_AT_ONCE):
+        some = rows[first : first + _ROWS_AT_ONCE]
+        part = X[some]
+        frequency += np.bincount(part.indices, minlength=X.shape[1])
+        part.data = np.ones(part.nnz)
+        for share, value in zip(shares, (1.0, 0.0), strict=True):
+            share += part.T @ ((value == Y[some]) * weights[some, None])
     shares = [share / share.sum(axis=0) for share in shares]
     scales = (RATIO_FLOOR + np.abs(np.log(shares[0] / shares[1]))) ** (2 * power)
-    frequency = np.bincount(X.indices, minlength=X.shape[1])
     scaled: Matrix = scales * (max(frequency.sum(), 1) / np.maximum(frequency @ scales, 1e-9))
     return scaled
 

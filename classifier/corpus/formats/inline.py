@@ -3,35 +3,79 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
-from classifier.corpus.rows import BadRowError, Row
+from classifier.corpus.rows import BadRowError, Row, check_bytes
+from classifier.errors import BadInputError
 
-__all__ = ["PREFIX", "annif_rows", "fasttext_rows"]
+__all__ = ["PREFIX", "annif_rows", "fasttext_rows", "subjects_in"]
 
 PREFIX = "__label__"
+_ANNIF = re.compile(r"(.*?)\t((?:\s*<[^<>]+>)*\s*)")
 _SUBJECT = re.compile(r"<([^<>]+)>")
 
 
-def fasttext_rows(lines: Iterable[str], file: str) -> Iterator[Row]:
+def fasttext_rows(lines: Iterable[str], file: str, encoding: str) -> Iterator[Row]:
     """Yield one row per line ``__label__a __label__b text``."""
-    for number, line in enumerate(lines, 1):
-        words = line.split()
-        labels = []
-        while words and words[0].startswith(PREFIX):
-            labels.append(words.pop(0).removeprefix(PREFIX))
-        if words:
-            yield Row(file, number, {"text": " ".join(words), "labels": labels})
-        elif labels:
-            yield Row(file, number, problem=BadRowError("empty text", "labels without a text."))
+    return _rows(_fasttext, lines, file, encoding)
 
 
-def annif_rows(lines: Iterable[str], file: str) -> Iterator[Row]:
+def annif_rows(lines: Iterable[str], file: str, encoding: str) -> Iterator[Row]:
     """Yield one row per line of a text, a tab, and subjects as ``<address>``."""
+    return _rows(_annif, lines, file, encoding)
+
+
+def _rows(
+    parse: Callable[[str], dict[str, object]], lines: Iterable[str], file: str, encoding: str
+) -> Iterator[Row]:
     for number, line in enumerate(lines, 1):
-        text, tab, subjects = line.rstrip("\r\n").rpartition("\t")
-        if tab and text.strip():
-            yield Row(file, number, {"text": text, "labels": _SUBJECT.findall(subjects)})
-        elif line.strip():
-            problem = BadRowError("no subjects", "no tab between a text and its subjects.")
-            yield Row(file, number, problem=problem, raw=line)
+        bare = line.strip("\r\n ")
+        if bare:
+            try:
+                check_bytes(bare, encoding)
+                yield Row(file, number, parse(bare))
+            except BadRowError as problem:
+                yield Row(file, number, problem=problem, raw=bare)
+
+
+def _fasttext(line: str) -> dict[str, object]:
+    words = line.split()
+    n_labels = next((n for n, w in enumerate(words) if not w.startswith(PREFIX)), len(words))
+    if n_labels == len(words):
+        raise BadRowError("empty text", "labels without a text. Write the text behind them.")
+    labels = [word.removeprefix(PREFIX) for word in words[:n_labels]]
+    return {"text": " ".join(words[n_labels:]), "labels": labels}
+
+
+def _annif(line: str) -> dict[str, object]:
+    found = _ANNIF.fullmatch(line)
+    if found is None or not found[1].strip():
+        reason = "no tab between a text and its <subjects>. Write one, or name the --input-format."
+        raise BadRowError("no subjects", reason)
+    return {"text": found[1], "labels": _SUBJECT.findall(found[2])}
+
+
+def subjects_in(path: Path, encoding: str) -> list[str]:
+    """Return the subjects in a file beside a text.
+
+    Parameters
+    ----------
+    path : Path
+        A ``.key`` with a name a line, or a ``.tsv`` with ``<address>``, a tab and a name; where
+        there is no name, the address stands for it.
+    encoding : str
+
+    Raises
+    ------
+    BadInputError
+        If it cannot be read, or is no text of the encoding.
+    """
+    try:
+        lines = path.read_text("utf-8-sig" if encoding == "utf-8" else encoding).splitlines()
+    except (OSError, UnicodeError) as error:
+        raise BadInputError(f"{path}: its subjects cannot be read ({error}).") from None
+    if path.suffix == ".tsv":
+        cells = [line.partition("\t") for line in lines]
+        lines = [name.strip() or address.strip("<> ") for address, _, name in cells]
+    return [line.strip() for line in lines if line.strip()]

@@ -2,94 +2,81 @@
 
 from __future__ import annotations
 
-import html
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from classifier.corpus.corpus import ITEM
+from classifier.corpus.formats.documents import plain_html
 
-__all__ = ["is_item", "plain_html", "shaped"]
+__all__ = ["WRAPPERS", "host_of", "is_item", "ninjs_row", "shape_of"]
 
+# Fields that hold the row itself.
+WRAPPERS = ("_source", "data")
 Values = Mapping[str, Any]
-_TAG = re.compile(r"<[^<>]{0,2000}>")
-_BLOCK = re.compile(r"(?i)</?(?:p|br|div|h[1-6]|li|tr|blockquote)\b[^<>]{0,2000}>")
-
-
-def shaped(items: Iterable[Any], *, keep_item: bool = False) -> Iterator[Any]:
-    """Yield rows: objects whose first one is of a known shape as rows, others as they are.
-
-    With `keep_item`, rows of ninjs hold the item itself under `ITEM`.
-    """
-    rest = iter(items)
-    first = next(rest, None)
-    if first is None:
-        return
-    shape = _shape_of(first) if isinstance(first, dict) else None
-    kept = keep_item and shape is _ninjs
-    for item in chain([first], rest):
-        if shape and isinstance(item, dict):
-            yield shape(item) | ({ITEM: item} if kept else {})
-        else:
-            yield item
+_CODES = ("code", "uri", "literal", "name")
+_HOST = re.compile(r"[\w+.-]+://(?:[^/?#@]*@)?([^/?#:]+)")
 
 
 def is_item(values: Values) -> bool:
     """Return whether an object is an article of a known shape by itself."""
-    return _shape_of(values) is not None
+    return shape_of(values) is not None
 
 
-def plain_html(markup: str) -> str:
-    """Return the text of a fragment of HTML, blocks on lines of their own."""
-    return html.unescape(_TAG.sub("", _BLOCK.sub("\n", markup))).strip()
+def shape_of(fields: Iterable[str]) -> Callable[[Values], Values] | None:
+    """Return what makes a row of an object with these fields, nothing where it is one already."""
+    names = set(fields)
+    return next((shape for marks, shape in _SHAPES if all(names & each for each in marks)), None)
 
 
-def _shape_of(values: Values) -> Callable[[Values], dict[str, Any]] | None:
-    if isinstance(values.get("_source"), dict):
-        return _hit
-    if isinstance(values.get("data"), dict) and {"annotations", "completions"} & values.keys():
-        return _label_studio
-    if {"accept", "answer"} & values.keys() and "text" in values:
-        return _prodigy
-    if "uri" in values and {"body_text", "body_html", "bodies"} & values.keys():
-        return _ninjs
-    if {"content_text", "content_html"} & values.keys():
-        return _feed_item
-    return None
+def host_of(address: str) -> str:
+    """Return the host in a web address, nothing where there is none."""
+    found = _HOST.match(address)
+    return found[1].lower() if found else ""
 
 
-def _hit(values: Values) -> dict[str, Any]:
+def _hit(values: Values) -> Values:
     """Return what a search engine found, its id among its fields."""
-    found = dict(values.get("_source") or {})
+    found = values["_source"]
+    if not isinstance(found, dict):
+        return values
     return found if "id" in found or "_id" not in values else {"id": str(values["_id"]), **found}
 
 
-def _label_studio(values: Values) -> dict[str, Any]:
+def _label_studio(values: Values) -> Values:
     """Return a task of Label Studio with the choices of its first annotation that counts."""
-    data = dict(values.get("data") or {})
-    data.setdefault("id", str(values.get("id", "")))
-    done = values.get("annotations") or values.get("completions") or []
+    if not isinstance(values["data"], dict):
+        return values
+    row = {"id": str(values.get("id", "")), **values["data"]}
+    done = _objects(values.get("annotations") or values.get("completions"))
     counted = [each for each in done if not (each.get("was_cancelled") or each.get("skipped"))]
     if counted:
-        data["labels"] = [
+        row["labels"] = [
             choice
-            for result in counted[0].get("result") or []
-            for choice in (result.get("value") or {}).get("choices") or []
+            for result in _objects(counted[0].get("result"))
+            for choice in _choices(result.get("value"))
         ]
-    return data
-
-
-def _prodigy(values: Values) -> dict[str, Any]:
-    """Return an example of Prodigy; what was rejected or ignored is unlabelled."""
-    row = {k: v for k, v in values.items() if k not in ("accept", "answer", "label", "options")}
-    if values.get("answer", "accept") == "accept":
-        single = [values["label"]] if isinstance(values.get("label"), str) else []
-        row["labels"] = values.get("accept") or single
     return row
 
 
-def _feed_item(values: Values) -> dict[str, Any]:
+def _choices(value: object) -> list[Any]:
+    """Return the choices of a control, of a taxonomy the last step of each path."""
+    if not isinstance(value, dict):
+        return []
+    paths = [path for path in value.get("taxonomy") or [] if isinstance(path, list) and path]
+    return [*(value.get("choices") or []), *(path[-1] for path in paths)]
+
+
+def _doccano(values: Values) -> Values:
+    """Return an example of doccano; one that nobody has labelled has an empty list of labels."""
+    row = {name: value for name, value in values.items() if name not in _DOCCANO}
+    if "text" not in row and isinstance(values.get("data"), str):
+        row["text"] = row.pop("data")
+    marks = _objects(values.get("annotations"))
+    found = values.get("label") or values.get("labels") or [each.get("label") for each in marks]
+    return row | ({"labels": found} if found else {})
+
+
+def _feed_item(values: Values) -> Values:
     """Return an item of JSON Feed."""
     text = values.get("content_text") or plain_html(values.get("content_html") or "")
     row = {
@@ -97,29 +84,35 @@ def _feed_item(values: Values) -> dict[str, Any]:
         "title": values.get("title") or "",
         "text": text or values.get("summary") or "",
         "date": str(values.get("date_published") or ""),
-        "source": str(values.get("url") or ""),
+        "source": host_of(str(values.get("url") or "")),
     }
-    return row | ({"labels": values["tags"]} if values.get("tags") else {})
+    return row | ({"labels": values["tags"]} if values.get("tags") else {}) | _judged(values)
 
 
-def _ninjs(values: Values) -> dict[str, Any]:
+def ninjs_row(values: Values) -> Values:
     """Return an item of ninjs 1.x, 2.x or 3.x (IPTC), its subjects' codes as labels."""
     row = {
         "id": values["uri"],
         "title": values.get("headline") or _valued(values.get("headlines")),
         "text": values.get("body_text")
-        or plain_html(values.get("body_html") or "")
+        or plain_html(values.get("body_html") or values.get("body_xhtml") or "")
         or _body(values.get("bodies")),
         "source": values.get("byline") or values.get("by") or "",
         "date": str(values.get("versioncreated") or values.get("versionCreated") or ""),
+        "byline": values.get("byline") or values.get("by") or "",
         "located": values.get("located") or "",
         "language": values.get("language") or "",
     }
     subjects = values.get("subject") or values.get("subjects")
     if subjects:
-        codes = (each.get("code") or each.get("uri") or each.get("name") for each in subjects)
-        row["labels"] = [str(code) for code in codes if code]
-    return row
+        found = _objects(subjects)
+        codes = (next(filter(None, map(each.get, _CODES)), None) for each in found)
+        row["labels"] = [str(code) for code in codes if code] if found else subjects
+    return row | _judged(values)
+
+
+def _judged(values: Values) -> dict[str, Any]:
+    return {name: values[name] for name in ("labels", "negative", "sample") if name in values}
 
 
 def _objects(parts: object) -> list[dict[str, Any]]:
@@ -132,10 +125,26 @@ def _valued(parts: object) -> str:
     return str(found[0].get("value") or "") if found else ""
 
 
+def _is_html(body: Values) -> bool:
+    return "html" in str(body.get("contenttype") or body.get("contentType"))
+
+
 def _body(bodies: object) -> str:
     """Return the text of the plain body, else that of one in HTML."""
-    found = sorted(
-        _objects(bodies),
-        key=lambda each: "html" in str(each.get("contenttype") or each.get("contentType")),
-    )
+    found = sorted(_objects(bodies), key=_is_html)
     return plain_html(str(found[0].get("value") or "")) if found else ""
+
+
+_DOCCANO = frozenset(("label", "labels", "annotations"))
+# Shapes by the fields that each of them has: one of every set.
+_SHAPES: tuple[tuple[tuple[frozenset[str], ...], Callable[[Values], Values]], ...] = tuple(
+    (tuple(frozenset(each.split()) for each in marks), shape)
+    for *marks, shape in (
+        ("_source", "_id _index _score", _hit),
+        ("data", "annotations completions predictions", "id", _label_studio),
+        ("text data", "label labels annotations", "Comments annotation_approver", _doccano),
+        ("text", "annotations", "id", "meta", _doccano),
+        ("uri", "body_text body_html body_xhtml bodies", ninjs_row),
+        ("content_text content_html", _feed_item),
+    )
+)

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import datetime
+import warnings
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
+from itertools import chain, repeat
 from pathlib import Path
 
+from classifier.corpus.corpus import ReadOptions
+from classifier.corpus.formats.header import column_names
 from classifier.corpus.rows import Row
 from classifier.errors import BadInputError
 
 __all__ = ["xlsx_rows"]
 
-# A sheet is unpacked while it is read; no newsroom's holds more.
-_MOST_UNPACKED = 2 * 10**9
-_MOST_RATIO = 200
+# A sheet is unpacked while it is read, the words of all sheets before; no newsroom's hold more.
+_MOST_UNPACKED = 10**9
+_MOST_RATIO = 50
+_HEAD_BYTES = 4096
 
 
-def xlsx_rows(path: Path, file: str, *, sheet: str = "") -> Iterator[Row]:
-    """Yield one row per line below the first of a sheet, the first sheet where none is named.
+def xlsx_rows(path: Path, file: str, options: ReadOptions) -> Iterator[Row]:
+    """Yield one row per line below the header of a sheet, the first sheet where none is named.
 
     Raises
     ------
@@ -28,37 +34,59 @@ def xlsx_rows(path: Path, file: str, *, sheet: str = "") -> Iterator[Row]:
     """
     try:
         from openpyxl import load_workbook
-        from openpyxl.utils.exceptions import InvalidFileException
     except ImportError:
         raise BadInputError(
             f"{file}: XLSX needs openpyxl. Run: pip install 'classifier[xlsx]'"
         ) from None
     _check_size(path, file)
+    book, stream = None, path.open("rb")
     try:
-        book = load_workbook(path, read_only=True, data_only=True)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        raise BadInputError(f"{file}: not a workbook, or a damaged one ({error}).") from None
-    try:
-        if sheet and sheet not in book.sheetnames:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of styles and checks of cells
+            book = load_workbook(stream, read_only=True, data_only=True)
+        if options.sheet and options.sheet not in book.sheetnames:
             raise BadInputError(
-                f"{file}: no sheet '{sheet}' (found: {', '.join(book.sheetnames)})."
+                f"{file}: no sheet '{options.sheet}' (found: {', '.join(book.sheetnames)})."
             )
-        lines = (book[sheet] if sheet else book.worksheets[0]).iter_rows(values_only=True)
-        header = [_shown(cell) for cell in next(lines, ())]
-        for number, cells in enumerate(lines, 2):
-            values = {name: _shown(c) for name, c in zip(header, cells, strict=False) if name}
-            if any(values.values()):
-                yield Row(file, number, values, unit="row")
+        sheet = book[options.sheet] if options.sheet else book.worksheets[0]
+        sheet.reset_dimensions()  # which may say a million rows where there are ten
+        yield from _sheet_rows(sheet.iter_rows(values_only=True), file, options)
+    except BadInputError:
+        raise
+    # a workbook can be damaged in as many ways as there are kinds of exceptions
+    except Exception as error:
+        reason = str(error).partition("\n")[0]
+        raise BadInputError(f"{file}: not a workbook, or a damaged one ({reason}).") from None
     finally:
-        book.close()
+        if book is not None:
+            book.close()
+        stream.close()
+
+
+def _sheet_rows(
+    lines: Iterable[tuple[object, ...]], file: str, options: ReadOptions
+) -> Iterator[Row]:
+    shown = ((number, [_shown(cell) for cell in line]) for number, line in enumerate(lines, 1))
+    rows = ((number, cells) for number, cells in shown if any(cells))
+    first = next(rows, None)
+    if first is None:
+        return
+    names = column_names(first[1], f"{file} row {first[0]}", options)
+    for number, cells in rows if options.header else chain([first], rows):
+        padded = chain(cells, repeat(""))
+        values = {name: cell for name, cell in zip(names, padded, strict=False) if name}
+        yield Row(file, number, values, unit="row")
 
 
 def _check_size(path: Path, file: str) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(each.file_size for each in archive.infolist())
-    except (zipfile.BadZipFile, OSError) as error:
+            parts = [archive.open(each).read(_HEAD_BYTES) for each in archive.infolist()]
+    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError) as error:
         raise BadInputError(f"{file}: not a workbook, or a damaged one ({error}).") from None
+    if any(b"<!DOCTYPE" in part.replace(b"\0", b"") for part in parts):
+        raise BadInputError(f"{file}: declares entities of its own, which are not read.")
     packed = max(path.stat().st_size, 1)
     if unpacked > _MOST_UNPACKED or (unpacked > 10**8 and unpacked / packed > _MOST_RATIO):
         raise BadInputError(

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
+from functools import partial
+from itertools import islice
 from typing import Any
 
-from classifier.corpus.formats.shapes import plain_html
+from classifier.corpus.formats.documents import plain_html
 from classifier.corpus.rows import Row
 from classifier.errors import BadInputError
 
 __all__ = ["xml_rows"]
 
+_END = re.compile(rb"</(?:\w+:)?(?:rss|feed|rdf)\s*>\s*(?:<!--.*-->\s*)?\Z", re.I | re.S)
 _NAR = "{http://iptc.org/std/nar/2006-10-01/}"
-_MOST_BYTES = 2 * 10**8
+# A feed is held whole, several times over.
+_MOST_BYTES = 5 * 10**7
 
 
 def xml_rows(stream: io.BufferedIOBase, file: str) -> Iterator[Row]:
@@ -25,12 +30,15 @@ def xml_rows(stream: io.BufferedIOBase, file: str) -> Iterator[Row]:
         When a library is missing, the file is not well formed, declares entities of its own, or
         is neither.
     """
-    data = stream.read(_MOST_BYTES + 1)
+    # a single read would ask for room for all that may come
+    pieces = islice(iter(partial(stream.read, 2**20), b""), _MOST_BYTES // 2**20 + 1)
+    data = b"".join(pieces)
     if len(data) > _MOST_BYTES:
         raise BadInputError(f"{file}: more than {_MOST_BYTES // 10**6} MB of XML are not read.")
-    if b"<!ENTITY" in data:
+    plain = data.replace(b"\0", b"")  # as there are between letters in UTF-16
+    if b"<!ENTITY" in plain.upper():
         raise BadInputError(f"{file}: declares entities of its own, which are not read.")
-    if b"iptc.org/std/nar" in data[:10_000]:
+    if b"iptc.org/std/nar" in plain[:10_000]:
         yield from _numbered(_news_items(data, file), file)
     else:
         yield from _numbered(_entries(data, file), file)
@@ -49,10 +57,12 @@ def _entries(data: bytes, file: str) -> Iterator[dict[str, Any]]:
             f"{file}: feeds need feedparser. Run: pip install 'classifier[feeds]'"
         ) from None
     feed = feedparser.parse(io.BytesIO(data), resolve_relative_uris=False)
-    if not feed.version:
+    if not feed.get("version"):
         raise BadInputError(f"{file}: neither RSS, Atom nor NewsML-G2 was found in it.")
     if feed.bozo and not feed.entries:
         raise BadInputError(f"{file}: not well-formed XML ({feed.bozo_exception}).")
+    if feed.bozo and not _END.search(data.replace(b"\0", b"")):
+        raise BadInputError(f"{file}: the feed is not closed, so the file was cut short.")
     for entry in feed.entries:
         full = max((c.get("value") or "" for c in entry.get("content") or []), key=len, default="")
         row = {
@@ -83,17 +93,18 @@ def _news_items(data: bytes, file: str) -> Iterator[dict[str, Any]]:
     except etree.XMLSyntaxError as error:
         raise BadInputError(f"{file}: not well-formed XML ({error}).") from None
     for item in root.iter(f"{_NAR}newsItem"):
-        row = _news_item(item)
-        if row["text"] or row["title"]:
+        row, kind = _news_item(item), item.find(f"{_NAR}itemMeta/{_NAR}itemClass")
+        text = kind is None or kind.get("qcode", "").endswith((":text", ":composite"))
+        # pictures and films have no text
+        if text or row["text"] or row["title"]:
             yield row
 
 
 def _news_item(item: Any) -> dict[str, Any]:
     meta = item.find(f"{_NAR}contentMeta")
-    body = [
-        "".join(each.itertext()).strip()
-        for each in item.iter("{http://www.w3.org/1999/xhtml}p", f"{_NAR}inlineData", "{*}p")
-    ]
+    body = [_text(each) for each in item.iter(f"{_NAR}inlineData", "{*}p")]
+    if not any(body):
+        body = [_text(each) for each in item.iter(f"{_NAR}inlineXML")]
     paragraphs = list(dict.fromkeys(filter(None, body)))
     row = {
         "id": item.get("guid") or "",
@@ -105,6 +116,11 @@ def _news_item(item: Any) -> dict[str, Any]:
     }
     codes = [s.get("qcode") or s.get("literal") for s in item.iter(f"{_NAR}subject")]
     return row | ({"labels": [c for c in codes if c]} if any(codes) else {})
+
+
+def _text(element: Any) -> str:
+    text = "".join(element.itertext()).strip()
+    return plain_html(text) if "html" in (element.get("contenttype") or "") else text
 
 
 def _first(parent: Any, name: str) -> str:

@@ -1,0 +1,96 @@
+"""The columns of a table: what they are called, and what stands between them."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from classifier.corpus.corpus import ReadOptions
+from classifier.errors import BadInputError
+from classifier.fields import PARTS, usual_field
+
+__all__ = ["column_names", "found_delimiter"]
+
+_HEAD_BYTES = 4096
+_QUOTED = re.compile(r'"[^"]*"')
+# What no column is called: a sentence, or very many words.
+_PROSE = re.compile(r"\S \S+ \S.*[.!…]['\"”’»)]*$|(?:\S+ ){12}|.{200}", re.S)
+_NUMBER = re.compile(r"[-+]?\d[\d.,:/-]*")
+
+
+def column_names(cells: Sequence[str], place: str, options: ReadOptions) -> list[str]:
+    """Return the names of a table's columns, by its first row or by what options say.
+
+    Parameters
+    ----------
+    cells : sequence of str
+        The first row.
+    place : str
+        Where it stands, for messages.
+    options : ReadOptions
+
+    Raises
+    ------
+    BadInputError
+        If there are more cells than names, a name is there twice, or the row is plainly data.
+    """
+    header = [cell.strip() for cell in cells]
+    if not options.header:
+        names = list(options.columns) or [str(number) for number, _ in enumerate(cells, 1)]
+        if (len(names) < len(cells) and any(header[len(names) :])) or len(names) > len(cells):
+            raise BadInputError(
+                f"{place}: {len(cells)} cells, and --columns names {len(names)}. Name each column."
+            )
+        return names
+    if _is_data(header, options):
+        raise BadInputError(
+            f"{place}: this row is data, not the names of columns; pass --no-header and "
+            "--columns, such as --columns label,title,text."
+        )
+    while header and not header[-1]:
+        header.pop()
+    twice = [name for name, count in Counter(header).items() if count > 1]
+    if twice:
+        raise BadInputError(f"{place}: the header names '{twice[0]}' twice. Rename one of them.")
+    return header
+
+
+def found_delimiter(stream: io.BufferedReader, format: str, options: ReadOptions) -> str:
+    """Return what stands between the cells of a table.
+
+    Parameters
+    ----------
+    stream : io.BufferedReader
+        Nothing of it is taken.
+    format : str
+        ``csv`` or ``tsv``, whose own mark is taken where it occurs in the header.
+    options : ReadOptions
+        Without a header, what makes equally many cells of the first lines is taken.
+    """
+    head = stream.peek(_HEAD_BYTES)[:_HEAD_BYTES].decode(options.encoding, "replace")
+    usual = "\t" if format == "tsv" else ","
+    lines = _QUOTED.sub("", head).splitlines() or [""]
+    marks = dict.fromkeys((usual, "\t", ";", "|", ","))
+    if not options.header:
+        # before a blank, a comma or semicolon belongs to a sentence
+        whole = [re.sub("[,;] ", " ", line) for line in lines[:-1] or lines if line]
+        wanted = len(options.columns) - 1
+        for mark in marks:
+            counts = {line.count(mark) for line in whole}
+            if len(counts) == 1 and (counts == {wanted} if options.columns else counts != {0}):
+                return mark
+    return usual if usual in lines[0] else max(marks, key=lines[0].count)
+
+
+def _is_data(header: Sequence[str], options: ReadOptions) -> bool:
+    """Return whether a first row holds prose or a number among words, and no name that is known."""
+    named = {getattr(options, f"{part}_field") for part in PARTS}.union(options.label_columns)
+    if named.intersection(header) or any(usual_field([c], p) for c in header for p in PARTS):
+        return False
+    if any(_PROSE.search(cell) for cell in header):
+        return True
+    filled = [cell for cell in header if cell]
+    n_numbers = sum(_NUMBER.fullmatch(cell) is not None for cell in filled)
+    return 0 < n_numbers < len(filled)

@@ -1,0 +1,89 @@
+"""The articles in one JSON object: in a list of it, as pandas writes them, or itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from classifier.corpus.formats.shapes import is_item
+from classifier.errors import BadInputError
+
+__all__ = ["articles_in"]
+
+# Where objects that hold a list of articles keep it.
+_LISTS = ("articles", "items", "docs", "documents", "results", "data", "entries", "rows", "records")
+# What holds a body is no wrapper; a feed may have a description.
+_BODIES = frozenset(("text", "body", "content", "article", "maintext", "body_text", "full_text"))
+
+_COLUMNS = frozenset(("title", *_BODIES))
+
+
+def articles_in(whole: Mapping[str, Any], file: str) -> list[Any]:
+    """Return the articles in an object.
+
+    Parameters
+    ----------
+    whole : mapping
+        An article; an object with one list of objects in it, or in an object in it; what pandas
+        writes by rows, columns or as ``split``.
+    file : str
+        What messages call it.
+
+    Raises
+    ------
+    BadInputError
+        When it holds several lists that may be meant.
+    """
+    if is_item(whole) or any(isinstance(whole[n], str) for n in whole if n.lower() in _BODIES):
+        return [whole]
+    hits = whole.get("hits")
+    if isinstance(hits, dict) and isinstance(hits.get("hits"), list):
+        return list(hits["hits"])
+    if _is_split(whole):
+        return [dict(zip(whole["columns"], row, strict=False)) for row in whole["data"]]
+    inner = {name: value for name, value in whole.items() if isinstance(value, dict)}
+    below = {f"{name}.{key}": inner[name][key] for name in inner for key in inner[name]}
+    lists = (
+        _lists(whole, _LISTS)
+        or _lists(whole, whole)
+        or _lists(below, (f"{name}.{key}" for name in inner for key in _LISTS))
+    )
+    if len(lists) > 1:
+        raise BadInputError(f"{file}: holds several lists of objects ({', '.join(lists)}).")
+    if lists:
+        return next(iter(lists.values()))
+    if any(whole.get(name) == [] for name in _LISTS):
+        return []
+    return _frame(inner) if inner and len(inner) == len(whole) else [whole]
+
+
+def _lists(whole: Mapping[str, Any], names: Iterable[str]) -> dict[str, list[Any]]:
+    """Return the lists of objects under some names."""
+    found = {name: whole.get(name) for name in names}
+    return {
+        name: value
+        for name, value in found.items()
+        if isinstance(value, list) and value and all(isinstance(each, dict) for each in value)
+    }
+
+
+def _is_split(whole: Mapping[str, Any]) -> bool:
+    columns, data = whole.get("columns"), whole.get("data")
+    return (
+        isinstance(columns, list)
+        and all(isinstance(name, str) for name in columns)
+        and isinstance(data, list)
+        and all(isinstance(row, list) for row in data)
+    )
+
+
+def _frame(whole: Mapping[str, Mapping[str, Any]]) -> list[Any]:
+    """Return the rows of what pandas writes by index, or by columns, its default."""
+    inner = [key for row in whole.values() for key in row]
+    by_columns = any(name.lower() in _COLUMNS for name in whole)
+    if not any(map(str.isdigit, whole)):
+        by_columns = by_columns or (bool(inner) and all(map(str.isdigit, inner)))
+    if not by_columns or not inner:
+        return list(whole.values())
+    keys = dict.fromkeys(key for column in whole.values() for key in column)
+    return [{name: column.get(key) for name, column in whole.items()} for key in keys]
