@@ -4,6 +4,7 @@ import errno
 import gzip
 import io
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -11,8 +12,9 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import wait
 from contextlib import closing
-from multiprocessing import Pipe
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -22,16 +24,22 @@ from classifier.archive.journal import Entry, Journal, opened_journal, read_jour
 from classifier.archive.run import plan_archive, tag_archive
 from classifier.archive.shards import find_archive
 from classifier.archive.tagger import Progress, RunSummary, TagOptions, Tally
-from classifier.archive.workers import (
-    Answer,
+from classifier.archive.tasks import (
     BlockTask,
-    Crew,
     ShardTask,
     block_worker,
     private_model,
-    serve,
     shard_worker,
     tag_stream,
+)
+from classifier.archive.workers import (
+    Answer,
+    Crew,
+    Processes,
+    begin_worker,
+    end_with,
+    perform,
+    perform_here,
     told,
 )
 from classifier.cli.archive import progress_line, summary_lines
@@ -430,6 +438,61 @@ def test_one_bad_file_shared_out_fails(model, tmp_path):
     assert names(tmp_path / "out") == [".classifier/journal.jsonl"]
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_field_that_is_named_and_in_no_row_fails_its_file(model, tmp_path, jobs):
+    """Every file is looked at, not the first alone; those that have the field are finished."""
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    write_rows(folder / "a.jsonl", [{"id": "a", "text": ENERGY_TEXT, "kicker": "Oil"}])
+    write_rows(folder / "b.jsonl", ROWS)
+    (folder / "c.csv").write_text(f"id,text\n1,{ENERGY_TEXT}\n")
+    options = TagOptions(ReadOptions(on_error="skip", title_field="kicker"))
+
+    summary = tag_archive(folder, tmp_path / "out", model=model, jobs=jobs, options=options)
+
+    assert sorted((each.file, each.reason) for each in summary.failures) == [
+        (
+            name,
+            f"{folder / name}: no row has the field 'kicker' of --title-field (found: id, text).",
+        )
+        for name in ("b.jsonl", "c.csv")
+    ]
+    assert summary.n_files == 1
+
+
+def test_one_file_shared_out_has_a_named_field_in_some_block_or_fails(model, tmp_path):
+    """A field of one block is a field of the file; one of no block makes it fail."""
+    rows = [{"id": str(n), "text": f"{ENERGY_TEXT} {'x' * 1000}"} for n in range(1500)]
+    path = write_rows(tmp_path / "a.jsonl", [*rows[1:], rows[0] | {"kicker": "Oil"}])
+    found, lost = (
+        TagOptions(ReadOptions(on_error="skip", title_field=name)) for name in ("kicker", "no")
+    )
+
+    good = tag_archive(path, tmp_path / "good", model=model, jobs=2, options=found)
+    bad = tag_archive(path, tmp_path / "bad", model=model, jobs=2, options=lost)
+
+    assert (good.n_files, good.failures) == (1, ())
+    assert [each.reason.partition(" (")[0] for each in bad.failures] == [
+        f"{path}: no row has the field 'no' of --title-field"
+    ]
+    with pytest.raises(BadInputError, match="no row has the field 'no'"):
+        list(tag_stream([path], model=model, options=lost))
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_articles_of_a_headline_alone_are_counted_and_told(model, tmp_path, jobs):
+    """In the summary, in its lines and by the next run, whose journal remembers them."""
+    rows = [*ROWS, {"id": "h", "title": ENERGY_TEXT}, {"id": "i", "title": "Oil", "text": ""}]
+    path = write_rows(tmp_path / "a.jsonl", rows)
+
+    first = tag_archive(path, tmp_path / "out", model=model, jobs=jobs)
+    again = tag_archive(path, tmp_path / "out", model=model, jobs=jobs)
+
+    assert (first.tally.headlines, again.tally.headlines) == (2, 2)
+    assert first.to_json()["headlines"] == 2
+    assert "2 articles are a headline without a text, and judged on it" in summary_lines(first)
+
+
 def test_links_are_followed_only_inside(archive, tmp_path):
     """A link out of the archive is passed over, one round in a circle too."""
     outside = write_rows(tmp_path / "outside.jsonl", ROWS)
@@ -702,29 +765,14 @@ def test_copies_end_with_their_parent():
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGKILL, "", "")
 
 
-def served(make, arguments, *tasks, parent=None):
-    """Return what a worker says, running in this process."""
-    ours, theirs = Pipe()
-    said = []
-
-    def ask():
-        for task in tasks:
-            ours.send(task)
-            while not said or said[-1][0] != "answer" or len(said) < 1:
-                said.append(ours.recv())
-            said.append(("",))
-        ours.close()
-
-    before = signal.getsignal(signal.SIGINT)
-    asking = threading.Thread(target=ask)
-    asking.start()
-    try:
-        serve(theirs, make, arguments, os.getppid() if parent is None else parent)
-    finally:
-        theirs.close()
-        asking.join()
-        signal.signal(signal.SIGINT, before)
-    return [word for word in said if word[0]]
+def served(make, arguments, *tasks):
+    """Return what a worker says of tasks, running in this process."""
+    said, begin = [], cache(partial(make, *arguments))
+    for task in tasks:
+        outcome = perform(begin, task, lambda *read: said.append(("note", *read)))
+        failed = (outcome.reason, outcome.stop) if outcome.reason else ()
+        said.append(("answer", outcome.value, *failed))
+    return said
 
 
 def test_what_a_worker_says():
@@ -738,19 +786,45 @@ def test_what_a_worker_says():
     assert served(unmade, (), "a") == [("answer", None, "no model", True)]
 
 
-def test_a_copy_closes_the_pipes_of_others():
-    """Before it does anything, so that their workers see when the run has gone."""
-    ours, theirs = Pipe()
-    other, held = Pipe()
-    ours.close()
-    before = signal.getsignal(signal.SIGINT)
+def test_a_worker_that_dies_while_it_is_idle_is_replaced():
+    """The next task goes to another, and is not blamed."""
+    processes = Processes(partial(echoed, "<"), 1)
+    done = processes.submit(0, "a")
+    values = [done.result().value]
+    processes.outcome(done)
+    (child,) = multiprocessing.active_children()
+    child.kill()
+    time.sleep(0.1)
 
-    serve(theirs, echoed, ("<",), os.getppid(), [held])
+    while len(values) < 2:
+        done = processes.submit(1, "b")
+        wait([done])
+        values += filter(None, [processes.outcome(done).value])
+    processes.close()
 
-    signal.signal(signal.SIGINT, before)
-    assert held.closed
-    with pytest.raises(EOFError):
-        other.recv()
+    assert (values, processes.n_replaced) == (["<a", "<b"], 1)
+    assert multiprocessing.active_children() == []
+
+
+def test_a_process_that_becomes_a_worker_ignores_interrupts_and_says_how_far_it_is():
+    """Ctrl-C is for the run, which ends its workers."""
+    before, read = signal.getsignal(signal.SIGINT), [0, 0, 0, 0]
+
+    begin_worker(partial(echoed, "<"), os.getppid(), read, 1)
+    handler = signal.signal(signal.SIGINT, before)
+
+    assert (handler, perform_here("abc").value) == (signal.SIG_IGN, "<abc")
+    assert read == [0, 0, 1, 3]
+
+
+def test_a_worker_whose_run_has_gone_ends(monkeypatch):
+    """Nobody would give its result a name."""
+    codes = []
+    monkeypatch.setattr(os, "_exit", codes.append)
+
+    end_with(-1)
+
+    assert codes == [1]
 
 
 def test_workers_tag_files_and_blocks(model, tmp_path):
@@ -773,18 +847,6 @@ def test_workers_tag_files_and_blocks(model, tmp_path):
 def blocks(data, n):
     """Return the lines of `data` in n blocks."""
     return list(line_blocks(io.BytesIO(data).read, longest=10**6, size=len(data) // n))
-
-
-def test_a_worker_whose_run_has_gone_ends():
-    """Nobody would give its result a name."""
-    ours, theirs = Pipe()
-    ours.send("a")
-    before = signal.getsignal(signal.SIGINT)
-
-    with pytest.raises(SystemExit):
-        serve(theirs, echoed, ("<",), -1)
-
-    signal.signal(signal.SIGINT, before)
 
 
 def test_a_private_model_stays_when_the_other_is_replaced(tmp_path):

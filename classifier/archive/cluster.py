@@ -2,61 +2,57 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import secrets
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from multiprocessing import resource_tracker
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from tempfile import TemporaryDirectory
-from threading import Event, Lock
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from classifier.archive.journal import (
-    CLAIMS,
-    FOLDER,
-    VERSION,
-    ClusterJournal,
-    Entry,
-    check_free,
-    claim_line,
-    claim_name,
-    occupied,
-    opened_cluster_journal,
-    read_journal,
-)
-from classifier.archive.run import cut_short
+from classifier.archive.journal import PARTS, claim_name, occupied, opened_journal, publish
+from classifier.archive.run import ArchiveRun, Report, Source, begun_mark, planned
 from classifier.archive.shard import Shard, ShardResult, tag_shard
-from classifier.archive.shards import INSTALL, Files, Place, find_files, place_of
-from classifier.archive.tagger import Failure, Progress, RunSummary, Tagger, TagOptions
-from classifier.archive.workers import Answer, interrupts_held, private_model, told
-from classifier.errors import BadInputError, ClassifierError, ModelError
-from classifier.model.folder import load_model
+from classifier.archive.shards import INSTALL, Place, place_of
+from classifier.archive.tagger import RunSummary, Tagger, TagOptions
+from classifier.archive.tasks import PackedModel, model_here, packed_model
+from classifier.archive.workers import (
+    Crew,
+    Do,
+    LostError,
+    Note,
+    Outcome,
+    interrupts_held,
+    perform,
+    told,
+)
+from classifier.errors import BadInputError, ClassifierError
 from classifier.model.model import Model
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "ClusterRun",
     "FarTask",
+    "FarWorkers",
     "PackedModel",
-    "begun_mark",
     "check_versions",
+    "far_worker",
     "import_distributed",
     "model_here",
     "opened_client",
     "packed_model",
     "parquet_schema",
-    "parts_folder",
     "predict_on_cluster",
-    "tag_far_shard",
     "tag_files",
     "tag_frame",
 ]
@@ -191,77 +187,6 @@ def _versions(client: Any, package: str) -> Mapping[str, str]:
     }
 
 
-# A worker that serves one run after the other keeps the models of the last two.
-MOST_LOADED = 2
-_loaded: OrderedDict[str, Model] = OrderedDict()
-_loading = Lock()
-
-
-@dataclass(frozen=True, slots=True)
-class PackedModel:
-    """The files of a model folder.
-
-    Parameters
-    ----------
-    sha256 : str
-        The model's hash.
-    signature : str
-        What results call it.
-    labels : tuple of str
-    files : mapping of str to bytes
-        By name.
-    """
-
-    sha256: str
-    signature: str
-    labels: tuple[str, ...]
-    files: Mapping[str, bytes]
-
-
-def packed_model(model: Model | Path | str | None) -> PackedModel:
-    """Return a model in memory or in a folder, or the shipped one, as bytes.
-
-    Raises
-    ------
-    ModelError
-        When it cannot be loaded.
-    """
-    with TemporaryDirectory() as folder, private_model(model, Path(folder, "model")) as own:
-        files = {path.name: path.read_bytes() for path in sorted(own.folder.iterdir())}
-        return PackedModel(own.sha256, own.signature, own.labels, files)
-
-
-def model_here(packed: PackedModel) -> Model:
-    """Return the model, which this process loads when it meets it for the first time.
-
-    Raises
-    ------
-    ModelError
-        When it is not what was packed, or scores its golden articles differently here.
-    """
-    with _loading:
-        if packed.sha256 not in _loaded:
-            _loaded[packed.sha256] = _unpacked(packed)
-        _loaded.move_to_end(packed.sha256)
-        if len(_loaded) > MOST_LOADED:
-            _loaded.popitem(last=False)
-        return _loaded[packed.sha256]
-
-
-def _unpacked(packed: PackedModel) -> Model:
-    with TemporaryDirectory() as folder:
-        for name, content in packed.files.items():
-            Path(folder, name).write_bytes(content)
-        try:
-            model = load_model(Path(folder))
-        except ModelError as error:
-            message = str(error).replace(folder, f"model {packed.signature} on this worker")
-            raise ModelError(message) from None
-    if model.info["hash"] != packed.sha256:
-        raise ModelError(f"model {packed.signature} was changed on its way. Run once more.")
-    return model
-
-
 @dataclass(frozen=True, slots=True)
 class FarTask:
     """A file to tag on any machine.
@@ -269,9 +194,6 @@ class FarTask:
     Parameters
     ----------
     shard : Shard
-        Its `path` counts for nothing.
-    address : str
-        Of the file.
     out : str
         Address of the folder of results.
     run : str
@@ -281,50 +203,36 @@ class FarTask:
     """
 
     shard: Shard
-    address: str
     out: str
     run: str
     free: bool
 
 
-def parts_folder(run: str) -> str:
-    """Return where in the folder of results a run keeps what is not whole."""
-    return f"{FOLDER}/parts/{run}"
+def far_worker(packed: PackedModel, options: TagOptions) -> Do:
+    """Return what tags a file and gives the result its name.
 
-
-def begun_mark(run: str) -> str:
-    """Return the file that is there as long as the run goes on."""
-    return f"{parts_folder(run)}/begun"
-
-
-def tag_far_shard(task: FarTask, packed: PackedModel, options: TagOptions) -> Answer[FarTask]:
-    """Tag a file and give the result its name.
-
-    A file that cannot be read is an answer with a reason: it would fail elsewhere too.
-
-    Raises
-    ------
-    ClassifierError
-        When the model cannot be used on this machine, or the folder of results is not seen.
-    OSError
-        When storage fails, which may pass.
+    It raises `BadInputError` for a file that would fail elsewhere too, another `ClassifierError`
+    when the model cannot be used on this machine or the folder of results is not seen.
     """
     tagger = Tagger(model_here(packed), options, packed.signature)
-    out = place_of(task.out)
-    _check_begun(task, out)
-    with TemporaryDirectory(dir=_scratch()) as folder:
-        try:
-            with _near(task, Path(folder)) as shard:
-                result = _tagged(task, shard, tagger, out, Path(folder))
-        except BadInputError as error:
-            # the copy's name means nothing to anybody
-            copy = str(Path(folder, Path(task.shard.name).name))
-            return Answer(0, task, reason=str(error).replace(copy, task.address))
-    return Answer(0, task, result)
+
+    def work(task: FarTask, report: Callable[[int, int], None]) -> ShardResult:
+        out = place_of(task.out)
+        _check_begun(task, out)
+        with TemporaryDirectory(dir=_scratch()) as folder:
+            copy = Path(folder, Path(task.shard.name).name)
+            try:
+                return _tagged(task, _near(task.shard, copy), tagger, out, Path(folder))
+            except BadInputError as error:
+                # the copy's name means nothing to anybody
+                message = str(error).replace(str(copy), task.shard.address)
+                raise BadInputError(message) from None
+
+    return work
 
 
 def _check_begun(task: FarTask, out: Place) -> None:
-    if not out.fs.exists(out.below(begun_mark(task.run))):
+    if out.is_free(begun_mark(task.run)):
         raise ClassifierError(
             f"{task.out}: a worker does not see the run there. Is it a place that all of them and "
             "this machine share?"
@@ -337,168 +245,79 @@ def _scratch() -> str:
     return str(get_worker().local_directory)
 
 
-@contextmanager
-def _near(task: FarTask, folder: Path) -> Iterator[Shard]:
-    """Give the file where it can be opened by a path."""
-    place = place_of(task.address)
+def _near(shard: Shard, copy: Path) -> Shard:
+    """Return the file where it can be opened by a path."""
+    place = place_of(shard.address)
     if place.is_local:
-        yield replace(task.shard, path=Path(place.path))
-        return
-    copy = folder / Path(task.shard.name).name
+        return shard
     place.fs.get_file(place.path, str(copy))
     now = copy.stat()
-    if now.st_size != task.shard.n_bytes:
-        raise BadInputError(f"{task.address}: was changed since it was found. Run once more.")
-    yield replace(task.shard, path=copy, n_bytes=now.st_size, mtime_ns=now.st_mtime_ns)
+    if now.st_size != shard.n_bytes:
+        raise BadInputError(f"{shard.address}: was changed since it was found. Run once more.")
+    return replace(shard, address=str(copy), mtime_ns=now.st_mtime_ns)
 
 
 def _tagged(task: FarTask, shard: Shard, tagger: Tagger, out: Place, folder: Path) -> ShardResult:
     # a worker that was given up for lost may be at the same file
     token = secrets.token_hex(8)
-    passing = out.below(f"{parts_folder(task.run)}/{token}")
-    part = Path(passing if out.is_local else folder / token)
+    part = Path(out.below(f"{PARTS}/{task.run}/{token}")) if out.is_local else folder / token
     rejects = part.with_suffix(".rejects")
     result = tag_shard(shard, tagger, part, rejects=rejects, report=lambda articles, n_bytes: None)
     # a task that outlives its run must not replace what the next one writes
     _check_begun(task, out)
-    claim = out.below(f"{FOLDER}/{claim_name(shard.target)}")
-    if task.free and out.fs.exists(out.below(shard.target)) and not out.fs.exists(claim):
-        raise BadInputError(occupied(out.below(shard.target)))
-    rejected = out.below(f"{FOLDER}/rejects/{shard.name}.jsonl")
+    target, claim = shard.target, claim_name(shard.target)
+    if task.free and not out.is_free(target) and out.is_free(claim):
+        raise BadInputError(occupied(out, target))
     if rejects.exists():
-        _name_address(rejects, str(shard.path), task.address)
-        _publish(rejects, out, rejected, passing=f"{passing}.rejects")
-    elif out.fs.exists(rejected):
-        out.fs.rm_file(rejected)
-    out.fs.pipe_file(claim, claim_line(shard.target, (result.n_bytes, result.sha256)))
-    _publish(part, out, out.below(shard.target), passing=passing)
+        _name_address(rejects, shard.address, task.shard.address)
+    publish(out, shard, result, part, rejects)
     return result
 
 
 def _name_address(rejects: Path, copy: str, address: str) -> None:
-    if copy == address:
-        return
-    import json
-
-    before, after = json.dumps(copy), json.dumps(address)
-    named = rejects.with_suffix(".named")
-    with rejects.open(encoding="ascii") as lines, named.open("w", encoding="ascii") as stream:
-        stream.writelines(line.replace(before[1:-1], after[1:-1]) for line in lines)
-    named.replace(rejects)
+    if copy != address:
+        before, after = json.dumps(copy)[1:-1], json.dumps(address)[1:-1]
+        named = rejects.with_suffix(".named")
+        with rejects.open(encoding="ascii") as lines, named.open("w", encoding="ascii") as stream:
+            stream.writelines(line.replace(before, after) for line in lines)
+        named.replace(rejects)
 
 
-def _publish(part: Path, out: Place, target: str, *, passing: str) -> None:
-    if out.is_local:
-        Path(target).parent.mkdir(parents=True, exist_ok=True)
-        os.replace(part, target)  # noqa: PTH105
-        return
-    for name in (passing, target):
-        out.fs.makedirs(name.rpartition("/")[0], exist_ok=True)
-    out.fs.put_file(str(part), passing)
-    out.fs.mv(passing, target)
-
-
-RETRIES = 2
-TICK = 1.0
 # Clusters that grow on demand have no worker before there is a task.
 PATIENCE = 60.0
+TICK = 1.0
+# Tasks that a scheduler is given at a time.
+MOST_TASKS = 1000
 
 
-@dataclass
-class ClusterRun:
-    """One run over what is left to do.
+class FarWorkers:
+    """An executor of the workers of a cluster.
 
     Parameters
     ----------
-    files : Files
-    kept : ClusterJournal
     client : distributed.Client
+    make : callable
+        Gives, for the model and the options, what does tasks.
     packed : PackedModel
+        Sent to each worker once.
     options : TagOptions
     """
 
-    files: Files
-    kept: ClusterJournal
-    client: Any
-    packed: PackedModel
-    options: TagOptions
-    failures: list[Failure] = field(default_factory=list)
-    articles: int = 0
-    n_bytes: int = 0
-    workers: set[str] = field(default_factory=set)
-    start: float = field(default_factory=time.monotonic)
+    def __init__(
+        self, client: Any, make: Callable[..., Do], packed: PackedModel, options: TagOptions
+    ) -> None:
+        self._client, self._make, self._options = client, make, options
+        self._pool = client.get_executor(pure=False)
+        self._model = self._sent(packed)
+        self._tasks: set[Future[Outcome]] = set()
+        self._seen, self._workers = time.monotonic(), set(self._threads())
 
-    def finished(self, progress: Callable[[Progress], None]) -> RunSummary:
-        """Do it, and return what was done.
-
-        Raises
-        ------
-        ClassifierError
-            When there is no worker, the cluster goes, or no more can be written.
-        """
-        archive = self.files.archive
-        earlier = self.kept.done(archive)
-        run = secrets.token_hex(4)
-        tasks = [
-            FarTask(shard, address, self.kept.out.address, run, self.kept.is_free(shard.target))
-            for shard, address in zip(archive.shards, self.files.addresses, strict=True)
-            if shard.name not in earlier
-        ]
-        if tasks:
-            with self._parts(run):
-                self._work(tasks, progress)
-        return self._summary(len(earlier))
-
-    @contextmanager
-    def _parts(self, run: str) -> Iterator[None]:
-        """Make the folder of what is not whole, and take it away with what is left in the end."""
-        out = self.kept.out
-        folder = out.below(parts_folder(run))
-        out.fs.makedirs(folder, exist_ok=True)
-        out.fs.makedirs(out.below(f"{FOLDER}/{CLAIMS}"), exist_ok=True)
-        try:
-            out.fs.pipe_file(out.below(begun_mark(run)), b"")
-            yield
-        finally:
-            with suppress(OSError):
-                # a local folder is locked, so what killed runs have left is nobody's
-                out.fs.rm(folder.rpartition("/")[0] if out.is_local else folder, recursive=True)
-
-    def _work(self, tasks: list[FarTask], progress: Callable[[Progress], None]) -> None:
-        n_bytes, n_files = sum(task.shard.n_bytes for task in tasks), len(self.files.archive.shards)
-        waiting: dict[Any, FarTask] = {}
-        try:
-            waiting |= self._submitted(tasks)
-            done = n_files - len(tasks)
-            for future in self._ended(waiting):
-                if future is not None:
-                    self._take(future, waiting.pop(future))
-                    done += 1
-                seconds = time.monotonic() - self.start
-                progress(Progress(done, n_files, self.articles, self.n_bytes, n_bytes, seconds))
-        finally:
-            with suppress(OSError):
-                self.client.cancel(list(waiting), force=True)
-
-    def _submitted(self, tasks: list[FarTask]) -> dict[Any, FarTask]:
-        model = self._model()
-        futures = self.client.map(
-            tag_far_shard,
-            tasks,
-            packed=model,
-            options=self.options,
-            retries=RETRIES,
-            pure=False,
-            key=[f"classifier-{task.run}-{number}" for number, task in enumerate(tasks)],
-        )
-        return dict(zip(futures, tasks, strict=True))
-
-    def _model(self) -> Any:
+    def _sent(self, packed: PackedModel) -> Any:
         """Return the model as a result that each worker asks for once, and that can be remade."""
         import dask
 
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
-            model = self.client.submit(_same, self.packed, key=f"model-{secrets.token_hex(4)}")
+            model = self._client.submit(_same, packed, key=f"model-{secrets.token_hex(4)}")
         taken = Event()
         model.add_done_callback(lambda ended: taken.set())
         if not taken.wait(PATIENCE):
@@ -506,94 +325,70 @@ class ClusterRun:
                 f"{self._address}: no worker took a task in {PATIENCE:g} s. Start "
                 "workers: dask worker ADDRESS"
             )
-        self.workers |= set(self._threads())
         return model
-
-    def _ended(self, waiting: dict[Any, FarTask]) -> Iterator[Any | None]:
-        """Yield futures as they end, and ``None`` when none does for a while."""
-        ended: SimpleQueue[Any] = SimpleQueue()
-        for future in waiting:
-            future.add_done_callback(ended.put)
-        seen = time.monotonic()
-        while waiting:
-            try:
-                yield ended.get(timeout=TICK)
-            except Empty:
-                yield None
-            if time.monotonic() - seen > TICK:
-                self.workers |= set(self._threads())
-                seen = time.monotonic()
-
-    def _take(self, future: Any, task: FarTask) -> None:
-        if future.status == "finished":
-            answer: Answer[FarTask] = future.result()
-        elif future.status == "error":
-            answer = _failed(task, future.exception())
-        else:
-            raise self._refusal(f"{self._address}: the scheduler has gone or dropped the task")
-        self.n_bytes += task.shard.n_bytes
-        if answer.stop:
-            raise self._refusal(f"{task.shard.name}: {answer.reason.rstrip('.')}")
-        if answer.reason:
-            self.failures.append(Failure(task.shard.name, answer.reason))
-        else:
-            self._note(task, answer)
 
     @property
     def _address(self) -> str:
-        return str(self.client.scheduler.address)
+        return str(self._client.scheduler.address)
 
     def _threads(self) -> Mapping[str, int]:
         """Return the threads of each worker by its address."""
         try:
-            threads: Mapping[str, int] = self.client.nthreads()
+            threads: Mapping[str, int] = self._client.nthreads()
         except OSError:
-            raise self._refusal(f"{self._address}: the scheduler has gone") from None
+            raise LostError(f"{self._address}: the scheduler has gone") from None
         return threads
 
-    def _refusal(self, reason: str) -> ClassifierError:
-        archive = self.files.archive
-        return cut_short(reason, len(self.kept.done(archive)), archive)
+    @property
+    def n_replaced(self) -> int:
+        """Workers that have gone."""
+        return len(self._workers - set(self._threads()))
 
-    def _note(self, task: FarTask, answer: Answer[FarTask]) -> None:
-        shard, result = task.shard, answer.value
-        self.articles += result.tally.read
-        self.kept.add(Entry.of(shard, result))
+    def has_room(self) -> bool:
+        """Return whether one more task may be submitted."""
+        return len(self._tasks) < MOST_TASKS
 
-    def _summary(self, n_earlier: int) -> RunSummary:
-        done = self.kept.done(self.files.archive)
-        threads = self._threads()
-        return RunSummary(
-            out=self.kept.out.address,
-            model=self.packed.signature,
-            labels=self.packed.labels,
-            n_files=len(done),
-            n_earlier=n_earlier,
-            failures=tuple(self.failures),
-            passed_over=self.files.archive.passed_over,
-            tally=self.kept.journal.tally(done),
-            articles=self.articles,
-            seconds=time.monotonic() - self.start,
-            jobs=sum(threads.values()),
-            workers_replaced=len(self.workers - set(threads)),
+    def submit(self, index: int, task: FarTask) -> Future[Outcome]:
+        """Begin with a task."""
+        future: Future[Outcome] = self._pool.submit(
+            _perform, self._model, self._make, self._options, task
         )
+        self._tasks.add(future)
+        return future
+
+    def outcome(self, future: Future[Outcome]) -> Outcome:
+        """Return what became of a task that has ended."""
+        self._tasks.discard(future)
+        if future.cancelled():
+            raise LostError(f"{self._address}: the scheduler has gone or dropped the task")
+        error = future.exception()
+        if isinstance(error, import_distributed().KilledWorker):
+            # the scheduler has given the file to one worker after the other
+            reason = "the workers that had it died, again and again; is memory short?"
+            return Outcome(None, reason)
+        return Outcome(None, *told(error), may_pass=True) if error else future.result()
+
+    def notes(self) -> list[Note]:
+        """Return nothing: workers do not say how far they are; look after them."""
+        if time.monotonic() - self._seen > TICK:
+            self._workers |= set(self._threads())
+            self._seen = time.monotonic()
+        return []
+
+    def close(self) -> None:
+        """Cancel what is under way."""
+        with suppress(OSError):
+            self._pool.shutdown(wait=False)
 
 
 def _same(packed: PackedModel) -> PackedModel:
     return packed
 
 
-def _failed(task: FarTask, error: Exception) -> Answer[FarTask]:
-    distributed = import_distributed()
-    if isinstance(error, distributed.KilledWorker):
-        reason, stop = "the workers that had it died, again and again; is memory short?", False
-    else:
-        reason, stop = told(error, made=not isinstance(error, ClassifierError))
-    return Answer(0, task, reason=reason, stop=stop)
-
-
-Source = Path | str | Sequence[Path | str]
-Report = Callable[[Progress], None]
+def _perform(
+    packed: PackedModel, make: Callable[..., Do], options: TagOptions, task: FarTask
+) -> Outcome:
+    return perform(partial(make, packed, options), task, lambda articles, n_bytes: None)
 
 
 def tag_frame(
@@ -745,30 +540,26 @@ def tag_files(
         same call goes on.
     """
     options, place = options or TagOptions(), place_of(out)
-    files = find_files(source, place, input_format=options.reading.format, format=options.format)
     packed = packed_model(model)
-    Tagger(model_here(packed), options)
+    plan = planned(
+        source,
+        place,
+        model=model_here(packed),
+        sha256=packed.sha256,
+        options=options,
+        restart=restart,
+    )
     check_versions(client)
-    settings = {
-        "version": VERSION,
-        "model": packed.sha256,
-        "source": files.root,
-        **options.to_json(),
-    }
+    with opened_journal(place) as journal:
 
-    def check(kept: ClusterJournal) -> None:
-        done = () if restart else kept.done(files.archive)
-        check_free(files.archive, done, kept.may_write, place.address)
+        def crew_for(todo: list[Shard]) -> Crew[FarTask]:
+            workers = FarWorkers(client, far_worker, packed, options)
+            return Crew(far_worker, (), executor=workers)
 
-    if place.is_local:
-        # before there is a trace of the run
-        check(ClusterJournal(read_journal(Path(place.path)), place, place.sizes()))
-    with opened_cluster_journal(place) as kept:
-        check(kept)
-        if restart:
-            kept.restart()
-        kept.journal.check(settings)
-        kept.journal.begin(settings)
-        kept.copy()
-        run = ClusterRun(files, kept, client, packed, options)
-        return run.finished(progress or (lambda state: None))
+        def task_of(run: str, shard: Shard) -> FarTask:
+            where = place.path if place.is_local else place.address
+            return FarTask(shard, where, run, journal.is_free(shard.target))
+
+        n_threads = sum(client.nthreads().values())
+        run = ArchiveRun(plan, journal, crew_for, task_of, packed.signature, n_threads)
+        return run.finished(progress)

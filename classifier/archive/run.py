@@ -4,118 +4,142 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from classifier.archive.journal import (
+    FOLDER,
+    PARTS,
     VERSION,
     Entry,
     Journal,
-    check_free,
     occupied,
     opened_journal,
+    publish,
     read_journal,
 )
-from classifier.archive.score import model_folder
-from classifier.archive.shard import Rejects, Shard, ShardResult, opened_part
-from classifier.archive.shards import Archive, find_archive
-from classifier.archive.tagger import Failure, Progress, RunSummary, Tagger, TagOptions, Tally
-from classifier.archive.workers import (
-    Answer,
-    Crew,
-    Note,
-    PrivateModel,
-    ShardTask,
-    block_tasks,
-    private_model,
-    shard_worker,
-    tagged_blocks,
-    told,
+from classifier.archive.shard import Shard, ShardResult
+from classifier.archive.shards import Archive, Place, find_archive, place_of
+from classifier.archive.tagger import (
+    Failure,
+    Progress,
+    RunSummary,
+    TagOptions,
+    check_options,
 )
+from classifier.archive.tasks import ShardTask, SingleShard, private_model, shard_worker
+from classifier.archive.workers import Answer, Crew, LostError, Note, told
 from classifier.corpus.open import import_parquet
 from classifier.errors import BadInputError, ClassifierError
-from classifier.files import file_sha256
-from classifier.model.folder import load_model, save_model
+from classifier.model.folder import load_model, model_folder, save_model
 from classifier.model.model import Model
 
-__all__ = [
-    "ArchiveRun",
-    "Plan",
-    "SingleShard",
-    "cut_short",
-    "finished_names",
-    "plan_archive",
-    "tag_archive",
-]
+__all__ = ["ArchiveRun", "Plan", "Planned", "begun_mark", "plan_archive", "planned", "tag_archive"]
 
 
-class SingleShard:
-    """In place of a `Crew`, when there is one file of JSONL and more than one worker."""
-
-    def __init__(self, model: PrivateModel, options: TagOptions, *, jobs: int) -> None:
-        self._model, self._options, self._jobs = model, options, jobs
-        self.n_replaced = 0
-
-    def run(self, tasks: Iterator[ShardTask]) -> Generator[Answer[ShardTask] | Note]:
-        """Yield notes of progress and then the answer."""
-        for task in tasks:
-            tally = Tally()
-            try:
-                yield from self._tagged(task, tally)
-                size, sha256 = task.part.stat().st_size, file_sha256(task.part)
-                yield Answer(0, task, ShardResult(size, sha256, tally))
-            except (ClassifierError, OSError) as error:
-                reason, stop = told(error)
-                yield Answer(0, task, reason=reason, stop=stop)
-
-    def _tagged(self, task: ShardTask, tally: Tally) -> Iterator[Note]:
-        shard = task.shard
-        blocks = block_tasks(shard.source, self._options, Path(shard.target).suffix.lower())
-        with opened_part(task.part) as raw, Rejects(task.rejects) as reject:
-            for block, tagged in tagged_blocks(blocks, self._model, self._options, jobs=self._jobs):
-                raw.write(tagged.data)
-                tally.add(tagged.tally)
-                if tagged.rejects:
-                    reject(tagged.rejects)
-                yield Note(0, tally.read, block.read_bytes)
-            shard.check_unchanged()
-
-
+Source = Path | str | Sequence[Path | str]
 Report = Callable[[Progress], None]
 
 
-def finished_names(archive: Archive, journal: Journal) -> set[str]:
-    """Return the files whose results are there and need not be made again."""
-    entries = journal.entries
-    return {
-        shard.name
-        for shard in archive.shards
-        if shard.name in entries and entries[shard.name].holds(shard, journal.out)
-    }
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a run is to do, once nothing speaks against it.
+
+    Parameters
+    ----------
+    archive : Archive
+    out : Place
+        The folder of the results.
+    model : Model
+    settings : mapping
+        All that decides what is written.
+    done : set of str
+        Names of the files that are finished.
+    restart : bool
+    """
+
+    archive: Archive
+    out: Place
+    model: Model
+    settings: Mapping[str, Any]
+    done: set[str]
+    restart: bool
 
 
-def cut_short(reason: str, n_done: int, archive: Archive) -> ClassifierError:
-    """Return the error that ends a run which can go on later."""
-    return ClassifierError(
-        f"{reason}. {n_done} of {len(archive.shards)} files are finished and stay; mend this and "
-        "run the same command again to go on."
-    )
+def planned(
+    source: Source,
+    out: Place,
+    *,
+    model: Model,
+    sha256: str,
+    options: TagOptions,
+    restart: bool,
+) -> Planned:
+    """Return what a run is to do; nothing is written.
+
+    Parameters
+    ----------
+    sha256 : str
+        The hash of the model as it lies on a disk.
+    source, out, model, options, restart
+        See `tag_archive`.
+
+    Raises
+    ------
+    ClassifierError
+        When it makes no sense.
+    """
+    if out.is_local and Path(out.path).exists() and not Path(out.path).is_dir():
+        raise BadInputError(f"{out.address}: is a file. Name a folder for the results.")
+    archive = find_archive(source, out, input_format=options.reading.format, format=options.format)
+    for shard in archive.shards:
+        if "parquet" in (shard.format, shard.target_format):
+            import_parquet(shard.name)
+            break
+    check_options(model, options)
+    settings = {"version": VERSION, "model": sha256, "source": archive.root, **options.to_json()}
+    journal = read_journal(out)
+    if not restart:
+        journal.check(settings)
+    done = set() if restart else journal.finished(archive)
+    journal.check_free(archive, done)
+    return Planned(archive, out, model, settings, done, restart)
+
+
+def begun_mark(run: str) -> str:
+    """Return the file in the folder of results that is there as long as a run goes on."""
+    return f"{PARTS}/{run}/begun"
 
 
 @dataclass
 class ArchiveRun:
-    """One run over what is left to do."""
+    """One run over what is left to do.
 
-    archive: Archive
+    Parameters
+    ----------
+    plan : Planned
+    journal : Journal
+        Opened.
+    crew_for : callable
+        From the files to do to what tags them.
+    task_of : callable
+        From the name of the run and a file to its task. A `ShardTask` leaves a part that the run
+        gives its name; other tasks do that themselves.
+    signature : str
+        What results call the model.
+    jobs : int
+    """
+
+    plan: Planned
     journal: Journal
-    model: PrivateModel
-    options: TagOptions
+    crew_for: Callable[[list[Shard]], Crew[Any] | SingleShard]
+    task_of: Callable[[str, Shard], Any]
+    signature: str
     jobs: int
     failures: list[Failure] = field(default_factory=list)
     articles: int = 0
@@ -123,39 +147,67 @@ class ArchiveRun:
     under_way: dict[int, Note] = field(default_factory=dict)
     start: float = field(default_factory=time.monotonic)
 
-    def finished(self, progress: Report) -> RunSummary:
-        """Do it, and return what was done."""
-        earlier = finished_names(self.archive, self.journal)
-        todo = [shard for shard in self.archive.shards if shard.name not in earlier]
-        parts = self.journal.folder / "parts"
-        shutil.rmtree(parts, ignore_errors=True)
-        try:
-            n_replaced = self._work(todo, parts / secrets.token_hex(4), progress) if todo else 0
-        finally:
-            shutil.rmtree(parts, ignore_errors=True)
-        return self._summary(len(earlier), n_replaced)
+    def finished(self, progress: Report | None) -> RunSummary:
+        """Do it, and return what was done.
 
-    def _work(self, todo: list[Shard], parts: Path, progress: Report) -> int:
-        n_files, n_bytes = len(self.archive.shards), sum(shard.n_bytes for shard in todo)
-        done = n_files - len(todo)
-        tasks = (
-            ShardTask(shard, parts / str(number), parts / f"{number}.rejects")
-            for number, shard in enumerate(todo)
+        Raises
+        ------
+        ClassifierError
+            When nothing more can be written, or whatever tags has gone.
+        """
+        archive, journal = self.plan.archive, self.journal
+        if self.plan.restart:
+            journal.restart()
+        journal.check(self.plan.settings)
+        journal.begin(self.plan.settings)
+        earlier = journal.finished(archive)
+        todo = [shard for shard in archive.shards if shard.name not in earlier]
+        n_replaced = 0
+        if todo:
+            with self._begun() as run:
+                n_replaced = self._work(run, todo, progress or (lambda state: None))
+        done = journal.finished(archive)
+        return RunSummary(
+            out=self.plan.out.address,
+            model=self.signature,
+            labels=self.plan.model.labels,
+            n_files=len(done),
+            n_earlier=len(earlier),
+            failures=tuple(self.failures),
+            passed_over=archive.passed_over,
+            tally=journal.tally(done),
+            articles=self.articles,
+            seconds=time.monotonic() - self.start,
+            jobs=self.jobs,
+            workers_replaced=n_replaced,
         )
-        crew = self._crew(todo)
-        with closing(crew.run(tasks)) as answers:
-            for word in answers:
-                if isinstance(word, Answer):
-                    done += 1
-                self._take(word)
-                progress(self._progress(done, n_files, n_bytes))
-        return crew.n_replaced
 
-    def _crew(self, todo: list[Shard]) -> Crew[ShardTask] | SingleShard:
-        if len(todo) == 1 and todo[0].by_lines and self.jobs > 1:
-            return SingleShard(self.model, self.options, jobs=self.jobs)
-        jobs = min(self.jobs, len(todo))
-        return Crew(shard_worker, (self.model, self.options), jobs=jobs)
+    @contextmanager
+    def _begun(self) -> Iterator[str]:
+        """Name the run, keep its mark, and take away in the end what is not whole."""
+        run, out = secrets.token_hex(4), self.plan.out
+        # a local folder is locked, so what killed runs have left is nobody's
+        parts = PARTS if out.is_local else f"{PARTS}/{run}"
+        out.remove_folder(parts)
+        try:
+            out.write(begun_mark(run), b"")
+            yield run
+        finally:
+            out.remove_folder(parts)
+
+    def _work(self, run: str, todo: list[Shard], progress: Report) -> int:
+        n_files, n_bytes = len(self.plan.archive.shards), sum(shard.n_bytes for shard in todo)
+        crew, tasks = self.crew_for(todo), (self.task_of(run, shard) for shard in todo)
+        done = n_files - len(todo)
+        try:
+            with closing(crew.run(tasks)) as answers:
+                for word in answers:
+                    done += isinstance(word, Answer)
+                    self._take(word)
+                    progress(self._progress(done, n_files, n_bytes))
+            return crew.n_replaced
+        except LostError as error:
+            raise self._cut_short(str(error)) from None
 
     def _progress(self, done: int, n_files: int, n_bytes: int) -> Progress:
         notes = self.under_way.values()
@@ -168,7 +220,7 @@ class ArchiveRun:
             seconds=time.monotonic() - self.start,
         )
 
-    def _take(self, word: Answer[ShardTask] | Note | None) -> None:
+    def _take(self, word: Answer[Any] | Note | None) -> None:
         if isinstance(word, Note):
             self.under_way[word.index] = word
         elif isinstance(word, Answer):
@@ -178,56 +230,35 @@ class ArchiveRun:
                 self._fail(word.task, word.reason, word.stop)
                 return
             try:
-                self._publish(word.task, word.value)
+                self._finish(word.task, word.value)
             except (BadInputError, OSError) as error:
                 self._fail(word.task, *told(error))
 
-    def _fail(self, task: ShardTask, reason: str, stop: bool) -> None:
-        name = task.shard.name
-        for path in (task.part, task.rejects):
-            path.unlink(missing_ok=True)
-        if stop:
-            n_done = len(finished_names(self.archive, self.journal))
-            raise cut_short(f"{name}: {reason}", n_done, self.archive)
-        self.failures.append(Failure(name, reason))
-
-    def _publish(self, task: ShardTask, result: ShardResult) -> None:
+    def _finish(self, task: Any, result: ShardResult) -> None:
         """Give a result its name, then write it down; killed in between, it is done again."""
-        shard, out = task.shard, self.journal.out
-        if not self.journal.may_write(shard.target):
-            raise BadInputError(occupied(out / shard.target))
-        rejects = self.journal.rejects_of(shard.name)
-        if task.rejects.exists():
-            rejects.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(task.rejects, rejects)  # noqa: PTH105
-        else:
-            rejects.unlink(missing_ok=True)
-        target = out / shard.target
-        target.parent.mkdir(parents=True, exist_ok=True)
-        self.journal.claim(shard.target, (result.n_bytes, result.sha256))
-        os.replace(task.part, target)  # noqa: PTH105
+        shard, out = task.shard, self.plan.out
+        if isinstance(task, ShardTask):
+            if not self.journal.may_write(shard.target):
+                raise BadInputError(occupied(out, shard.target))
+            publish(out, shard, result, task.part, task.rejects)
         self.articles += result.tally.read
         self.journal.add(Entry.of(shard, result))
 
-    def _summary(self, n_earlier: int, n_replaced: int) -> RunSummary:
-        done = finished_names(self.archive, self.journal)
-        return RunSummary(
-            out=str(self.journal.out),
-            model=self.model.signature,
-            labels=self.model.labels,
-            n_files=len(done),
-            n_earlier=n_earlier,
-            failures=tuple(self.failures),
-            passed_over=self.archive.passed_over,
-            tally=self.journal.tally(done),
-            articles=self.articles,
-            seconds=time.monotonic() - self.start,
-            jobs=self.jobs,
-            workers_replaced=n_replaced,
+    def _fail(self, task: Any, reason: str, stop: bool) -> None:
+        name = task.shard.name
+        if isinstance(task, ShardTask):
+            for path in (task.part, task.rejects):
+                path.unlink(missing_ok=True)
+        if stop:
+            raise self._cut_short(f"{name}: {reason.rstrip('.')}")
+        self.failures.append(Failure(name, reason))
+
+    def _cut_short(self, reason: str) -> ClassifierError:
+        archive = self.plan.archive
+        return ClassifierError(
+            f"{reason}. {len(self.journal.finished(archive))} of {len(archive.shards)} files are "
+            "finished and stay; mend this and run the same command again to go on."
         )
-
-
-Source = Path | str | Sequence[Path | str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,33 +285,29 @@ def plan_archive(
     ClassifierError
         What `tag_archive` would raise before its first file.
     """
-    options, out = options or TagOptions(), Path(out)
-    archive = _found(source, out, options)
-    done = _checked(archive, out, options, model, restart=restart)
+    plan = _planned_here(source, out, model, options or TagOptions(), restart=restart)
     return [
-        Plan(shard.name, shard.target, "done" if shard.name in done else "to do")
-        for shard in archive.shards
+        Plan(shard.name, shard.target, "done" if shard.name in plan.done else "to do")
+        for shard in plan.archive.shards
     ]
 
 
-def _checked(
-    archive: Archive,
-    out: Path,
-    options: TagOptions,
+def _planned_here(
+    source: Source,
+    out: Path | str,
     model: Model | Path | str | None,
+    options: TagOptions,
     *,
     restart: bool,
-) -> set[str]:
-    """Return the names of the files that are finished, once nothing speaks against a run."""
-    journal = read_journal(out)
-    sha256 = _saved_hash(model) if isinstance(model, Model) else ""
-    loaded = model if isinstance(model, Model) else load_model(model_folder(model))
-    Tagger(loaded, options)
-    if not restart:
-        journal.check(_settings(archive, options, sha256 or str(loaded.info["hash"])))
-    done = set() if restart else finished_names(archive, journal)
-    check_free(archive, done, journal.may_write, out)
-    return done
+) -> Planned:
+    if isinstance(model, Model):
+        loaded, sha256 = model, _saved_hash(model)
+    else:
+        loaded = load_model(model_folder(model))
+        sha256 = str(loaded.info["hash"])
+    return planned(
+        source, place_of(out), model=loaded, sha256=sha256, options=options, restart=restart
+    )
 
 
 def _saved_hash(model: Model) -> str:
@@ -334,33 +361,22 @@ def tag_archive(
     -----
     A script that calls this needs ``if __name__ == "__main__":``, as workers import it.
     """
-    options, out = options or TagOptions(), Path(out)
-    archive = _found(source, out, options)
-    # refuses what makes no sense before there is a trace of it
-    _checked(archive, out, options, model, restart=restart)
+    options, jobs = options or TagOptions(), jobs or os.cpu_count() or 1
+    plan = _planned_here(source, out, model, options, restart=restart)
+    folder = Path(plan.out.below(FOLDER))
     with (
-        opened_journal(out) as journal,
-        private_model(model, journal.folder / "model") as own,
+        opened_journal(plan.out) as journal,
+        private_model(model, folder / "model", loaded=plan.model) as own,
     ):
-        if restart:
-            journal.restart()
-        settings = _settings(archive, options, own.sha256)
-        journal.check(settings)
-        journal.begin(settings)
-        run = ArchiveRun(archive, journal, own, options, jobs or os.cpu_count() or 1)
-        return run.finished(progress or (lambda state: None))
 
+        def crew_for(todo: list[Shard]) -> Crew[ShardTask] | SingleShard:
+            if len(todo) == 1 and todo[0].by_lines and jobs > 1:
+                return SingleShard(own, options, jobs=jobs)
+            return Crew(shard_worker, (own, options), jobs=min(jobs, len(todo)))
 
-def _found(source: Source, out: Path, options: TagOptions) -> Archive:
-    if out.exists() and not out.is_dir():
-        raise BadInputError(f"{out}: is a file. Name a folder for the results.")
-    archive = find_archive(source, out, input_format=options.reading.format, format=options.format)
-    for shard in archive.shards:
-        if "parquet" in (shard.format, shard.target_format):
-            import_parquet(shard.name)
-            break
-    return archive
+        def task_of(run: str, shard: Shard) -> ShardTask:
+            part = Path(plan.out.below(f"{PARTS}/{run}/{secrets.token_hex(8)}"))
+            return ShardTask(shard, part, part.with_suffix(".rejects"))
 
-
-def _settings(archive: Archive, options: TagOptions, sha256: str) -> Mapping[str, Any]:
-    return {"version": VERSION, "model": sha256, "source": str(archive.root), **options.to_json()}
+        run = ArchiveRun(plan, journal, crew_for, task_of, own.signature, jobs)
+        return run.finished(progress)

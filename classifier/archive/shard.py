@@ -26,6 +26,8 @@ from classifier.corpus.open import (
     marked_encoding,
     open_bytes,
     open_text,
+    parquet_schema,
+    parquet_table,
     utf8_bytes,
 )
 from classifier.corpus.read import parquet_rows, read_rows
@@ -38,9 +40,9 @@ __all__ = [
     "Rejects",
     "Shard",
     "ShardResult",
+    "jsonl_blocks",
     "opened_part",
     "opened_writer",
-    "position",
     "table_fields",
     "tag_parquet",
     "tag_shard",
@@ -82,7 +84,8 @@ def opened_writer(
     if format == "jsonl":
         yield lambda row: _write_json(stream, row)
         return
-    columns = _columns(tagger, own)
+    kept = own if tagger.options.carry else ["id"]
+    columns = dict.fromkeys(kept, str) | _added_columns(tagger, kept)
     if format == "parquet":
         with _parquet_writer(stream, columns) as write:
             yield write
@@ -106,20 +109,25 @@ def _write_json(stream: BinaryIO, row: Mapping[str, object]) -> None:
     stream.write(f"{line}\n".encode())
 
 
-def _columns(tagger: Tagger, own: list[str]) -> dict[str, type]:
-    """Return name and type of each column: the row's own, which are text, and the added ones."""
-    labels, names, prefix = tagger.model.labels, tagger.names, tagger.options.prefix
+def _added_columns(tagger: Tagger, own: Iterable[str]) -> dict[str, type]:
+    """Return name and type of each column that a prediction adds.
+
+    Raises
+    ------
+    BadInputError
+        When one of the row's `own` is called so.
+    """
+    names, prefix = tagger.names, tagger.options.prefix
     added: dict[str, type] = {
         names["tags"]: list,
-        **{f"{prefix}score_{label}": float for label in labels},
+        **{f"{prefix}score_{label}": float for label in tagger.model.labels},
         names["coverage"]: float,
         names["model"]: str,
         names["note"]: str,
     }
-    for name in own if tagger.options.carry else ():
-        if name in added:
-            raise BadInputError(clash(name))
-    return dict.fromkeys(own if tagger.options.carry else ["id"], str) | added
+    for name in filter(added.__contains__, own):
+        raise BadInputError(clash(name))
+    return added
 
 
 def _cell(name: str, value: object, tagger: Tagger) -> object:
@@ -141,15 +149,12 @@ def _as_text(value: object) -> object:
 @contextmanager
 def _parquet_writer(stream: BinaryIO, columns: Mapping[str, type]) -> Iterator[Written]:
     parquet = import_parquet("Parquet")
-    import pyarrow
-
-    kinds = {str: pyarrow.string(), float: pyarrow.float64(), list: pyarrow.list_(pyarrow.string())}
-    schema = pyarrow.schema([(name, kinds[kind]) for name, kind in columns.items()])
+    schema = parquet_schema(columns)
     texts = [name for name, kind in columns.items() if kind is str]
     waiting: list[dict[str, object]] = []
 
     def flush() -> None:
-        writer.write_table(pyarrow.Table.from_pylist(waiting, schema=schema))
+        writer.write_table(parquet_table(waiting, schema))
         waiting.clear()
 
     def write(row: Mapping[str, object]) -> None:
@@ -251,13 +256,9 @@ def _names(rows: Iterable[Row]) -> list[str]:
 
 def _jsonl(source: Source, options: TagOptions) -> Iterator[Row]:
     encoding = options.reading.encoding
-    with (
-        open_bytes(source, None, encoding=encoding) as stream,
-        utf8_bytes(stream, encoding) as read,
-    ):
-        for block in line_blocks(read, longest=options.longest_line):
-            lines = _checked(block, source, options).split(b"\n")
-            yield from utf8_jsonl_rows(lines, source.name, encoding=encoding, first=block.first)
+    for block, _ in jsonl_blocks(source, options):
+        lines = _checked(block, source, options).split(b"\n")
+        yield from utf8_jsonl_rows(lines, source.name, encoding=encoding, first=block.first)
 
 
 def _checked(block: Block, source: Source, options: TagOptions) -> bytes:
@@ -352,21 +353,13 @@ def _schemas(schema: Any, tagger: Tagger, name: str) -> tuple[list[str], Any]:
     """Return the names of the file's own columns that are written, and the whole schema."""
     import pyarrow as pa
 
-    text, number = pa.string(), pa.float64()
-    names, prefix = tagger.names, tagger.options.prefix
-    added = [
-        pa.field(names["tags"], pa.list_(text)),
-        *(pa.field(f"{prefix}score_{label}", number) for label in tagger.model.labels),
-        pa.field(names["coverage"], number),
-        pa.field(names["model"], text),
-        pa.field(names["note"], text),
-    ]
     kept = list(tagger.carried(dict.fromkeys(schema.names)))
     if not tagger.options.carry:
         kept = [column for column in kept if column == tagger.names_of(schema.names)["id"]]
-    taken = next((field.name for field in added if field.name in kept), None)
-    if taken is not None:
-        raise BadInputError(f"{name}: {clash(taken)}")
+    try:
+        added = parquet_schema(_added_columns(tagger, kept))
+    except BadInputError as error:
+        raise BadInputError(f"{name}: {error}") from None
     own = [schema.field(column) for column in kept]
     return kept, pa.schema([*own, *added], metadata=schema.metadata)
 
@@ -437,7 +430,8 @@ class Shard:
     ----------
     name : str
         Its path below the archive, with slashes.
-    path : Path
+    address : str
+        Where it can be opened: a path, or an address that fsspec knows.
     format : str
         One of `classifier.corpus.corpus.FORMATS`.
     target : str
@@ -448,12 +442,17 @@ class Shard:
     """
 
     name: str
-    path: Path
+    address: str
     format: str
     target: str
     target_format: str
     n_bytes: int
     mtime_ns: int
+
+    @property
+    def path(self) -> Path:
+        """The file, where its address is a path."""
+        return Path(self.address)
 
     @property
     def source(self) -> Source:
@@ -500,7 +499,7 @@ def tag_shard(
     Raises
     ------
     BadInputError
-        When the file cannot be read to its end.
+        When the file cannot be read to its end, or a field that is named is in no row of it.
     OSError
         When the result cannot be written.
     """
@@ -508,10 +507,10 @@ def tag_shard(
     with opened_part(part) as raw, Rejects(rejects) as reject:
         with packed(raw, Path(shard.target).suffix.lower(), gzip_level=GZIP_LEVEL) as stream:
             if shard.by_lines:
-                for block in _blocks(shard, tagger.options, tally, report):
-                    stream.write(
-                        tag_block(tagger, block, shard.source.name, tally=tally, reject=reject)
-                    )
+                for block, n_bytes in jsonl_blocks(shard.source, tagger.options):
+                    name = shard.source.name
+                    stream.write(tag_block(tagger, block, name, tally=tally, reject=reject))
+                    report(tally.read, n_bytes)
             elif shard.format == shard.target_format == "parquet":
                 tag_parquet(shard.path, tagger, raw, tally=tally, reject=reject, report=report)
             else:
@@ -525,22 +524,32 @@ def tag_shard(
                     report=report,
                 )
         shard.check_unchanged()
+        tally.check_fields(shard.source.name)
     return ShardResult(part.stat().st_size, file_sha256(part), tally)
 
 
-def _blocks(shard: Shard, options: TagOptions, tally: Tally, report: Report) -> Iterator[Block]:
-    """Yield the lines of a JSONL file; reports what `tally` has counted before each block."""
+def jsonl_blocks(
+    source: Source, options: TagOptions, stdin: BinaryIO | None = None, *, checked: bool = False
+) -> Iterator[tuple[Block, int]]:
+    """Yield the lines of a JSONL file in blocks, each with the bytes of the file read so far.
+
+    Raises
+    ------
+    BadInputError
+        When it cannot be read or, if it is to be `checked`, does not begin as JSONL.
+    """
     encoding = options.reading.encoding
-    with (
-        open_bytes(shard.source, None, encoding=encoding) as stream,
-        utf8_bytes(stream, encoding) as read,
-    ):
-        for block in line_blocks(read, longest=options.longest_line):
-            yield block
-            report(tally.read, position(stream))
+    with open_bytes(source, stdin, encoding=encoding) as stream:
+        if checked and not options.reading.format and stream.peek(1):
+            held = format_by_content(stream, source.format)
+            if held not in ("jsonl", ""):
+                raise BadInputError(f"{source.name}: is no JSONL but {held}. Leave out --jobs.")
+        with utf8_bytes(stream, encoding) as read:
+            for block in line_blocks(read, longest=options.longest_line):
+                yield block, _position(stream)
 
 
-def position(stream: IO[bytes]) -> int:
+def _position(stream: IO[bytes]) -> int:
     """Return how many bytes of the file itself were read, 0 where that cannot be told."""
     with suppress(OSError, ValueError):
         return os.lseek(stream.fileno(), 0, os.SEEK_CUR)

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from classifier.archive.filters import keeping
+from classifier.archive.filters import Keep, keeping
 from classifier.article import Article
-from classifier.corpus.corpus import UNLABELLED, ReadOptions
+from classifier.corpus.corpus import UNLABELLED, ReadOptions, ReadTally
 from classifier.corpus.formats.jsonl import utf8_jsonl_rows
 from classifier.corpus.open import Block
 from classifier.corpus.rows import ArticleReader, BadRowError, Row
@@ -27,12 +27,13 @@ __all__ = [
     "TagOptions",
     "Tagger",
     "Tally",
+    "check_options",
     "reject_line",
     "tag_block",
 ]
 
 
-NUMBERS = ("read", "written", "untagged", "unjudged")
+NUMBERS = ("read", "written", "untagged", "unjudged", "headlines")
 
 
 @dataclass(slots=True)
@@ -47,16 +48,23 @@ class Tally:
         Those of them that were kept.
     untagged, unjudged : int
         Articles without a tag, and those of them that the model could not judge.
+    headlines : int
+        Articles that are nothing but a headline.
     tags, rejects : Counter of str
         Articles by tag, and rejected rows by reason.
+    missing : dict of str to str, optional
+        What is wrong with each field that is named and in no row; ``None`` without rows. It is
+        of one file while that is read.
     """
 
     read: int = 0
     written: int = 0
     untagged: int = 0
     unjudged: int = 0
+    headlines: int = 0
     tags: Counter[str] = field(default_factory=Counter)
     rejects: Counter[str] = field(default_factory=Counter)
+    missing: dict[str, str] | None = field(default=None, compare=False)
 
     def note(self, prediction: Tagged, *, kept: bool) -> None:
         """Count one tagged article."""
@@ -73,6 +81,17 @@ class Tally:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.tags += other.tags
         self.rejects += other.rejects
+        if self.missing is None or other.missing is None:
+            self.missing = other.missing if self.missing is None else self.missing
+        else:
+            self.missing = {
+                part: self.missing[part] for part in self.missing.keys() & other.missing
+            }
+
+    def check_fields(self, file: str) -> None:
+        """Raise `BadInputError` when a field that is named was in no row of a file."""
+        for sentence in (self.missing or {}).values():
+            raise BadInputError(f"{file}: {sentence}")
 
     def to_json(self) -> dict[str, object]:
         """Return the counts as JSON keeps them."""
@@ -199,6 +218,7 @@ class RunSummary:
             "written": tally.written,
             "untagged": tally.untagged,
             "unjudged": tally.unjudged,
+            "headlines": tally.headlines,
             "tags": {label: tally.tags[label] for label in self.labels},
             "rejected": tally.rejects.total(),
             "reasons": dict(tally.rejects.most_common()),
@@ -275,6 +295,19 @@ class TagOptions:
         return values
 
 
+def check_options(model: Model, options: TagOptions) -> Keep | None:
+    """Return what tells whether a prediction is written, nothing when all are.
+
+    Raises
+    ------
+    SettingsError, ModelError
+        When the options name labels that the model has not, or thresholds that mean nothing.
+    """
+    # refuses wrong thresholds now rather than at the first article
+    model.predict([], thresholds=options.thresholds)
+    return keeping(model.labels, where=options.where, tags=options.tags)
+
+
 class Tagger:
     """A model with options, ready for rows.
 
@@ -294,14 +327,12 @@ class Tagger:
     def __init__(self, model: Model, options: TagOptions, signature: str = "") -> None:
         self.model, self.options = model, options
         self.signature = signature or model.signature
-        self.keep = keeping(model.labels, where=options.where, tags=options.tags)
+        self.keep = check_options(model, options)
         self.names = {
             name: options.prefix + name for name in ("tags", "scores", "coverage", "model", "note")
         }
         self._taken = frozenset(self.names.values() if options.carry else ())
         self._article_of = ArticleReader(options.reading)
-        # refuses wrong thresholds now rather than at the first article
-        model.predict([], thresholds=options.thresholds)
 
     def tagged(
         self, rows: Iterable[Row], tally: Tally, reject: Reject
@@ -313,8 +344,11 @@ class Tagger:
         BadInputError
             At the first bad row, unless the options say to skip those.
         """
+        seen = ReadTally(tell=lambda note: None)
+        # a new one, as it notes what is in these rows
+        reader = ArticleReader(self.options.reading, seen)
         for batch in self._batches(rows):
-            good = list(self._good(batch, tally, reject))
+            good = list(self._good(batch, reader, tally, reject))
             predictions = self.model.predict_stream(
                 [article for _, article in good], thresholds=self.options.thresholds
             )
@@ -323,6 +357,7 @@ class Tagger:
                 tally.note(prediction, kept=kept)
                 if kept:
                     yield row, article, prediction
+        tally.add(Tally(headlines=seen.headlines, missing=reader.missing()))
 
     def _batches(self, rows: Iterable[Row]) -> Iterator[list[Row]]:
         """Yield rows in lists that are bounded in number and in text."""
@@ -337,16 +372,16 @@ class Tagger:
             yield batch
 
     def _good(
-        self, rows: Iterable[Row], tally: Tally, reject: Reject
+        self, rows: Iterable[Row], reader: ArticleReader, tally: Tally, reject: Reject
     ) -> Iterator[tuple[Row, Article]]:
-        article_of, taken = self._article_of, self._taken
+        taken = self._taken
         for row in rows:
             try:
                 if row.problem is not None:
                     raise row.problem
                 if not taken.isdisjoint(row.values):
                     raise self._clash(row.values)
-                article = article_of.read(row)
+                article = reader.read(row)
             except BadRowError as problem:
                 if self.options.reading.on_error == "stop":
                     raise BadInputError(f"{row.place}: {problem}") from None

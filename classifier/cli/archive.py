@@ -265,6 +265,9 @@ def summary_lines(summary: RunSummary) -> list[str]:
             f"{summary.articles:,} articles in {_clock(summary.seconds)}, {summary.rate:,.0f} a "
             f"second (--jobs {summary.jobs})"
         )
+    if tally.headlines:
+        items = "article is" if tally.headlines == 1 else "articles are"
+        lines.append(f"{tally.headlines:,} {items} a headline without a text, and judged on it")
     if tally.rejects:
         reasons = ", ".join(f"{n:,} {kind}" for kind, n in tally.rejects.most_common())
         folder = f"{summary.out}/.classifier/rejects"

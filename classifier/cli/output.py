@@ -245,7 +245,7 @@ def write_stream(
     quiet : bool
         Whether nothing is said of rows that were skipped.
     """
-    from classifier.archive.workers import tag_stream
+    from classifier.archive.tasks import tag_stream
 
     tell_fields(paths, options.reading, quiet=quiet)
     tally = read_tally(quiet=quiet)

@@ -34,6 +34,8 @@ __all__ = [
     "open_bytes",
     "open_parquet_writer",
     "open_text",
+    "parquet_schema",
+    "parquet_table",
     "unmarked",
     "utf8_bytes",
 ]
@@ -338,15 +340,16 @@ def open_parquet_writer(
     parquet = import_parquet(str(path))
     from pyarrow import ArrowException
 
-    schema = _schema(columns)
+    schema = parquet_schema(columns)
     try:
         with replacing(path) as stream, parquet.ParquetWriter(stream, schema) as writer:
-            yield lambda rows: writer.write_table(_table(rows, schema))
+            yield lambda rows: writer.write_table(parquet_table(rows, schema))
     except (ArrowException, UnicodeError) as error:
         raise BadInputError(f"{path}: cannot be written ({error}). Write elsewhere.") from None
 
 
-def _schema(columns: Mapping[str, type]) -> Any:
+def parquet_schema(columns: Mapping[str, type]) -> Any:
+    """Return the Arrow schema of columns of ``str``, ``float`` or ``list`` (of strings)."""
     import pyarrow
 
     text = pyarrow.string()
@@ -354,7 +357,8 @@ def _schema(columns: Mapping[str, type]) -> Any:
     return pyarrow.schema([(name, types[kind]) for name, kind in columns.items()])
 
 
-def _table(rows: Rows, schema: Any) -> Any:
+def parquet_table(rows: Rows, schema: Any) -> Any:
+    """Return rows as an Arrow table."""
     import pyarrow
 
     return pyarrow.Table.from_pylist(rows, schema=schema)

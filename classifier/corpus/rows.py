@@ -271,10 +271,11 @@ class ArticleReader:
         BadInputError
             If a field that the options name was in no row.
         """
-        if not self._n_rows and not self._found:
+        missing = self.missing()
+        if missing is None:
             return
-        for part, name in self._unseen.items():
-            raise self._not_there(part, name)
+        for sentence in missing.values():
+            raise BadInputError(sentence)
         n_odd = self._odd_dates.total()
         if n_odd:
             example = next(iter(self._odd_dates))
@@ -289,6 +290,15 @@ class ArticleReader:
                 f"no labels were found, but columns of 0 and 1: {listed(offered)}. If they are "
                 f"labels, pass {options}{' …' if len(offered) > 3 else ''}."
             )
+
+    def missing(self) -> dict[str, str] | None:
+        """Return by part what is wrong with a field that is named and was in no row so far.
+
+        ``None`` when there were no rows.
+        """
+        if not self._n_rows and not self._found:
+            return None
+        return {part: str(self._not_there(part, name)) for part, name in self._unseen.items()}
 
     def check_named(self, names: Iterable[str]) -> None:
         """Raise `BadInputError` when a named field is not among the columns of a table."""
