@@ -25,10 +25,11 @@ from classifier.evaluation.bootstrap import paired_bootstrap
 from classifier.evaluation.metrics import average_precision, false_tag_rate, micro_f1
 from classifier.pages.document import markdown_table, signed
 from classifier.training.choose import Fold
-from classifier.training.count import damped_counts, tfidf, weighted
+from classifier.training.count import tfidf
 from classifier.training.cuts import choose_thresholds
 from classifier.training.fit import (
     Candidate,
+    Rows,
     article_weights,
     fit_linear,
     fold_idf,
@@ -182,13 +183,14 @@ def margins(news: News, variant: Variant, split: Split) -> tuple[Matrix, Matrix,
     folds = np.full(len(part), -1)
     natural = part.natural
     folds[natural] = stratified_folds(Y[natural], part.groups[natural], n_folds=N_FOLDS, seed=0)
-    damped = damped_counts(part.counts(candidate.lead_repeats))
+    counts = part.counts(candidate.lead_repeats)
     each, held = article_weights(part, candidate), np.full(Y.shape, np.nan)
     for number in range(N_FOLDS):
-        fold = Fold.of(part, folds, number, candidate, min_df=Settings.min_df, damped=damped)
+        fold = Fold.of(part, folds, number, candidate, min_df=Settings.min_df)
         held[fold.test], _ = fold.margins(Y, candidate, each)
-    idf = fold_idf(damped, part, candidate, Settings.min_df)
-    X, scales = weighted(damped, idf), ratio_scales(damped, Y, each, candidate.ratio_power)
+    idf = fold_idf(counts, part, candidate, Settings.min_df)
+    X = Rows.weighed(counts, idf, backwards=candidate.lead_repeats > 0)
+    scales = ratio_scales(X, Y, each, candidate.ratio_power)
     linear = fit_linear(X, Y, [candidate.C] * Y.shape[1], each, scales=scales)
     test = tfidf(news.counted.counts(candidate.lead_repeats)[split.test], idf)
     return held[natural], Y[natural], test @ linear.coef + linear.bias

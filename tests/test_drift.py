@@ -25,7 +25,7 @@ from classifier.drift.drift import Drift, Measure, drift, observe
 from classifier.errors import BadInputError, ModelError
 from classifier.model.folder import load_model, save_model
 from classifier.training.count import inverse_document_frequencies
-from classifier.training.record import Occurrences, term_distances
+from classifier.training.record import term_distances
 from classifier.training.settings import Settings
 from classifier.training.train import train
 from tests.command_line import EXAMPLES
@@ -242,7 +242,7 @@ def test_samples_of_terms_come_closer_the_larger_they_are():
     occurs = sp.csr_matrix((rng.random((400, 30)) < 0.3).astype(float))
     folds = np.arange(400) % 2
 
-    found = term_distances(Occurrences(occurs), folds, min_df=2)
+    found = term_distances(occurs, folds, min_df=2)
 
     assert found["sizes"] == [25, 50, 100]
     assert found["mean"][0] > found["mean"][1] > found["mean"][2] > 0

@@ -175,17 +175,19 @@ def both_counters(analyzer):
 
 
 def assert_counts_alike(texts, analyzer):
-    """Compare all that two counters give: terms as they occurred, rows, leads, lengths."""
+    """Compare all that two counters give: terms as they occurred, counts, leads, lengths."""
     ours, reference = both_counters(analyzer)
     for text in texts:
         ours.add(text)
         reference.add(text)
     assert ours.n_words == reference.n_words
     assert ours._counter.terms() == list(reference.ids)
-    for rows in ("rows", "lead_rows"):
-        for mine, other in zip(getattr(ours, rows), getattr(reference, rows), strict=True):
-            assert_array_equal(mine[0], other[0])
-            assert_array_equal(mine[1], other[1])
+    (*mine, names), (*others, expected) = ours.matrices(1), reference.matrices(1)
+    assert names == expected
+    for matrix, other in zip(mine, others, strict=True):
+        assert_array_equal(matrix.indptr, other.indptr)
+        assert_array_equal(matrix.indices, other.indices)
+        assert_array_equal(matrix.data, other.data)
 
 
 needs_counter = pytest.mark.skipif(
@@ -223,6 +225,21 @@ def test_the_compiled_counter_grows_with_terms_and_tokens():
     many = " ".join(f"word{number}" for number in range(20_000))
 
     assert_counts_alike([many, "é" * 300_000, many + " new ones", "漢字 " * 9_000], Analyzer())
+
+
+def test_counts_take_as_many_bytes_as_the_largest_of_them_needs():
+    """Five bytes an entry and one more for the lead, which has the same entries."""
+    short, long = TermCounter(Analyzer()), TermCounter(Analyzer())
+    short.add("oil gas oil")
+    for text in ("oil gas oil", "oil " * 70_000, "gas"):
+        long.add(text)
+
+    (body, lead, _), (wide, _, _) = short.matrices(1), long.matrices(1)
+
+    assert (body.indices.itemsize, body.data.itemsize, lead.data.itemsize) == (4, 1, 1)
+    assert np.shares_memory(body.indices, lead.indices)
+    assert wide.data.dtype == np.uint32
+    assert wide.toarray().tolist() == [[1, 2], [0, 70_000], [1, 0]]
 
 
 def test_pairs_are_counted_without_the_compiled_counter(monkeypatch):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from sklearn.svm import LinearSVC
 
-from classifier.training.count import weighted
+from classifier.training.count import tfidf
 from classifier.training.fit import Rows, fit_compiled, fit_linear, margins_compiled, solver
 
 needs_compiler = pytest.mark.skipif(solver() is None, reason="no compiled solver")
@@ -119,15 +119,14 @@ def test_a_fit_may_start_where_another_ended():
     """It ends in the same minimum; started in its own there is nothing left to do."""
     X, signs, weights = problem(9, n_rows=200, n_terms=40)
     rows, settings = Rows.of(X), {"tolerance": 1e-4}
-    test = rows.arranged(X)
-    _, duals = margins_compiled(solver(), rows, signs, [0.3] * 3, weights, test)
+    _, duals = margins_compiled(solver(), rows, signs, [0.3] * 3, weights, rows)
 
-    cold, end = margins_compiled(solver(), rows, signs, [3.0] * 3, weights, test, **settings)
+    cold, end = margins_compiled(solver(), rows, signs, [3.0] * 3, weights, rows, **settings)
     warm, _ = margins_compiled(
-        solver(), rows, signs, [3.0] * 3, weights, test, start=duals, **settings
+        solver(), rows, signs, [3.0] * 3, weights, rows, start=duals, **settings
     )
     again, same = margins_compiled(
-        solver(), rows, signs, [3.0] * 3, weights, test, start=end, tolerance=1e-2
+        solver(), rows, signs, [3.0] * 3, weights, rows, start=end, tolerance=1e-2
     )
 
     assert_allclose(warm, cold, atol=1e-3)
@@ -221,9 +220,9 @@ def raw(X, **others):
     """Return arguments of the compiled function for one narrow block, some of them replaced."""
     rows, n = Rows.of(X), X.shape[0]
     given = {
-        "starts": rows.starts,
-        "terms": rows.terms,
-        "values": rows.values,
+        "bounds": rows.bounds,
+        "terms": rows.X.indices,
+        "values": rows.X.data,
         "scales": np.ones((X.shape[1], 8), np.float32),
         "signs": np.ones((n, 8), np.float32),
         "weights": np.ones(n, np.float32),
@@ -241,7 +240,9 @@ def raw(X, **others):
         ({"C": np.ones(16, np.float32)}, "8 lanes of signs do not fit"),
         ({"alphas": np.zeros((40, 16), np.float32)}, "8 lanes of signs do not fit"),
         ({"alphas": np.zeros((39, 8), np.float32)}, "not of the same rows"),
-        ({"terms": np.zeros(3, np.int32)}, "shorter than the rows"),
+        ({"terms": np.zeros(3, np.int32)}, "a row is beyond the 3 entries"),
+        ({"bounds": np.full((40, 2), [-1, 1])}, "a row is beyond"),
+        ({"bounds": np.full((40, 2), [1, -2])}, "a row is beyond"),
         ({"scales": np.ones((15, 16), np.float32)}, "16 lanes of scales do not fit 8"),
     ],
 )
@@ -255,18 +256,41 @@ def test_arrays_that_do_not_fit_together_are_refused(others, message):
 
 @needs_compiler
 def test_rows_are_weighed_as_matrices_are():
-    """Some rows times idf, of unit length, terms of idf 0 gone; to the last bit."""
+    """Counts times idf, of unit length; to the last bit, and nothing but values is new."""
     rng = np.random.default_rng(3)
-    damped = sp.random(30, 12, 0.4, format="csr", random_state=3)
-    chosen, idf = np.arange(0, 30, 2), rng.uniform(0.5, 3, 12)
+    counts = sp.random(5_000, 12, 0.4, format="csr", random_state=3)
+    counts = sp.csr_matrix(
+        (rng.integers(1, 9, counts.nnz, np.uint8), counts.indices, counts.indptr), counts.shape
+    )
+    idf = rng.uniform(0.5, 3, 12)
     idf[[2, 7]] = 0
 
-    df = np.bincount(damped[chosen].indices, minlength=12)
-    ours = Rows.weighed(solver(), damped, chosen, idf, df)
+    ours = Rows.weighed(counts, idf)
 
-    theirs = Rows.of(weighted(damped[chosen], idf))
-    for name, value in vars(theirs).items():
-        assert getattr(ours, name).tobytes() == value.tobytes(), name
+    assert ours.X.data.tobytes() == tfidf(counts, idf).data.astype(np.float32).tobytes()
+    assert np.shares_memory(ours.X.indices, counts.indices)
+
+
+@needs_compiler
+def test_rows_read_backwards_are_rows_in_the_other_order():
+    """A fit on them, their values and their margins are those of a reversed matrix, to the bit."""
+    X, signs, weights = problem(9, n_rows=200, n_terms=40)
+    counts = sp.csr_matrix((np.full(X.nnz, 3, np.uint8), X.indices, X.indptr), X.shape)
+    turned = [np.concatenate([row[::-1] for row in np.split(a, X.indptr[1:-1])])
+              for a in (counts.data, counts.indices)]  # fmt: skip
+    turned = sp.csr_matrix((*turned, X.indptr), X.shape)
+    idf, chosen = np.linspace(0.1, 1, 40), np.arange(199, 0, -2)
+    rows = [Rows.weighed(counts, idf, backwards=True), Rows.weighed(turned, idf)]
+
+    ours, theirs = (
+        margins_compiled(
+            solver(), each.select(chosen), signs[chosen], [3.0] * 3, weights[chosen], each
+        )
+        for each in rows
+    )
+
+    assert ours[0].tobytes() == theirs[0].tobytes()
+    assert ours[1].tobytes() == theirs[1].tobytes()
 
 
 @needs_compiler
@@ -275,20 +299,19 @@ def test_rows_are_weighed_as_matrices_are():
     [
         ({"terms": np.array([0, 3], np.int32)}, "a term is none of the 2"),
         ({"terms": np.array([-1, 0], np.int32)}, "a term is none of the 2"),
-        ({"chosen": np.array([1])}, "an article is none of the 1"),
-        ({"values": np.ones(1)}, "do not fit together"),
-        ({"place": np.zeros(3, np.int32)}, "do not fit together"),
+        ({"bounds": np.array([[0, 3]])}, "a row is beyond the 2"),
+        ({"damped": np.ones(1)}, "do not fit together"),
+        ({"values": np.ones(3, np.float32)}, "do not fit together"),
     ],
 )
 def test_rows_that_are_not_there_are_refused(others, message):
     """Nothing is read beside the matrix."""
     given = {
-        "starts": np.array([0, 2]),
+        "bounds": np.array([[0, 2]]),
         "terms": np.array([0, 1], np.int32),
-        "values": np.ones(2),
-        "chosen": np.array([0]),
+        "damped": np.ones(2),
         "idf": np.ones(2),
-        "place": np.arange(2, dtype=np.int32),
+        "values": np.ones(2, np.float32),
     } | others
 
     with pytest.raises(ValueError, match=message):

@@ -20,7 +20,7 @@ def corpus(n_articles, *, seed=0):
     counts = rng.poisson(0.15, (n_articles, 40))
     counts[present, :10] += rng.poisson(0.3, (present.sum(), 10))
     counts[:, 39] += 1
-    body = sp.csr_matrix(counts.astype(float))
+    body = sp.csr_matrix(counts.astype(np.uint8))
     names = [frozenset({"energy"} if there else ()) for there in present]
     counted = CountedCorpus(
         body=body,
@@ -99,7 +99,8 @@ def test_what_is_kept_between_candidates_changes_no_choice(monkeypatch):
     kept, _ = trials_of(1500)
     candidates = [Candidate(0.3), Candidate(1.0), Candidate(3.0)]
     with_all = kept.best(candidates)
-    monkeypatch.setattr("classifier.training.choose.MOST_KEPT_BYTES", 0)
+    for name in ("MOST_DUAL_BYTES", "MOST_MATRIX_BYTES"):
+        monkeypatch.setattr(f"classifier.training.choose.{name}", 0)
     fresh, _ = trials_of(1500)
 
     assert fresh.best(candidates) == with_all

@@ -267,15 +267,14 @@ def _sketched(
     texts: Iterable[str], shingle: int, seed: int
 ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint32]]:
     """Return of each text what tells its very words (2 uint64) and its signature (uint32)."""
-    words_of: list[bytes] = []
-    signatures: list[Signature] = []
+    words_of, signatures = bytearray(), bytearray()
     sketch = sketcher(shingle=shingle, seed=seed)
     for text in texts:
         words, signature = sketch(text)
-        words_of.append(blake2b(words, digest_size=16).digest())
-        signatures.append(signature)
-    hashes = np.frombuffer(b"".join(words_of), np.uint64).reshape(-1, 2)
-    return hashes, np.array(signatures, np.uint32).reshape(-1, PERMUTATIONS)
+        words_of += blake2b(words, digest_size=16).digest()
+        signatures += signature.tobytes()
+    hashes = np.frombuffer(words_of, np.uint64).reshape(-1, 2)
+    return hashes, np.frombuffer(signatures, np.uint32).reshape(-1, PERMUTATIONS)
 
 
 def _bands_and_rows(threshold: float) -> tuple[int, int]:

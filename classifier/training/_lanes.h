@@ -12,7 +12,7 @@
 #define TERMS_AHEAD 8 /* whose weights are under way from memory */
 
 typedef struct {
-    const int64_t* starts;
+    const int64_t* bounds;  /* of each row: where it begins and has ended, in steps of 1 or -1 */
     const int32_t* terms;
     const float* values;
     const float* scales;    /* of the terms; lanes lie side by side, as in all that follows */
@@ -120,10 +120,10 @@ typedef float OF(vector) __attribute__((vector_size(BYTES), aligned(4), may_alia
 TARGET static inline void OF(add_row)(
     const Problem* p, int64_t row, const float* steps
 ) {
-    int64_t end = p->starts[row + 1];
+    int64_t end = p->bounds[2 * row + 1], step = p->bounds[2 * row] <= end ? 1 : -1;
     VECTOR by[VECTORS];
     for (int v = 0; v < VECTORS; v++) by[v] = *(const VECTOR*)(steps + v * WIDTH);
-    for (int64_t j = p->starts[row]; j < end; j++) {
+    for (int64_t j = p->bounds[2 * row]; j != end; j += step) {
         float* line = p->w + (int64_t)p->terms[j] * LANES;
         const float* scale = p->scales + (int64_t)p->terms[j] * LANES;
         float value = p->values[j];
@@ -135,13 +135,15 @@ TARGET static inline void OF(add_row)(
 
 /* Fill `sums` with the margins of the row. */
 TARGET static inline void OF(sum_row)(const Problem* p, int64_t row, float* sums) {
-    int64_t end = p->starts[row + 1];
+    int64_t end = p->bounds[2 * row + 1], step = p->bounds[2 * row] <= end ? 1 : -1;
     VECTOR sum[VECTORS];
     for (int v = 0; v < VECTORS; v++) sum[v] = *(const VECTOR*)(p->bias + v * WIDTH);
-    for (int64_t j = p->starts[row]; j < end; j++) {
+    for (int64_t j = p->bounds[2 * row]; j != end; j += step) {
+        int64_t left = (end - j) * step;
         const float* line = p->w + (int64_t)p->terms[j] * LANES;
         float value = p->values[j];
-        FETCH_LANES(p->w + (int64_t)p->terms[j + TERMS_AHEAD] * LANES);
+        int64_t ahead = left > TERMS_AHEAD ? j + TERMS_AHEAD * step : j;
+        FETCH_LANES(p->w + (int64_t)p->terms[ahead] * LANES);
         for (int v = 0; v < VECTORS; v++) sum[v] += *(const VECTOR*)(line + v * WIDTH) * value;
     }
     for (int v = 0; v < VECTORS; v++) *(VECTOR*)(sums + v * WIDTH) = sum[v];

@@ -1,19 +1,17 @@
 import numpy as np
 from numpy.typing import NDArray
 
-PADDING: int
 WIDTHS: tuple[int, ...]
 
 def weigh(
-    starts: NDArray[np.int64],
+    bounds: NDArray[np.int64],
     terms: NDArray[np.int32],
-    values: NDArray[np.float64],
-    chosen: NDArray[np.int64],
+    damped: NDArray[np.float64],
     idf: NDArray[np.float64],
-    place: NDArray[np.int32],
-) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]: ...
+    values: NDArray[np.float32],
+) -> None: ...
 def fit(
-    starts: NDArray[np.int64],
+    bounds: NDArray[np.int64],
     terms: NDArray[np.int32],
     values: NDArray[np.float32],
     scales: NDArray[np.float32],

@@ -23,7 +23,7 @@ cdef inline int below(uint64_t* state, int n) noexcept nogil:
     return <int>(((z ^ (z >> 31)) >> 32) * <uint64_t>n >> 32)
 
 
-__all__ = ["PADDING", "WIDTHS", "fit", "weigh"]
+__all__ = ["WIDTHS", "fit", "weigh"]
 
 
 cdef extern from *:
@@ -32,9 +32,8 @@ cdef extern from *:
     """
     enum:
         MOST_LANES
-        TERMS_AHEAD
     ctypedef struct Problem:
-        const int64_t* starts
+        const int64_t* bounds
         const int32_t* terms
         const float* values
         const float* scales
@@ -59,9 +58,8 @@ cdef extern from *:
     void choose_vectors() noexcept nogil
 
 
-# How many labels go side by side, and by how much more of `terms` is looked at than is used.
+# How many labels go side by side.
 WIDTHS = (8, 16)
-PADDING = TERMS_AHEAD
 
 choose_vectors()
 
@@ -89,15 +87,18 @@ cdef void measure(
 ) noexcept nogil:
     """Add to `squares` the squared length of each row by the scales of each lane."""
     cdef int row, k
-    cdef int64_t j
+    cdef int64_t j, step
     cdef float square
     cdef const float* scale
     for row in range(n_rows):
-        for j in range(problem.starts[row], problem.starts[row + 1]):
+        j = problem.bounds[2 * row]
+        step = 1 if j <= problem.bounds[2 * row + 1] else -1
+        while j != problem.bounds[2 * row + 1]:
             square = problem.values[j] * problem.values[j]
             scale = problem.scales + <int64_t>problem.terms[j] * lanes
             for k in range(lanes):
                 squares[row * lanes + k] += square * scale[k]
+            j += step
 
 
 cdef bint descend(
@@ -145,70 +146,54 @@ cdef bint descend(
 
 
 def weigh(
-    const int64_t[::1] starts not None,
+    const int64_t[:, ::1] bounds not None,
     const int32_t[::1] terms not None,
-    const double[::1] values not None,
-    const int64_t[::1] chosen not None,
+    const double[::1] damped not None,
     const double[::1] idf not None,
-    const int32_t[::1] place not None,
+    float[::1] values not None,
 ):
-    """Return rows of unit length out of values times idf, as `fit` reads them.
+    """Fill `values` with damped counts times idf, each row of unit length.
 
     Parameters
     ----------
-    starts : ndarray of int64 of shape (n_articles + 1,)
-        Where each article begins in `terms` (int32) and `values` (float64).
-    chosen : ndarray of int64 of shape (n_rows,)
-        Which articles.
+    bounds : ndarray of int64 of shape (n_rows, 2)
+        Where each row begins and has ended among its terms; downwards where the end is below.
+    terms : ndarray of int32
+    damped, values : ndarray of float64 and of float32, shape of `terms`
     idf : ndarray of float64 of shape (n_terms,)
         0 for terms to leave out.
-    place : ndarray of int32 of shape (n_terms,)
-        What each term is called among the rows.
-
-    Returns
-    -------
-    starts, terms, values : ndarray
-        As `fit` takes them, padded.
 
     Raises
     ------
     ValueError
-        When a term or an article is not there.
+        When a term or an entry is not there.
     """
-    cdef int64_t i, j, begin, end, n = 0, at = 0, n_rows = chosen.shape[0]
-    cdef double norm, value
-    if len(terms) != len(values) or len(idf) != len(place) or starts[len(starts) - 1] > len(terms):
-        raise ValueError("starts, terms and values, or idf and place, do not fit together")
-    if len(terms) and not (np.min(terms) >= 0 and np.max(terms) < len(idf)):
+    cdef int64_t i, j, step, n = len(terms)
+    cdef double norm
+    if not n == len(damped) == len(values):
+        raise ValueError("terms, damped counts and values do not fit together")
+    if n and not (np.min(terms) >= 0 and np.max(terms) < len(idf)):
         raise ValueError(f"a term is none of the {len(idf)} that there are")
-    if n_rows and not (np.min(chosen) >= 0 and np.max(chosen) < len(starts) - 1):
-        raise ValueError(f"an article is none of the {len(starts) - 1} that there are")
-    for i in range(n_rows):
-        n += starts[chosen[i] + 1] - starts[chosen[i]]
-    found = (
-        np.zeros(n_rows + 1, np.int64),
-        np.zeros(n + PADDING, np.int32),
-        np.zeros(n + PADDING, np.float32),
-    )
-    cdef int64_t[::1] row_starts = found[0]
-    cdef int32_t[::1] row_terms = found[1]
-    cdef float[::1] row_values = found[2]
+    _check_bounds(np.asarray(bounds), n)
     with nogil:
-        for i in range(n_rows):
-            begin, end, norm = starts[chosen[i]], starts[chosen[i] + 1], 0.0
-            for j in range(begin, end):
-                value = values[j] * idf[terms[j]]
-                norm += value * value
+        for i in range(bounds.shape[0]):
+            step, norm = 1 if bounds[i, 0] <= bounds[i, 1] else -1, 0.0
+            j = bounds[i, 0]
+            while j != bounds[i, 1]:
+                norm += (damped[j] * idf[terms[j]]) * (damped[j] * idf[terms[j]])
+                j += step
             norm = sqrt(norm)
-            for j in range(begin, end):
-                value = values[j] * idf[terms[j]]
-                if value != 0:
-                    row_terms[at] = place[terms[j]]
-                    row_values[at] = <float>(value / norm)
-                    at += 1
-            row_starts[i + 1] = at
-    # nothing but padding may be behind the rows
-    return found[0], found[1][: at + PADDING], found[2][: at + PADDING]
+            j = bounds[i, 0]
+            while j != bounds[i, 1]:
+                values[j] = <float>(damped[j] * idf[terms[j]] / norm) if norm > 0 else 0
+                j += step
+
+
+def _check_bounds(bounds, n):
+    """Raise `ValueError` unless all that is between the bounds is among n entries."""
+    first, end = bounds[bounds[:, 0] != bounds[:, 1]].T
+    if len(first) and (min(first.min(), end.min() + 1) < 0 or max(first.max() + 1, end.max()) > n):
+        raise ValueError(f"a row is beyond the {n} entries that there are")
 
 
 def _aligned(n):
@@ -219,7 +204,7 @@ def _aligned(n):
 
 
 def fit(
-    const int64_t[::1] starts not None,
+    const int64_t[:, ::1] bounds not None,
     const int32_t[::1] terms not None,
     const float[::1] values not None,
     const float[:, ::1] scales not None,
@@ -235,9 +220,9 @@ def fit(
 
     Parameters
     ----------
-    starts : ndarray of int64 of shape (n_rows + 1,)
-        Where each row begins in `terms` (int32, below `n_terms`, distinct within a row) and
-        `values` (float32), both followed by `PADDING` more, which count for nothing.
+    bounds : ndarray of int64 of shape (n_rows, 2)
+        Where each row begins and has ended in `terms` (int32, below `n_terms`, distinct within a
+        row) and `values` (float32); downwards where the end is below.
     scales : ndarray of float32 of shape (n_terms, n_lanes)
         What the squared weight of each term is divided by in the penalty; above 0.
     signs : ndarray of float32 of shape (n_rows, n_lanes)
@@ -266,12 +251,11 @@ def fit(
     cdef int n_rows = signs.shape[0], lanes = signs.shape[1], n_terms = scales.shape[0]
     if lanes not in WIDTHS or lanes != len(C) or lanes != alphas.shape[1]:
         raise ValueError(f"{lanes} lanes of signs do not fit C and alphas, or are none of {WIDTHS}")
-    if not len(starts) - 1 == n_rows == len(weights) == len(alphas):
-        raise ValueError("starts, signs, weights and alphas are not of the same rows")
+    if not len(bounds) == n_rows == len(weights) == len(alphas):
+        raise ValueError("bounds, signs, weights and alphas are not of the same rows")
     if scales.shape[1] != lanes:
         raise ValueError(f"{scales.shape[1]} lanes of scales do not fit {lanes} of signs")
-    if starts[n_rows] + PADDING > min(len(values), len(terms)):
-        raise ValueError("terms and values are shorter than the rows")
+    _check_bounds(np.asarray(bounds), min(len(values), len(terms)))
     coef = _aligned((n_terms + 1) * lanes).reshape(n_terms + 1, lanes)
     left = np.abs(signs).max(axis=0, initial=0).astype(np.uint8)
     if n_rows == 0:
@@ -285,7 +269,7 @@ def fit(
     cdef float[:, ::1] squares = np.ones((n_rows, lanes), np.float32)
     cdef const float[:, ::1] padded = scales if n_terms else np.ones((1, lanes), np.float32)
     cdef Problem problem = Problem(
-        &starts[0], &terms[0], &values[0], &padded[0, 0], &squares[0, 0], &signs[0, 0],
+        &bounds[0, 0], &terms[0], &values[0], &padded[0, 0], &squares[0, 0], &signs[0, 0],
         &row_costs[0], &costs[0], &alphas[0, 0], &watched[0, 0], &awake[0], &w[0, 0],
         &w[n_terms, 0],
     )

@@ -7,17 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from classifier.evaluation.metrics import average_precision
 from classifier.training.count import (
     CountedCorpus,
     LabelledArticles,
-    damped_counts,
     document_frequencies,
     idf_of,
-    weighted,
 )
 from classifier.training.cuts import choose_thresholds
 from classifier.training.fit import (
@@ -87,19 +84,14 @@ class Fold:
     ----------
     train, test : ndarray of int64
         Rows of the articles.
-    damped : csr_matrix of shape (n_articles, n_terms)
-        The counts that all folds share.
-    X_train : csr_matrix, or Rows for the compiled solver
-    X_test : csr_matrix
-        Its columns in the order of `X_train`.
+    rows : Rows
+        Of all articles.
     coverage : ndarray of shape (n_test,)
     """
 
     train: NDArray[np.int64]
     test: NDArray[np.int64]
-    damped: sp.csr_matrix
-    X_train: sp.csr_matrix | Rows
-    X_test: sp.csr_matrix
+    rows: Rows
     coverage: Vector
 
     @classmethod
@@ -111,26 +103,15 @@ class Fold:
         candidate: Candidate,
         *,
         min_df: int,
-        damped: sp.csr_matrix | None = None,
     ) -> Fold:
-        """Return the matrices of a candidate for one of the folds.
-
-        `damped` are the candidate's counts as `damped_counts` returns them, where they are at hand.
-        """
-        if damped is None:
-            damped = damped_counts(counted.counts(candidate.lead_repeats))
+        """Return the matrices of a candidate for one of the folds."""
+        counts = counted.counts(candidate.lead_repeats)
         train, test = np.flatnonzero(folds != number), np.flatnonzero(folds == number)
-        held_out, module = damped[test], solver()
-        df = document_frequencies(damped) - document_frequencies(held_out)
+        df = document_frequencies(counts) - document_frequencies(counts[test])
         idf = idf_of(df, len(train), min_df, form=candidate.idf)
         idf = idf if candidate.bigrams else np.where(counted.is_pair, 0.0, idf)
-        X_test = weighted(held_out, idf)
-        if module is None:
-            X_train = weighted(damped[train], idf)
-        else:
-            X_train = Rows.weighed(module, damped, train, idf, df)
-            X_test = X_train.arranged(X_test)
-        return cls(train, test, damped, X_train, X_test, counted.coverage(test, idf > 0))
+        rows = Rows.weighed(counts, idf, backwards=candidate.lead_repeats > 0)
+        return cls(train, test, rows, counted.coverage(test, idf > 0))
 
     def margins(
         self,
@@ -157,24 +138,21 @@ class Fold:
         ndarray of shape (n_train, n_labels), or None from LIBLINEAR
         """
         module, each = solver(), [candidate.C] * Y.shape[1]
-        scales = None
-        if candidate.ratio_power:
-            fitted = np.zeros(len(weights))
-            fitted[self.train] = weights[self.train]
-            scales = ratio_scales(self.damped, Y, fitted, candidate.ratio_power)
         Y, weights = Y[self.train], weights[self.train]
-        if module is None or not isinstance(self.X_train, Rows):
+        train, test = self.rows.select(self.train), self.rows.select(self.test)
+        scales = ratio_scales(train, Y, weights, candidate.ratio_power)
+        if module is None:
             tolerance = HELD_OUT_TOLERANCE
-            linear = fit_by_liblinear(self.X_train, Y, each, weights, jobs, tolerance, scales)
-            return self.X_test @ linear.coef + linear.bias, None
+            linear = fit_by_liblinear(train, Y, each, weights, jobs, tolerance, scales)
+            return test.X[self.test] @ linear.coef + linear.bias, None
         signs, constant = signs_of(Y, weights)
         margins, duals = margins_compiled(
             module,
-            self.X_train,
+            train,
             signs,
             each,
             weights,
-            self.X_test,
+            test,
             scales=scales,
             jobs=jobs,
             tolerance=HELD_OUT_TOLERANCE,
@@ -221,7 +199,7 @@ FEWEST_FOLDS, CLEARLY = 2, 2.0
 # Between fits with C and n times C, dual variables grow by about the root of n.
 GROWTH = 0.5
 # What is kept from one candidate to the next saves time only; with more, it is made again.
-MOST_KEPT_BYTES = 500e6
+MOST_DUAL_BYTES, MOST_MATRIX_BYTES = 500e6, 64e6
 
 
 def held_out_score(margins: Matrix, Y: Matrix, *, mode: str) -> float:
@@ -277,7 +255,6 @@ class Trials:
         self._duals: dict[Candidate, list[Duals | None]] = {}
         self._matrices: dict[tuple[int, bool, int], Fold] = {}
         self._kept_bytes = 0.0
-        self._counts: tuple[int, sp.csr_matrix] | None = None
 
     def best(self, candidates: Sequence[Candidate]) -> Candidate:
         """Return the best; equals go to the one that stands first."""
@@ -287,6 +264,9 @@ class Trials:
         self.run(others, rival=first)
         self._leader = max(candidates, key=lambda c: self.found[c].score)
         self._duals = {self._leader: self._duals.get(self._leader, [])}
+        if not self.settings.C_per_label:  # else all take part in the choice
+            self.results = {c: each for c, each in self.results.items() if c == self._leader}
+            self._parts = {c: each for c, each in self._parts.items() if c == self._leader}
         return self._leader
 
     def run(self, candidates: Sequence[Candidate], *, rival: Candidate | None = None) -> None:
@@ -356,25 +336,18 @@ class Trials:
         return None if duals is None else growth * duals
 
     def _keep_duals(self, candidate: Candidate, duals: Duals | None) -> None:
-        small = 2 * 4.0 * self.Y.size * self.settings.n_folds < MOST_KEPT_BYTES
+        small = 2 * 4.0 * self.Y.size * self.settings.n_folds < MOST_DUAL_BYTES
         self._duals.setdefault(candidate, []).append(duals if small else None)
 
     def _fold(self, candidate: Candidate, number: int) -> Fold:
         key = (candidate.lead_repeats, candidate.bigrams, number)
         if key in self._matrices:
             return self._matrices[key]
-        damped, min_df = self._damped(candidate.lead_repeats), self.settings.min_df
-        fold = Fold.of(self.counted, self.folds, number, candidate, min_df=min_df, damped=damped)
-        self._kept_bytes += 12.0 * self.counted.body.nnz
-        if self._kept_bytes < MOST_KEPT_BYTES:
+        fold = Fold.of(self.counted, self.folds, number, candidate, min_df=self.settings.min_df)
+        self._kept_bytes += fold.rows.X.data.nbytes
+        if self._kept_bytes < MOST_MATRIX_BYTES:
             self._matrices[key] = fold
         return fold
-
-    def _damped(self, lead_repeats: int) -> sp.csr_matrix:
-        """Return the counts of the candidate, made once as long as no other number is wanted."""
-        if self._counts is None or self._counts[0] != lead_repeats:
-            self._counts = lead_repeats, damped_counts(self.counted.counts(lead_repeats))
-        return self._counts[1]
 
 
 Change = Callable[[Candidate], Candidate]

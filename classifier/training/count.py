@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -35,15 +36,14 @@ __all__ = [
     "TermCounter",
     "as_corpora",
     "check_counted",
+    "chunks",
     "corpus_notes",
     "count_articles",
     "count_corpora",
-    "damped_counts",
     "document_frequencies",
     "idf_of",
     "inverse_document_frequencies",
     "tfidf",
-    "weighted",
 ]
 
 
@@ -248,47 +248,90 @@ def _check_exactly_one(counted: LabelledArticles, Y: Matrix) -> None:
         )
 
 
+# What is wider than counts is made of so many articles, or entries of a matrix, at once.
+ROWS_AT_ONCE, ENTRIES_AT_ONCE = 4096, 1_000_000
+
+
+def chunks(n: int, size: int = ROWS_AT_ONCE) -> Iterator[slice]:
+    """Yield the slices that part n rows."""
+    return (slice(start, min(start + size, n)) for start in range(0, n, size))
+
+
 def document_frequencies(counts: sp.csr_matrix) -> NDArray[np.int64]:
     """Return in how many articles each term occurs; shape (n_terms,)."""
-    return np.bincount(counts.indices, minlength=counts.shape[1])
+    found = np.zeros(counts.shape[1], np.int64)
+    for some in chunks(counts.nnz, ENTRIES_AT_ONCE):
+        found += np.bincount(counts.indices[some], minlength=len(found))
+    return found
+
+
+Ids = NDArray[np.integer[Any]]
+Counts = NDArray[np.unsignedinteger[Any]]
+
+
+class _Numbers:
+    """Whole numbers one after the other, each of as many bytes as the largest of them needs."""
+
+    def __init__(self, dtype: type[np.integer[Any]] = np.uint8) -> None:
+        self._dtype, self._bytes = np.dtype(dtype), bytearray()
+
+    def append(self, numbers: Ids) -> None:
+        """Add some more."""
+        most = int(numbers.max(initial=0))
+        if most > np.iinfo(self._dtype).max:
+            self._dtype, narrow = np.min_scalar_type(most), self.array()
+            self._bytes = bytearray(narrow.astype(self._dtype).tobytes())
+        self._bytes += numbers.astype(self._dtype).tobytes()
+
+    def array(self) -> NDArray[Any]:
+        """Return the numbers, which can be changed where they are."""
+        return np.frombuffer(self._bytes, self._dtype)
 
 
 @dataclass
 class TermCounter:
-    """Counts terms of texts that come one by one; keeps rows of term ids, never the texts."""
+    """Counts terms of texts that come one by one; keeps numbers of terms, never the texts."""
 
     analyzer: Analyzer
     ids: dict[str, int] = field(default_factory=dict)
-    rows: list[tuple[NDArray[np.int32], NDArray[np.int32]]] = field(default_factory=list)
-    lead_rows: list[tuple[NDArray[np.int32], NDArray[np.int32]]] = field(default_factory=list)
-    n_words: list[int] = field(default_factory=list)
+    n_words: array[int] = field(default_factory=lambda: array("q"))
 
     def __post_init__(self) -> None:
         self._counter = _compiled_counter(self.analyzer)
+        self._lengths = array("q", [0])
+        self._terms, self._body, self._lead = _Numbers(np.int32), _Numbers(), _Numbers()
 
     def add(self, text: str) -> None:
         """Count the terms of one prepared text, in all of it and in its lead."""
-        if self._counter is not None:
-            n_words, ids, counts, lead_ids, lead_counts = self._counter.add(text)
-            self.n_words.append(n_words)
-            self.rows.append((ids, counts))
-            self.lead_rows.append((lead_ids, lead_counts))
-            return
+        if self._counter is None:
+            n_words, terms, body, lead = self._count(text)
+        else:
+            n_words, terms, body, lead_terms, lead_counts = self._counter.add(text)
+            lead = np.zeros_like(body)
+            lead[np.searchsorted(terms, lead_terms)] = lead_counts
+        self.n_words.append(n_words)
+        self._lengths.append(len(terms))
+        self._terms.append(terms)
+        self._body.append(body)
+        self._lead.append(lead)
+
+    def _count(self, text: str) -> tuple[int, Ids, Ids, Ids]:
+        """Return the number of tokens, and terms with counts in the text and in its lead."""
         tokens = self.analyzer.tokens(text)
         lead = tokens[: self.analyzer.lead_length(len(tokens))]
-        self.n_words.append(len(tokens))
-        self.rows.append(self._row(tokens, tokens))
+        terms, body = np.unique(self._numbers(tokens, tokens), return_counts=True)
         # A repeated lead is followed by the first token again, which makes one more pair.
-        self.lead_rows.append(self._row(lead, lead + tokens[:1]))
+        of_lead = self._numbers(lead, lead + tokens[:1])
+        others = np.setdiff1d(of_lead, terms)
+        terms, body = np.append(terms, others), np.append(body, np.zeros_like(others))
+        order = np.argsort(terms)
+        places = order[np.searchsorted(terms, of_lead, sorter=order)]
+        return len(tokens), terms, body, np.bincount(places, minlength=len(terms))
 
-    def _row(
-        self, tokens: list[str], paired: list[str]
-    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    def _numbers(self, tokens: list[str], paired: list[str]) -> Ids:
         terms = tokens + Analyzer(bigrams=self.analyzer.bigrams).pairs(paired)
         ids = self.ids
-        flat = np.array([ids.setdefault(term, len(ids)) for term in terms], dtype=np.int32)
-        found, counts = np.unique(flat, return_counts=True)
-        return found, counts.astype(np.int32)
+        return np.array([ids.setdefault(term, len(ids)) for term in terms], dtype=np.int32)
 
     @property
     def n_terms(self) -> int:
@@ -305,18 +348,41 @@ class TermCounter:
         """Return counts in the whole texts and in their leads, and the terms kept.
 
         Terms in fewer than `min_df` articles go, and pairs in fewer than `pair_min_df`; the rest
-        stand in code point order.
+        stand in code point order. The matrices are those of `CountedCorpus`, made where the counter
+        kept its numbers: it can be asked once.
         """
         names = self.terms()
+        starts, counted = np.cumsum(self._lengths), (self._terms, self._body, self._lead)
+        terms, body, lead = (numbers.array() for numbers in counted)
+        df = np.zeros(len(names), np.int64)
+        for some in chunks(len(terms), ENTRIES_AT_ONCE):
+            df += np.bincount(terms[some][body[some] > 0], minlength=len(names))
         is_pair = np.array([" " in name for name in names], dtype=bool)
-        least = np.where(is_pair, max(min_df, pair_min_df), min_df)
-        df = sum((np.bincount(ids, minlength=len(names)) for ids in _ids(self.rows)),
-                 start=np.zeros(len(names), np.int64))  # fmt: skip
-        order = sorted(np.flatnonzero(df >= least).tolist(), key=names.__getitem__)
-        column_of = np.full(len(names), -1, np.int32)
-        column_of[order] = np.arange(len(order))
-        body, lead = (_stack(rows, column_of, len(order)) for rows in (self.rows, self.lead_rows))
-        return body, lead, [names[i] for i in order]
+        frequent = np.flatnonzero(df >= np.where(is_pair, max(min_df, pair_min_df), min_df))
+        kept = sorted((names[i], i) for i in frequent.tolist())
+        column = np.full(len(names), -1, np.int32)
+        column[[i for _, i in kept]] = np.arange(len(kept), dtype=np.int32)
+        starts = _move(starts, column, terms, body, lead)
+        found = sp.csr_matrix(
+            (body[: starts[-1]], terms[: starts[-1]], starts), (len(starts) - 1, len(kept))
+        )
+        return found, _with_data(found, lead[: starts[-1]]), [name for name, _ in kept]
+
+
+def _move(starts: Ids, column: NDArray[np.int32], terms: Ids, *counts: Counts) -> Ids:
+    """Turn terms into columns in place, those of -1 gone; return where rows start then."""
+    found = np.zeros_like(starts)
+    for some in chunks(len(starts) - 1):
+        entries = slice(starts[some.start], starts[some.stop])
+        columns = column[terms[entries]]
+        kept = np.append(0, np.cumsum(columns >= 0))
+        found[some.start + 1 : some.stop + 1] = (
+            found[some.start] + kept[starts[some.start + 1 : some.stop + 1] - entries.start]
+        )
+        there = slice(found[some.start], found[some.stop])
+        for numbers, moved in ((terms, columns), *((each, each[entries]) for each in counts)):
+            numbers[there] = moved[columns >= 0]
+    return found
 
 
 def _compiled_counter(analyzer: Analyzer) -> _counter.Counter | None:
@@ -332,41 +398,15 @@ def _compiled_counter(analyzer: Analyzer) -> _counter.Counter | None:
     return counter
 
 
-# Rows that are taken together at a time.
-_ROWS_AT_ONCE = 4096
-_CountedRows = list[tuple[NDArray[np.int32], NDArray[np.int32]]]
-
-
-def _ids(rows: _CountedRows) -> Iterator[NDArray[np.int32]]:
-    """Yield the terms of some rows at a time, one row after the other."""
-    for first in range(0, len(rows), _ROWS_AT_ONCE):
-        yield np.concatenate([ids for ids, _ in rows[first : first + _ROWS_AT_ONCE]])
-
-
-def _stack(rows: _CountedRows, column_of: NDArray[np.int32], width: int) -> sp.csr_matrix:
-    """Return the rows as one matrix of small integers, without terms that have no column."""
-    indices, data, lengths = [np.zeros(0, np.int32)], [np.zeros(0, np.uint16)], [np.zeros(1, int)]
-    for first, ids in zip(range(0, len(rows), _ROWS_AT_ONCE), _ids(rows), strict=True):
-        some = rows[first : first + _ROWS_AT_ONCE]
-        columns = column_of[ids]
-        kept = columns >= 0
-        counts = np.concatenate([counts for _, counts in some])[kept]
-        indices.append(columns[kept])
-        data.append(counts.astype(np.min_scalar_type(max(counts.max(initial=0), 1 << 15))))
-        of_row = np.repeat(np.arange(len(some)), [len(row) for row, _ in some])
-        lengths.append(np.bincount(of_row[kept], minlength=len(some)))
-    parts = np.concatenate(data), np.concatenate(indices), np.cumsum(np.concatenate(lengths))
-    return sp.csr_matrix(parts, shape=(len(rows), width))
-
-
 @dataclass(frozen=True)
 class CountedCorpus(LabelledArticles):
     """All that training keeps of its articles; the texts are gone.
 
     Parameters
     ----------
-    body, lead : csr_matrix of uint16 or uint32 of shape (n_articles, n_terms)
-        How often each term occurs in the whole text, and within its lead.
+    body, lead : csr_matrix of unsigned int of shape (n_articles, n_terms)
+        How often each term occurs in the whole text, and within its lead. Both have the same
+        entries, zeros among them, and share the arrays that tell where they are.
     """
 
     body: sp.csr_matrix
@@ -374,17 +414,32 @@ class CountedCorpus(LabelledArticles):
 
     def select(self, rows: NDArray[np.int64]) -> CountedCorpus:
         """Return the corpus with only these articles."""
-        return replace(super().select(rows), body=self.body[rows], lead=self.lead[rows])
+        body = self.body[rows]
+        lead = _with_data(body, self.lead[rows].data)
+        return replace(super().select(rows), body=body, lead=lead)
 
     def counts(self, lead_repeats: int) -> sp.csr_matrix:
-        """Return counts with the lead counted `lead_repeats` more times, as float64."""
-        body = self.body.astype(np.float64)
-        return (body + float(lead_repeats) * self.lead).tocsr() if lead_repeats else body
+        """Return counts with the lead counted `lead_repeats` more times, none of them 0."""
+        body, lead = self.body.data, self.lead.data
+        if lead_repeats:
+            most = int(body.max(initial=0)) + lead_repeats * int(lead.max(initial=0))
+            body = body + np.multiply(lead, lead_repeats, dtype=np.min_scalar_type(most))
+        counts = _with_data(self.body, body)
+        if not body.all():
+            counts = counts.copy()
+            counts.eliminate_zeros()
+        return counts
 
     def coverage(self, rows: NDArray[np.int64], kept: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Return the share of each row's words that are among the `kept` terms."""
-        words = kept & ~self.is_pair
-        return np.asarray(self.body[rows] @ words.astype(float)) / np.maximum(self.n_words[rows], 1)
+        words = (kept & ~self.is_pair).astype(float)
+        known = [self.body[rows[some]] @ words for some in chunks(len(rows))]
+        return np.concatenate([np.zeros(0), *known]) / np.maximum(self.n_words[rows], 1)
+
+
+def _with_data(matrix: sp.csr_matrix, data: NDArray[Any]) -> sp.csr_matrix:
+    """Return a matrix with other numbers at the same places, which both share."""
+    return sp.csr_matrix((data, matrix.indices, matrix.indptr), matrix.shape)
 
 
 def count_corpora(
@@ -438,21 +493,11 @@ def idf_of(
 
 def tfidf(counts: sp.csr_matrix, idf: NDArray[np.float64]) -> sp.csr_matrix:
     """Return sublinear tf-idf rows of unit length; shape and terms of `counts`."""
-    return weighted(damped_counts(counts), idf)
-
-
-def damped_counts(counts: sp.csr_matrix) -> sp.csr_matrix:
-    """Return ``1 + ln count`` for every count."""
-    return sp.csr_matrix((sublinear(counts.data), counts.indices, counts.indptr), counts.shape)
-
-
-def weighted(damped: sp.csr_matrix, idf: NDArray[np.float64]) -> sp.csr_matrix:
-    """Return rows of unit length, each term weighted by its idf."""
-    values = damped.data * idf[damped.indices]
-    rows = np.repeat(np.arange(damped.shape[0]), np.diff(damped.indptr))
-    norms = np.sqrt(np.bincount(rows, weights=values * values, minlength=damped.shape[0]))
+    values = sublinear(counts.data.astype(np.int64)) * idf[counts.indices]
+    rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
+    norms = np.sqrt(np.bincount(rows, weights=values * values, minlength=counts.shape[0]))
     norms[norms == 0] = 1.0
-    return sp.csr_matrix((values / norms[rows], damped.indices, damped.indptr), damped.shape)
+    return _with_data(counts, values / norms[rows])
 
 
 def as_corpora(corpus: Articles | Path | str | Corpus | Sequence[Corpus]) -> Sequence[Corpus]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 from sklearn.svm import LinearSVC
 
 from classifier.compiled import SOLVER, compiled
-from classifier.training.count import CountedCorpus, LabelledArticles, inverse_document_frequencies
+from classifier.model.reading import sublinear
+from classifier.training.count import (
+    CountedCorpus,
+    LabelledArticles,
+    chunks,
+    inverse_document_frequencies,
+    tfidf,
+)
 
 __all__ = [
     "MOST_EPOCHS",
@@ -43,76 +50,70 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Rows:
-    """A sparse matrix as the solver reads it, the most frequent terms first.
-
-    Frequent terms lie side by side, so that their weights stay in the processor's first cache.
+    """Some rows of a sparse matrix as the solver reads them, without a copy.
 
     Parameters
     ----------
-    starts : ndarray of int64 of shape (n_rows + 1,)
-    terms : ndarray of int32
-    values : ndarray of float32
-        Other than 0 up to the end of the last row, behind which there is padding. Rounding
-        them moves a margin by less than 1e-6, the tolerance by more.
-    place : ndarray of int64 of shape (n_terms,)
-        Where each column of the matrix is among the terms.
+    X : csr_matrix of float32 of shape (n_articles, n_terms)
+        Rounding its values moves a margin by less than 1e-6, the tolerance by more.
+    chosen : ndarray of int64 of shape (n_rows,)
+    backwards : bool
+        Whether sums over a row begin with its last entry.
     """
 
-    starts: NDArray[np.int64]
-    terms: NDArray[np.int32]
-    values: NDArray[np.float32]
-    place: NDArray[np.int64]
+    X: sp.csr_matrix
+    chosen: NDArray[np.int64]
+    backwards: bool = False
+
+    def __len__(self) -> int:
+        return len(self.chosen)
 
     @classmethod
-    def of(cls, X: sp.csr_matrix, *, padding: int = 8) -> Rows:
-        """Return the rows of a matrix without its zeros."""
-        kept = X.data != 0
-        columns, values = X.indices[kept], X.data[kept].astype(np.float32)
-        starts = np.concatenate([[0], np.cumsum(kept)])[X.indptr].astype(np.int64)
-        frequency = np.bincount(columns, minlength=X.shape[1])
-        place = np.empty(X.shape[1], dtype=np.int64)
-        place[np.argsort(-frequency, kind="stable")] = np.arange(X.shape[1])
-        terms = np.append(place.astype(np.int32)[columns], np.zeros(padding, np.int32))
-        values = np.append(values, np.zeros(padding, np.float32))
-        return cls(starts, terms, values, place)
+    def of(cls, X: sp.csr_matrix) -> Rows:
+        """Return all rows of a matrix."""
+        return cls(X.astype(np.float32), np.arange(X.shape[0]))
 
     @classmethod
-    def weighed(
-        cls,
-        module: ModuleType,
-        damped: sp.csr_matrix,
-        chosen: NDArray[np.int64],
-        idf: Vector,
-        df: NDArray[np.int64],
-    ) -> Rows:
-        """Return what `of` makes of some rows weighted by idf, without the matrices between.
-
-        Parameters
-        ----------
-        damped : csr_matrix of shape (n_articles, n_terms)
-        chosen : ndarray of int64
-            Rows of it.
-        idf : ndarray of shape (n_terms,)
-            0 for terms to leave out.
-        df : ndarray of int64 of shape (n_terms,)
-            In how many of the rows each term occurs.
-        """
-        place = np.empty(len(idf), dtype=np.int64)
-        place[np.argsort(-np.where(idf > 0, df, 0), kind="stable")] = np.arange(len(idf))
-        starts, terms, values = module.weigh(
-            damped.indptr.astype(np.int64, copy=False),
-            damped.indices.astype(np.int32, copy=False),
-            damped.data,
-            chosen,
-            idf,
-            place.astype(np.int32),
+    def weighed(cls, counts: sp.csr_matrix, idf: Vector, *, backwards: bool = False) -> Rows:
+        """Return all rows as `tfidf` weighs them; only where values are is shared with counts."""
+        X = sp.csr_matrix(
+            (np.empty(counts.nnz, np.float32), counts.indices, counts.indptr), counts.shape
         )
-        return cls(starts, terms, values, place)
+        rows, module = cls(X, np.arange(X.shape[0]), backwards), solver()
+        for some in chunks(len(rows)):
+            entries = slice(X.indptr[some.start], X.indptr[some.stop])
+            if module is None:
+                X.data[entries] = tfidf(counts[some], idf).data
+                continue
+            module.weigh(
+                rows.bounds[some] - entries.start,
+                X.indices[entries],
+                sublinear(counts.data[entries].astype(np.int64)),
+                idf,
+                X.data[entries],
+            )
+        return rows
 
-    def arranged(self, X: sp.csr_matrix) -> sp.csr_matrix:
-        """Return another matrix of the same columns in the order of the terms, as float32."""
-        columns = self.place.astype(np.int32)[X.indices]
-        return sp.csr_matrix((X.data.astype(np.float32), columns, X.indptr), X.shape)
+    def select(self, chosen: NDArray[np.int64]) -> Rows:
+        """Return some of the rows."""
+        return replace(self, chosen=self.chosen[chosen])
+
+    @property
+    def bounds(self) -> NDArray[np.int64]:
+        """Where each row begins, and where it has ended; shape (n_rows, 2)."""
+        starts, ends = self.X.indptr[self.chosen], self.X.indptr[self.chosen + 1]
+        bounds = (ends - 1, starts - 1) if self.backwards else (starts, ends)
+        return np.stack(bounds, axis=1).astype(np.int64)
+
+    def pieces(self) -> Iterator[tuple[slice, sp.csr_matrix]]:
+        """Yield the rows, some at a time, as matrices with entries in the order of sums."""
+        for some in chunks(len(self)):
+            if not self.backwards:
+                yield some, self.X[self.chosen[some]]
+                continue
+            X = self.X[self.chosen[some][::-1]]
+            reverse = (X.data[::-1], X.indices[::-1], X.nnz - X.indptr[::-1])
+            yield some, sp.csr_matrix(reverse, X.shape)
 
 
 TOLERANCE = 1e-3
@@ -163,11 +164,10 @@ def fit_compiled(
         Sweeps over the rows at most; a label that needs more is warned of.
     """
     rows = X if isinstance(X, Rows) else Rows.of(X)
-    places = np.append(rows.place, len(rows.place))
-    coef = np.empty((len(places), signs.shape[1]))
+    coef = np.empty((rows.X.shape[1] + 1, signs.shape[1]))
 
     def keep(labels: NDArray[np.int64], fitted: Lanes) -> None:
-        coef[:, labels] = fitted[places, : len(labels)]
+        coef[:, labels] = fitted[:, : len(labels)]
 
     _fit(
         module,
@@ -190,7 +190,7 @@ def margins_compiled(
     signs: Signs,
     C: Sequence[float],
     weights: Vector,
-    X_test: sp.csr_matrix,
+    test: Rows,
     *,
     scales: Matrix | None = None,
     jobs: int = 1,
@@ -203,8 +203,8 @@ def margins_compiled(
 
     Parameters
     ----------
-    X_test : csr_matrix of float32 of shape (n_test, n_terms)
-        As `Rows.arranged` returns it.
+    test : Rows
+        Others of the same matrix.
     start : ndarray of float32 of shape (n_rows, n_labels), optional
         Dual variables to begin with, such as those of a fit with other values or another C.
 
@@ -213,10 +213,11 @@ def margins_compiled(
     ndarray of float64 of shape (n_test, n_labels)
     ndarray of float32 of shape (n_rows, n_labels)
     """
-    margins = np.empty((X_test.shape[0], signs.shape[1]))
+    margins = np.empty((len(test), signs.shape[1]))
 
     def keep(labels: NDArray[np.int64], fitted: Lanes) -> None:
-        margins[:, labels] = (X_test @ fitted[:-1] + fitted[-1])[:, : len(labels)]
+        for some, X in test.pieces():
+            margins[some, labels] = (X @ fitted[:-1] + fitted[-1])[:, : len(labels)]
 
     duals = _fit(
         module,
@@ -248,7 +249,7 @@ def _fit(
     start: Duals | None = None,
 ) -> Duals:
     """Fit as many labels at once as there are lanes; `keep` takes labels and their weights."""
-    blocks = _blocks(signs, module.WIDTHS)
+    blocks, bounds = _blocks(signs, module.WIDTHS), rows.bounds
     known = np.where(weights > 0, weights, 1.0).astype(np.float32)
     duals = np.empty(signs.shape, np.float32)
 
@@ -261,13 +262,13 @@ def _fit(
         alphas = np.zeros_like(lanes)
         if start is not None:
             alphas[:, : len(labels)] = start[:, labels]
-        scaled = np.ones((len(rows.place), width), np.float32)
+        scaled = np.ones((rows.X.shape[1], width), np.float32)
         if scales is not None:
-            scaled[rows.place, : len(labels)] = scales[:, labels]
+            scaled[:, : len(labels)] = scales[:, labels]
         coef, unfinished = module.fit(
-            rows.starts,
-            rows.terms,
-            rows.values,
+            bounds,
+            rows.X.indices,
+            rows.X.data,
             scaled,
             lanes,
             known,
@@ -362,11 +363,7 @@ def fit_label(
     return svm.coef_[0], float(svm.intercept_[0])
 
 
-# Rows whose entries are looked at together.
-_ROWS_AT_ONCE = 4096
-
-
-def ratio_scales(X: sp.csr_matrix, Y: Matrix, weights: Vector, power: float) -> Matrix | None:
+def ratio_scales(X: Rows, Y: Matrix, weights: Vector, power: float) -> Matrix | None:
     """Return by how much less each term is penalised for each label, None for all alike.
 
     The penalty of a term's squared weight is divided by ``((floor + |r|) ** power) ** 2``, where r
@@ -376,12 +373,11 @@ def ratio_scales(X: sp.csr_matrix, Y: Matrix, weights: Vector, power: float) -> 
 
     Parameters
     ----------
-    X : csr_matrix of shape (n_articles, n_terms)
+    X : Rows
         Only which entries are there counts.
     Y : ndarray of shape (n_articles, n_labels)
         1 present, 0 absent, NaN unknown.
     weights : ndarray of shape (n_articles,)
-        Articles of weight 0 are left out.
     power : float
 
     Returns
@@ -391,24 +387,32 @@ def ratio_scales(X: sp.csr_matrix, Y: Matrix, weights: Vector, power: float) -> 
     """
     if power == 0:
         return None
-    shares = [np.full((X.shape[1], Y.shape[1]), PRIOR_COUNT) for _ in (1.0, 0.0)]
-    frequency = np.zeros(X.shape[1], dtype=np.int64)
-    rows = np.flatnonzero(weights > 0)
-    for first in range(0, len(rows), _ROWS_AT_ONCE):
-        some = rows[first : first + _ROWS_AT_ONCE]
-        part = X[some]
-        frequency += np.bincount(part.indices, minlength=X.shape[1])
-        part.data = np.ones(part.nnz)
-        for share, value in zip(shares, (1.0, 0.0), strict=True):
-            share += part.T @ ((value == Y[some]) * weights[some, None])
-    shares = [share / share.sum(axis=0) for share in shares]
+    frequency = np.zeros(X.X.shape[1], np.int64)
+    sums = np.zeros((2, len(frequency), Y.shape[1]))
+    for some, piece in X.pieces():
+        frequency += np.bincount(piece.indices, minlength=len(frequency))
+        for value, total in zip((1.0, 0.0), sums, strict=True):
+            total[:] = _added(total, piece, (value == Y[some]) * weights[some, None])
+    shares = [(total + PRIOR_COUNT) / (total + PRIOR_COUNT).sum(axis=0) for total in sums]
     scales = (RATIO_FLOOR + np.abs(np.log(shares[0] / shares[1]))) ** (2 * power)
     scaled: Matrix = scales * (max(frequency.sum(), 1) / np.maximum(frequency @ scales, 1e-9))
     return scaled
 
 
+def _added(sums: Matrix, X: sp.csr_matrix, cells: Matrix) -> Matrix:
+    """Return sums of the cells of each term's articles, those before added up first.
+
+    So all are added in one order, and the parts in which they come leave no trace.
+    """
+    n_terms = len(sums)
+    terms = np.append(np.arange(n_terms, dtype=X.indices.dtype), X.indices)
+    starts = np.append(np.arange(n_terms), n_terms + X.indptr)
+    occurs = sp.csr_matrix((np.ones(len(terms)), terms, starts), (len(starts) - 1, n_terms))
+    return np.asarray(occurs.T @ np.append(sums, cells, axis=0))
+
+
 def fit_linear(
-    X: sp.csr_matrix,
+    X: sp.csr_matrix | Rows,
     Y: Matrix,
     C: Sequence[float],
     weights: Vector,
@@ -430,11 +434,11 @@ def fit_linear(
     scales : ndarray of shape (n_terms, n_labels), optional
         What the squared weight of a term is divided by in the penalty of a label.
     """
-    module = solver()
+    module, rows = solver(), X if isinstance(X, Rows) else Rows.of(X)
     if module is None:
-        return fit_by_liblinear(X, Y, C, weights, jobs, TOLERANCE, scales)
+        return fit_by_liblinear(rows, Y, C, weights, jobs, TOLERANCE, scales)
     signs, constant = signs_of(Y, weights)
-    coef = fit_compiled(module, X, signs, C, weights, scales=scales, jobs=jobs)
+    coef = fit_compiled(module, rows, signs, C, weights, scales=scales, jobs=jobs)
     return Linear(coef[:-1], np.where(constant != 0, constant, coef[-1]))
 
 
@@ -452,7 +456,7 @@ def signs_of(Y: Matrix, weights: Vector) -> tuple[NDArray[np.int8], Vector]:
 
 
 def fit_by_liblinear(
-    X: sp.csr_matrix,
+    rows: Rows,
     Y: Matrix,
     C: Sequence[float],
     weights: Vector,
@@ -461,6 +465,7 @@ def fit_by_liblinear(
     scales: Matrix | None = None,
 ) -> Linear:
     """Fit in processes, in which each fit starts the random generator afresh."""
+    X = rows.X[rows.chosen].astype(np.float64)
     factors = np.ones((X.shape[1], Y.shape[1])) if scales is None else np.sqrt(scales)
     fits = joblib.Parallel(n_jobs=jobs)(
         joblib.delayed(fit_label)(

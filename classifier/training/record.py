@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
 
@@ -275,7 +275,7 @@ def with_reference(
     margins : ndarray of shape (n_held_out, n_labels)
     """
     given = given_tags(model, margins)
-    occurs, coverage = _words(counted, settings.min_df, bigrams=model.analyzer.bigrams)
+    counts, coverage = _words(counted, settings.min_df, bigrams=model.analyzer.bigrams)
     coverage = coverage[folds >= 0]
     words = counted.n_words[folds >= 0].astype(np.float64)
     reference = {
@@ -290,42 +290,26 @@ def with_reference(
         # with these, the idf tells in how many articles each term occurs
         "idf": settings.idf,
         "counted_articles": len(counted),
-        "terms": term_distances(occurs, folds, min_df=settings.min_df),
+        "terms": term_distances(counts, folds, min_df=settings.min_df),
     }
     return replace(model, info={**model.info, "reference": reference})
 
 
-def _words(counted: CountedCorpus, min_df: int, *, bigrams: bool) -> tuple[Occurrences, Vector]:
-    """Return where terms occur, and the share of each article's words that all others make known.
+def _words(counted: CountedCorpus, min_df: int, *, bigrams: bool) -> tuple[sp.csr_matrix, Vector]:
+    """Return the counts of terms, and the share of each article's words that all others make known.
 
     Held out a fold at a time, articles would seem to hold fewer known words than new ones do,
     because the model at last has the words of all folds.
     """
-    known = document_frequencies(counted.body) > min_df
-    body = counted.body if bigrams else counted.body[:, ~counted.is_pair]
-    return Occurrences(body), counted.coverage(np.arange(len(counted)), known)
-
-
-class Occurrences:
-    """Occurrences in a matrix of counts, of shape (n_articles, n_terms)."""
-
-    def __init__(self, counts: sp.csr_matrix) -> None:
-        ones = np.ones(counts.nnz)
-        self._occurs = sp.csr_matrix((ones, counts.indices, counts.indptr), shape=counts.shape)
-
-    def frequencies(self, folds: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return in how many articles each term is, in each fold and last in all of them."""
-        parts = [self._occurs[folds == fold] for fold in range(folds.max() + 1)]
-        return np.stack([document_frequencies(part) for part in [*parts, self._occurs]])
-
-    def of_samples(self, samples: Sequence[NDArray[np.int64]]) -> Iterator[Vector]:
-        """Yield in how many articles of each sample each term is; shape (n_terms,)."""
-        for sample in samples:
-            yield document_frequencies(self._occurs[sample]).astype(np.float64)
+    counts = counted.counts(0)
+    known = document_frequencies(counts) > min_df
+    coverage = counted.coverage(np.arange(len(counted)), known)
+    left_out = counted.is_pair.any() and not bigrams
+    return counts[:, ~counted.is_pair] if left_out else counts, coverage
 
 
 def term_distances(
-    occurs: Occurrences, folds: NDArray[np.int64], *, min_df: int, seed: int = 0
+    counts: sp.csr_matrix, folds: NDArray[np.int64], *, min_df: int, seed: int = 0
 ) -> dict[str, list[int] | list[float]]:
     """Return how far the words of fair samples lie from those of training, by sample size.
 
@@ -341,16 +325,17 @@ def term_distances(
     rng = np.random.default_rng(seed)
     found: dict[int, list[float]] = {}
     sizes = _sample_sizes(int((folds == 0).sum()))
-    frequencies = occurs.frequencies(folds)
+    frequencies = document_frequencies(counts)
     for fold in range(folds.max() + 1):
-        training = frequencies[-1] - frequencies[fold]
+        others = frequencies - document_frequencies(counts[folds == fold])
+        training = others.astype(np.float64)
         known = training >= min_df
         articles = np.flatnonzero(folds == fold)
-        drawn = [size for size in sizes for _ in range(SAMPLES_PER_FOLD)]
-        samples = [articles[rng.permutation(len(articles))[:size]] for size in drawn]
-        for size, counts in zip(drawn, occurs.of_samples(samples), strict=True):
-            if counts[known].any():
-                distance = float(jensen_shannon(counts[known], training[known]))
+        for size in (size for size in sizes for _ in range(SAMPLES_PER_FOLD)):
+            sample = articles[rng.permutation(len(articles))[:size]]
+            df = document_frequencies(counts[sample]).astype(np.float64)
+            if df[known].any():
+                distance = float(jensen_shannon(df[known], training[known]))
                 found.setdefault(size, []).append(distance)
     sizes = sorted(size for size, values in found.items() if len(values) > 1)
     return {

@@ -29,10 +29,16 @@ from classifier.training.count import (
     check_counted,
     corpus_notes,
     count_articles,
-    tfidf,
 )
 from classifier.training.cuts import POINTS, WorkingPoint, choose_shift, choose_thresholds
-from classifier.training.fit import Linear, article_weights, fit_linear, fold_idf, ratio_scales
+from classifier.training.fit import (
+    Linear,
+    Rows,
+    article_weights,
+    fit_linear,
+    fold_idf,
+    ratio_scales,
+)
 from classifier.training.record import provenance, quality_figures, with_reference
 from classifier.training.settings import Settings
 
@@ -181,7 +187,7 @@ def _final_fit(
     counts = counted.counts(choice.candidate.lead_repeats)
     idf = fold_idf(counts, counted, choice.candidate, settings.min_df)
     weights = article_weights(counted, choice.candidate)
-    X = tfidf(counts, idf)
+    X = Rows.weighed(counts, idf, backwards=choice.candidate.lead_repeats > 0)
     scales = ratio_scales(X, Y, weights, choice.candidate.ratio_power)
     return idf, fit_linear(X, Y, choice.C, weights, scales=scales, jobs=jobs)
 
