@@ -118,6 +118,18 @@ CASES = {
     "endless record": ("a.warc", longer(PAGES, 10**12), "a.warc record 3: is not as long as"),
     "short record": ("a.warc", longer(PAGES, -1), "a.warc record 3: is not as long as it says"),
     "no record": ("a.warc", b"words\n" * 9, "a.warc record 1: damaged (Unknown archive format"),
+    "other zip": (
+        "a.xlsx",
+        (FILES / "sheet.xlsx")
+        .read_bytes()
+        .replace(b"PK\x01\x02\x14\x03\x14", b"PK\x01\x02\x14\x03\xd9"),
+        "a.xlsx: not a workbook, or a damaged one (zip file version 21.7)",
+    ),
+    "zero in atom": (
+        "a.atom",
+        (FILES / "feed.atom").read_bytes().replace(b'"UTF-8"', b'"UTF-\0008"'),
+        "a.atom: not well-formed XML",
+    ),
     # articles without a text
     "jsonl without text": ("a.jsonl", b'{"text": ""}', "a.jsonl line 1: empty text in field"),
     "json without text": ("a.json", b'[{"text": null}]', "a.json item 1: field 'text' is null"),

@@ -10,7 +10,7 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line."""
     # nothing of what is imported is garbage, and it is fewer objects than that
-    gc.set_threshold(200_000)
+    gc.set_threshold(100_000)
     if sys.argv[1:2] == ["predict"]:
         # it multiplies no matrices, and BLAS would start a thread a core for them
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -6,12 +6,14 @@ import dataclasses
 import io
 from pathlib import Path
 from textwrap import shorten
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
 from classifier.cli.options import (
     Command,
+    CorpusArgument,
+    CorpusTarget,
     Group,
     QuietOption,
     file_target,
@@ -21,6 +23,7 @@ from classifier.cli.options import (
 )
 from classifier.cli.terminal import counted_on_terminal, echo_lines, read_tally, remark_on
 from classifier.corpus.corpus import ReadOptions
+from classifier.published.sources import NAMES, build_corpus, fetch_corpus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,23 +40,10 @@ app = typer.Typer(
     help="The published corpora with our labels, and a look into any corpus.",
     no_args_is_help=True,
 )
+# For the parser, not the type checker: a literal type spelled by a constant.
+_Name: Any = Literal[NAMES]
 Name: TypeAlias = Annotated[
-    Literal[
-        "news_articles",
-        "allsides",
-        "ww_newswire",
-        "kremlin_news",
-        "putin_zelenskyy",
-        "sea_media",
-        "intl_news",
-        "felix",
-        "bulwark",
-        "gafam_cpi",
-        "wikinews",
-        "wh_briefings",
-        "trove_covid",
-        "world",
-    ],
+    _Name,
     typer.Argument(metavar="NAME", help="A published corpus; world is all but the first two."),
 ]
 
@@ -82,8 +72,6 @@ def fetch(
     Prints where they are. What is already there is checked, not fetched again,
     and a fetch that was cut short goes on.
     """
-    from classifier.published.sources import fetch_corpus
-
     paths = fetch_corpus(name, source=source, announce=lambda line: typer.echo(line, err=True))
     echo_lines("\n".join(map(str, paths)))
 
@@ -95,16 +83,9 @@ def fetch(
 )
 def build(
     name: Name,
-    out: Annotated[
-        Path,
-        typer.Option(
-            metavar="FILE", callback=file_target, help="JSONL to write, packed if it ends in .gz."
-        ),
-    ],
+    out: CorpusTarget,
 ) -> None:
     """Join a fetched corpus with our labels and write it as one JSONL file."""
-    from classifier.published.sources import build_corpus
-
     typer.echo(f"{build_corpus(name, out):,} articles in {out}")
 
 
@@ -151,9 +132,7 @@ def show(
 )
 @reads_articles(labels=True)
 def merge(
-    corpus: Annotated[
-        str, typer.Argument(metavar="CORPUS", help="A file, a folder, or a fetched corpus's name.")
-    ],
+    corpus: CorpusArgument,
     labelled: Annotated[
         str,
         typer.Argument(
@@ -163,17 +142,12 @@ def merge(
         ),
     ],
     *,
-    out: Annotated[
-        Path,
-        typer.Option(
-            metavar="FILE", callback=file_target, help="JSONL to write, packed if it ends in .gz."
-        ),
-    ],
+    out: CorpusTarget,
     suggested_out: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            callback=lambda path: path and file_target(path),
+            callback=file_target,
             help="Move newly labelled articles that a model chose there; train takes them as "
             "--auxiliary.",
             show_default="they stay in the corpus",
@@ -251,10 +225,7 @@ SPLIT_EPILOG = """Examples:
 
 @reads_articles(labels=True)
 def split(
-    corpus: Annotated[
-        str,
-        typer.Argument(metavar="CORPUS", help="A file, a folder, or a fetched corpus's name."),
-    ],
+    corpus: CorpusArgument,
     *,
     by: Annotated[
         Literal["random", "time", "outlet"],

@@ -80,10 +80,6 @@ CARD_EPILOG = """Examples:
   classifier card mymodel --report report/report.json --out mymodel/README.md"""
 
 
-def _card_target(path: Path | None) -> Path | None:
-    return path and file_target(path)
-
-
 def card(
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="Folder of the model, or 'sectors', the shipped.")
@@ -100,7 +96,7 @@ def card(
         Path | None,
         typer.Option(
             metavar="FILE",
-            callback=_card_target,
+            callback=file_target,
             help="Write the card there.",
             show_default="standard output",
         ),

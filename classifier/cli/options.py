@@ -9,11 +9,12 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_origin, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from classifier.cli.terminal import remark
 from classifier.corpus.corpus import FORMATS, UNLABELLED, Corpus, ReadOptions, ReadTally
 from classifier.errors import BadInputError, ClassifierError, CorpusError, ModelError
 from classifier.fields import USUAL_NAMES
@@ -21,13 +22,14 @@ from classifier.fields import USUAL_NAMES
 __all__ = [
     "ArchiveOptions",
     "Command",
+    "CorpusArgument",
+    "CorpusTarget",
     "Group",
     "ModelOption",
     "ModelTarget",
     "QuietOption",
     "SheetFormatOption",
     "file_target",
-    "folder_target",
     "model_target",
     "named_path",
     "open_corpora",
@@ -60,6 +62,7 @@ class Group(PlainHelp, TyperGroup):
     """A group of commands."""
 
 
+Target = TypeVar("Target", Path, Path | None)
 # What a save that was cut short leaves behind, which the next one clears away.
 _OURS = ("vocabulary-", "table-", "idf-", "weights-", "README.md")
 
@@ -77,14 +80,16 @@ def named_path(text: str) -> Path:
     return Path(text)
 
 
-def file_target(path: Path) -> Path:
-    """Return `path` when a file can be put there in one step.
+def file_target(path: Target) -> Target:
+    """Return `path` when a file can be put there in one step, also when there is none.
 
     Raises
     ------
     ClassifierError
         When it is a folder, a device or the like, which a new file must not replace.
     """
+    if path is None:
+        return path
     if path.is_dir():
         raise ClassifierError(f"{path}: is a folder. Name a file in it.")
     if path.exists() and not path.is_file():
@@ -117,19 +122,6 @@ def model_target(folder: Path) -> Path:
     return folder
 
 
-def folder_target(path: Path | None) -> Path | None:
-    """Return `path` when it can be a folder of results, also when there is none.
-
-    Raises
-    ------
-    ClassifierError
-        When it is a file.
-    """
-    if path is not None and path.exists() and not path.is_dir():
-        raise ClassifierError(f"{path}: is a file. Name a folder.")
-    return path
-
-
 def report_target(folder: Path | None) -> Path | None:
     """Return `folder` when a report may be written there, without a trace of having tried.
 
@@ -138,8 +130,10 @@ def report_target(folder: Path | None) -> Path | None:
     ClassifierError
         When it is a file, or cannot be written to.
     """
-    if folder_target(folder) is None or folder is None:
+    if folder is None:
         return None
+    if folder.exists() and not folder.is_dir():
+        raise ClassifierError(f"{folder}: is a file. Name a folder.")
     try:
         try_writing(folder)
     except OSError as error:
@@ -205,15 +199,11 @@ def open_corpus(
             f"{name}: no such file or folder, and no corpus of that name. Check the spelling; "
             f"the corpora are {', '.join(NAMES)}."
         )
-    return Corpus(name, load_corpus(name, announce=_warn), natural=natural)
+    return Corpus(name, load_corpus(name, announce=remark), natural=natural)
 
 
 def _is_path(name: str) -> bool:
     return name == "-" or Path(name).exists()
-
-
-def _warn(line: str) -> None:
-    typer.echo(f"classifier: {line}", err=True)
 
 
 ModelOption: TypeAlias = Annotated[
@@ -229,6 +219,18 @@ ModelTarget: TypeAlias = Annotated[
         metavar="DIR",
         callback=model_target,
         help="Folder for the model: a new or empty one, or that of a model to replace.",
+    ),
+]
+CorpusArgument: TypeAlias = Annotated[
+    str, typer.Argument(metavar="CORPUS", help="A file, a folder, or a fetched corpus's name.")
+]
+CorpusTarget: TypeAlias = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        metavar="FILE",
+        callback=file_target,
+        help="JSONL to write, packed if it ends in .gz.",
     ),
 ]
 QuietOption: TypeAlias = Annotated[
@@ -393,7 +395,8 @@ class LabelledOptions(TextOptions):
 
     def _read_options(self, chosen: dict[str, Any]) -> ReadOptions:
         chosen["label_columns"] = tuple(self.label_columns or ())
-        if chosen.pop("label_names") is not None:
+        chosen["label_names"] = {}
+        if self.label_names is not None:
             from classifier.corpus.labels import read_label_names
 
             chosen["label_names"] = read_label_names(self.label_names)

@@ -15,10 +15,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+import typer
+
 from classifier.article import Article
 from classifier.cli.explanation import TOP, deciding_spans
 from classifier.cli.terminal import on_terminal, read_tally, remark_on
-from classifier.corpus.corpus import UNLABELLED, ReadOptions
+from classifier.corpus.corpus import ReadOptions
 from classifier.corpus.write import Codes, table_line
 from classifier.errors import ClassifierError, ModelError, disarmed
 from classifier.model.model import Model
@@ -200,8 +202,6 @@ class Listing:
     def _painted(self, text: str, label: str) -> str:
         if not self.colour:
             return text
-        import typer
-
         paint = COLOURS[list(self.rules).index(label) % len(COLOURS)]
         return typer.style(text, fg=paint, bold=True)
 
@@ -226,9 +226,9 @@ def write_stream(
     paths: Sequence[Path | str],
     out: Path | None,
     *,
-    model: Path | str | None,
+    model: Path | None,
     jobs: int,
-    options: TagOptions | None = None,
+    options: TagOptions,
     quiet: bool,
 ) -> None:
     """Tag JSONL with several processes into one file or standard output.
@@ -241,17 +241,16 @@ def write_stream(
     model : path or None
         The shipped one when not given.
     jobs : int
-    options : TagOptions, optional
-        By default what `classifier predict` writes; the first bad row stops the run.
+    options : TagOptions
     quiet : bool
         Whether nothing is said of rows that were skipped.
     """
     from classifier.archive.workers import tag_stream
 
-    tell_fields(paths, options.reading if options else UNLABELLED, quiet=quiet)
+    tell_fields(paths, options.reading, quiet=quiet)
     tally = read_tally(quiet=quiet)
     with write_bytes(out) as (write, packing):
-        tagged = tag_stream(
+        for data in tag_stream(
             paths,
             model=model,
             jobs=jobs,
@@ -259,8 +258,7 @@ def write_stream(
             packing=packing,
             tally=tally,
             copied=True,
-        )
-        for data in tagged:
+        ):
             write(data)
     remark_on(tally, quiet=quiet)
 
@@ -339,15 +337,9 @@ class Layout:
 
 
 def chosen_layout(
-    format: str | None,
-    out: Path | None,
-    *,
-    scores: bool = False,
-    terms: bool = False,
-    explain: bool = False,
-    codes: bool = False,
+    format: str | None, out: Path | None, *, explain: bool = False, **shown: bool
 ) -> Layout:
-    """Return what the options ask for.
+    """Return what the options ask for; `shown` are the other fields of `Layout`.
 
     Raises
     ------
@@ -356,20 +348,15 @@ def chosen_layout(
     """
     out = None if out is None or str(out) == "-" else out
     if out is not None and out.is_dir():
-        raise _refusal(f"{out} is a folder; name a file in it", "--out")
+        raise typer.BadParameter(f"{out} is a folder; name a file in it", param_hint="--out")
     format = format or _format(out)
     if format in _BINARY and out is None:
-        raise _refusal(f"{format} needs --out FILE", "--format")
+        raise typer.BadParameter(f"{format} needs --out FILE", param_hint="--format")
     if explain and format in _NO_REASONS:
-        raise _refusal(f"goes into a table or jsonl, not into {format}", "--explain")
-    return Layout(format, out, scores=scores, terms=terms, explain=explain, codes=codes)
-
-
-def _refusal(message: str, option: str) -> Exception:
-    # only then, as loading it takes longer than tagging an article
-    import typer
-
-    return typer.BadParameter(message, param_hint=option)
+        raise typer.BadParameter(
+            f"goes into a table or jsonl, not into {format}", param_hint="--explain"
+        )
+    return Layout(format, out, explain=explain, **shown)
 
 
 def _format(out: Path | None) -> str:
@@ -378,10 +365,10 @@ def _format(out: Path | None) -> str:
     name = Path(out.stem) if _is_packed(out) else out
     format = _FORMAT_OF.get(name.suffix.lower(), "")
     if not format or (_is_packed(out) and format in _BINARY):
-        raise _refusal(
+        raise typer.BadParameter(
             f"the name {out.name} tells no format; let it end in .jsonl, .csv, .parquet, "
             ".xlsx, .ninjs or .txt (.gz packs text), or pass --format",
-            "--out",
+            param_hint="--out",
         )
     return format
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,7 +31,7 @@ EXTRA = frozenset(
 
 _ORIGIN = re.compile(r"https?://[\w.-]+(:\d+)?")
 _NAMED = re.compile(r"([\w.-]+)=(.+)", re.DOTALL)
-_LIMITS = "Limits of one process"
+_limit = partial(typer.Option, rich_help_panel="Limits of one process")
 
 
 def serve(
@@ -75,36 +76,20 @@ def serve(
             "without a token no other name is answered anyway.",
         ),
     ] = None,
-    max_body: Annotated[
-        float,
-        typer.Option(min=0.001, metavar="MB", help="Of a JSON body.", rich_help_panel=_LIMITS),
-    ] = 8.0,
-    max_file: Annotated[
-        float,
-        typer.Option(min=0.001, metavar="MB", help="Of a file to read.", rich_help_panel=_LIMITS),
-    ] = 50.0,
+    max_body: Annotated[float, _limit(min=0.001, metavar="MB", help="Of a JSON body.")] = 8.0,
+    max_file: Annotated[float, _limit(min=0.001, metavar="MB", help="Of a file to read.")] = 50.0,
     max_text: Annotated[
-        int,
-        typer.Option(min=1, metavar="N", help="Characters of an article.", rich_help_panel=_LIMITS),
+        int, _limit(min=1, metavar="N", help="Characters of an article.")
     ] = 1_000_000,
-    max_batch: Annotated[
-        int,
-        typer.Option(min=1, metavar="N", help="Articles in a JSON body.", rich_help_panel=_LIMITS),
-    ] = 1000,
+    max_batch: Annotated[int, _limit(min=1, metavar="N", help="Articles in a JSON body.")] = 1000,
     max_requests: Annotated[
-        int,
-        typer.Option(
-            min=1, metavar="N", help="Requests under way; more get 503.", rich_help_panel=_LIMITS
-        ),
+        int, _limit(min=1, metavar="N", help="Requests under way; more get 503.")
     ] = 256,
     together: Annotated[
         int | None, typer.Option(hidden=True, help="Has no effect any more.")
     ] = None,
     read_timeout: Annotated[
-        float,
-        typer.Option(
-            min=0.01, metavar="S", help="Seconds for a request to arrive.", rich_help_panel=_LIMITS
-        ),
+        float, _limit(min=0.01, metavar="S", help="Seconds for a request to arrive.")
     ] = 10.0,
     log_text: Annotated[
         bool, typer.Option("--log-text", help="Let the log hold articles' texts.")

@@ -18,7 +18,7 @@ from classifier.cli.options import (
     reads_articles,
     refuse_inputs,
 )
-from classifier.cli.terminal import counted_on_terminal, read_tally, remark_on
+from classifier.cli.terminal import counted_on_terminal, read_tally, remark, remark_on
 from classifier.corpus.corpus import ReadOptions
 
 EPILOG = """Examples:
@@ -50,7 +50,7 @@ def suggest(
         Path | None,
         typer.Option(
             metavar="FILE",
-            callback=lambda path: path and file_target(path),
+            callback=file_target,
             help="Sheet to write: .csv, .jsonl for doccano, .json for Label Studio.",
             show_default="standard output",
         ),
@@ -103,12 +103,11 @@ def suggest(
         model=tagger.signature,
     )
     if out is not None and not quiet:
-        typer.echo(f"classifier: {len(chosen)} articles to label in {out}", err=True)
+        remark(f"{len(chosen)} articles to label in {out}")
     if not quiet and len(chosen) < number:
-        typer.echo(
-            f"classifier: {len(chosen)} articles to suggest; the rest have labels, are copies, "
-            "or cannot be judged",
-            err=True,
+        remark(
+            f"{len(chosen)} articles to suggest; the rest have labels, are copies, or cannot be "
+            "judged"
         )
     if tally.skipped:
         remark_on(tally, quiet=quiet)

@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 from classifier.corpus.open import COMPRESSIONS, format_by_content, open_bytes
 from classifier.errors import BadInputError, listed
 
-__all__ = ["Source", "find_sources", "format_by_name"]
+__all__ = ["NO_WORKBOOK", "Source", "find_sources", "format_by_name"]
 
 
 _FORMAT_OF = {
@@ -38,6 +38,8 @@ _FORMAT_OF = {
 }
 
 
+# What the reader of ZIP archives raises at damaged ones.
+NO_WORKBOOK = (zipfile.BadZipFile, OSError, RuntimeError, EOFError, ValueError)
 _DOCUMENTS = ("txt", "md", "html")
 _OTHER_KINDS = {
     ".xls": "an old Excel workbook",
@@ -152,7 +154,7 @@ def _is_workbook(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return "xl/workbook.xml" in archive.namelist()
-    except (zipfile.BadZipFile, OSError):
+    except NO_WORKBOOK:
         return False
 
 

@@ -502,6 +502,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     with service.reloading_on_hangup():
         yield
+    service.close()
 
 
 def _add_health(app: FastAPI) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from starlette.requests import Request
@@ -156,6 +157,10 @@ class Scorer:
         self.seconds = seconds
         self._threads, self._most_stuck, self._observe = threads, most_stuck, observe
         self._places = asyncio.Semaphore(threads)
+        self._jobs: SimpleQueue[tuple[Callable[[], object], asyncio.Future[Any]] | None] = (
+            SimpleQueue()
+        )
+        self._n_idle = 0
         self.n_stuck = 0
 
     @property
@@ -199,11 +204,20 @@ class Scorer:
         async with asyncio.timeout(self.seconds):
             return await self._done(function)
 
+    def close(self) -> None:
+        """Let the threads go that have nothing to do; others are started when there is work."""
+        while self._n_idle:
+            self._n_idle -= 1
+            self._jobs.put(None)
+
     async def _done(self, function: Callable[[], Value]) -> Value:
         await self._places.acquire()
         answer = asyncio.get_running_loop().create_future()
-        thread = threading.Thread(target=self._work, args=(function, answer), daemon=True)
-        thread.start()
+        self._jobs.put((function, answer))
+        if self._n_idle:
+            self._n_idle -= 1
+        else:
+            threading.Thread(target=self._work, daemon=True).start()
         try:
             value: Value = await answer
         except asyncio.CancelledError:
@@ -214,18 +228,21 @@ class Scorer:
             raise
         return value
 
-    def _work(self, function: Callable[[], object], answer: asyncio.Future[Any]) -> None:
-        value, error = None, None
-        try:
-            value = function()
-        except Exception as raised:
-            error = raised
-        # the loop has ended where nobody waits any more
-        with suppress(RuntimeError):
-            answer.get_loop().call_soon_threadsafe(self._settle, answer, value, error)
+    def _work(self) -> None:
+        while job := self._jobs.get():
+            function, answer = job
+            value, error = None, None
+            try:
+                value = function()
+            except Exception as raised:
+                error = raised
+            # the loop has ended where nobody waits any more
+            with suppress(RuntimeError):
+                answer.get_loop().call_soon_threadsafe(self._settle, answer, value, error)
 
     def _settle(self, answer: asyncio.Future[Any], value: object, error: Exception | None) -> None:
         """Hand over what a thread found, and its place unless another has taken it."""
+        self._n_idle += 1
         if not answer.cancelled():
             self._places.release()
             if error is None:
@@ -353,6 +370,11 @@ class Service:
     def close_stream(self) -> None:
         """Let another stream of lines in."""
         self.streams -= 1
+
+    def close(self) -> None:
+        """Let all threads go that are not stuck."""
+        for each in (self.scorer, self.writer, self.loader):
+            each.close()
 
     async def reload(self) -> None:
         """Load the models again, beside those in use."""

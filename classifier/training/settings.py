@@ -88,7 +88,7 @@ class Settings:
     idf: str = "bm25"
     ratio_power: tuple[float, ...] | None = None
     borderline_weight: tuple[float, ...] = (1.0, 0.5)
-    auxiliary_weight: tuple[float, ...] = (0.3, 1.0)
+    auxiliary_weight: tuple[float, ...] = (0.3, 0.6)
     thresholds: str = "expected-f1"
     max_false_tags: float | None = None
     calibration: str = "auto"

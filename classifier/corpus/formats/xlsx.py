@@ -11,6 +11,7 @@ from itertools import chain, repeat
 from pathlib import Path
 
 from classifier.corpus.corpus import ReadOptions
+from classifier.corpus.find import NO_WORKBOOK
 from classifier.corpus.formats.header import column_names
 from classifier.corpus.rows import Row
 from classifier.errors import BadInputError
@@ -83,7 +84,7 @@ def _check_size(path: Path, file: str) -> None:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(each.file_size for each in archive.infolist())
             parts = [archive.open(each).read(_HEAD_BYTES) for each in archive.infolist()]
-    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError) as error:
+    except (*NO_WORKBOOK, zlib.error) as error:
         raise BadInputError(f"{file}: not a workbook, or a damaged one ({error}).") from None
     if any(b"<!DOCTYPE" in part.replace(b"\0", b"") for part in parts):
         raise BadInputError(f"{file}: declares entities of its own, which are not read.")

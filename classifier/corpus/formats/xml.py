@@ -56,7 +56,10 @@ def _entries(data: bytes, file: str) -> Iterator[dict[str, Any]]:
         raise BadInputError(
             f"{file}: feeds need feedparser. Run: pip install 'classifier[feeds]'"
         ) from None
-    feed = feedparser.parse(io.BytesIO(data), resolve_relative_uris=False)
+    try:
+        feed = feedparser.parse(io.BytesIO(data), resolve_relative_uris=False)
+    except (ValueError, RecursionError, LookupError) as error:
+        raise BadInputError(f"{file}: not well-formed XML ({error}).") from None
     if not feed.get("version"):
         raise BadInputError(f"{file}: neither RSS, Atom nor NewsML-G2 was found in it.")
     if feed.bozo and not feed.entries:
