@@ -90,6 +90,7 @@ VARIANTS = (
     Variant("fold_plurals false", counting={"fold_plurals": False}),
     Variant("bigrams true", {"bigrams": True}, {"bigrams": (True,), "pair_min_df": 25}),
     *(Variant(f"borderline_weight {w}", {"borderline_weight": w}) for w in (0.25, 1.0)),
+    Variant("auxiliary_weight 0.6", weights=dict.fromkeys(("allsides", *WORLD, HOUSE), 0.6)),
     Variant("auxiliary_weight 1.0", weights=dict.fromkeys(("allsides", *WORLD), 1.0)),
     Variant("cuts smoothed-f1", cuts={"rule": "smoothed-f1"}),
     Variant("cuts micro-macro", cuts={"rule": "micro-macro"}),
@@ -100,7 +101,7 @@ VARIANTS = (
     Variant("without allsides", without=("allsides",)),
     Variant("without house", without=(HOUSE,)),
     *(Variant(f"allsides at {w}", weights={"allsides": w}) for w in (0.6, 1.0)),
-    *(Variant(f"house at {w}", weights={HOUSE: w}) for w in (0.3, 2.0)),
+    *(Variant(f"house at {w}", weights={HOUSE: w}) for w in (0.3, 0.6, 2.0)),
 )
 
 

@@ -249,11 +249,11 @@ def test_what_was_picked_in_mixed_corpora_has_one_weight_in_common():
         for seed in (1, 2)
     ]
     counted = count_articles([*mixed, Corpus("a", invented(15), natural=False)], QUICK)
-    single = replace(QUICK, auxiliary_weight=(1.0,))
+    single = replace(QUICK, picked_weight=(1.0,))
 
     weights = article_weights(counted, Candidate(C=1.0, corpus_weights=(0.5, 0.25, 0.1)))
 
-    assert n_candidates(counted, QUICK) - n_candidates(counted, single) == 2
+    assert n_candidates(counted, QUICK) - n_candidates(counted, single) == 1
     assert set(weights[counted.natural]) == {1.0}
     assert set(weights[~counted.natural]) == {0.5, 0.25, 0.1}
 

@@ -387,13 +387,15 @@ def _axes(counted: LabelledArticles, settings: Settings) -> list[list[Change]]:
     natural = set(counted.corpus[counted.natural].tolist())
     picked = set(counted.corpus[~counted.natural].tolist())
     # A corpus without a natural article has a weight of its own; what the others picked shares one.
-    weighed = [*([number] for number in sorted(picked - natural)), sorted(picked & natural)]
+    weighed = [([number], settings.auxiliary_weight) for number in sorted(picked - natural)]
+    if picked & natural:
+        weighed.append((sorted(picked & natural), settings.picked_weight))
     has_lead, has_borderline = settings.lead_words > 0, bool(counted.borderline.any())
     return [
         [_set("bigrams", value) for value in _distinct(settings.bigrams)],
         [_set("ratio_power", value) for value in _distinct(settings.ratio_powers)],
         [_set("lead_repeats", v) for v in _distinct(settings.lead_repeats, several=has_lead)],
-        *([_weigh(c, v) for v in _distinct(settings.auxiliary_weight)] for c in weighed if c),
+        *([_weigh(corpora, v) for v in _distinct(values)] for corpora, values in weighed),
         [
             _set("borderline_weight", value)
             for value in _distinct(settings.borderline_weight, several=has_borderline)

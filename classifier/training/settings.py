@@ -53,8 +53,10 @@ class Settings:
     borderline_weight : tuple of float
         Candidates for the weight of articles whose labeller hesitated.
     auxiliary_weight : tuple of float
-        Candidates for the weight of articles that are no natural sample: of each corpus by
-        itself, and in common of corpora that have natural articles too.
+        Candidates for the weight of each corpus without a natural sample.
+    picked_weight : tuple of float
+        Candidates for the weight, in common, of the articles of other corpora that are no natural
+        sample of them.
     thresholds : {"expected-f1", "smoothed-f1", "micro-macro"}
         How cuts are chosen on out-of-fold scores.
     max_false_tags : float or None
@@ -88,7 +90,8 @@ class Settings:
     idf: str = "bm25"
     ratio_power: tuple[float, ...] | None = None
     borderline_weight: tuple[float, ...] = (1.0, 0.5)
-    auxiliary_weight: tuple[float, ...] = (0.3, 0.6)
+    auxiliary_weight: tuple[float, ...] = (0.6, 1.0)
+    picked_weight: tuple[float, ...] = (0.3, 0.6)
     thresholds: str = "expected-f1"
     max_false_tags: float | None = None
     calibration: str = "auto"
@@ -102,7 +105,7 @@ class Settings:
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
             _check(name, (getattr(self, name),), partial(contains, choices), _listed(choices))
-        for name in ("C", "borderline_weight", "auxiliary_weight"):
+        for name in ("C", "borderline_weight", "auxiliary_weight", "picked_weight"):
             _check(name, getattr(self, name), _is_number_above_zero, "above zero")
         if self.ratio_power is not None:
             _check("ratio_power", self.ratio_power, _is_share, "from 0 to 1")
