@@ -33,7 +33,7 @@ def test_articles_of_the_same_hand_are_as_in_training(folder):
     lines = outcome.out.splitlines()
     assert (outcome.code, outcome.err) == (0, "")
     assert lines[0] == "As in training"
-    assert lines[1].startswith("783 articles, compared with the 783 held out when house@")
+    assert lines[1].startswith("1,278 articles, compared with the 1,278 held out when house@")
     assert lines[4].split() == ["measure", "training", "here", "distance", "chance", "verdict"]
     assert lines[5].split()[0] == "coverage"
 

@@ -59,7 +59,7 @@ def test_it_runs_on_our_own_articles(path, tmp_path, monkeypatch):
     saved = [out.output_type for out in outputs_of(nbformat.read(path, as_version=4))]
     assert kinds == saved
     assert "error" not in kinds
-    assert "1,634 articles of our own" in words_shown(notebook)
+    assert "2,624 articles of our own" in words_shown(notebook)
     assert code_of(notebook) == code_of(nbformat.read(path, as_version=4))
 
 
