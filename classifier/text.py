@@ -119,12 +119,16 @@ _PLACE = f"[{_UPPER}][\\w.'’/-]{{1,30}}(?: {_NAME}){{0,2}}"
 _REGION = f"(?:, {_NAME}(?: {_NAME}){{0,2}})"
 _DASH = "(?: ?[—–]| ?--| -(?= ))"
 _SENTENCE = f"(?= ?[{_UPPER}\"“'‘])"
-_DATELINE = (
-    f"(?:{_PLACE}{_REGION}{{0,2}}(?:"  # a known agency tells it, in any case of letters
+# Two patterns: the longer one is compiled, for some milliseconds, when a text may need it.
+_DATELINE_OF_AGENCY = (
+    f"{_PLACE}{_REGION}{{0,2}}(?:"  # a known agency tells it, in any case of letters
     f"(?:, {_DAY})?[.,]? ?(?:/ ?{_AGENCY} ?/[.:]?{_DASH}?"
     f'|\\({_AGENCY}(?: {_NAME})*\\){_DASH}|\\({_AGENCY}\\)(?= [{_UPPER}"“]))'
-    f"|, {_DAY}, {_AGENCY}(?:[.:]|{_DASH}|(?=\n)))"
-    f"|{_CAPS}{_REGION}{{0,2}}, {_DAY}(?:"  # capitals and a day tell it, whatever the agency
+    f"|, {_DAY}, {_AGENCY}(?:[.:]|{_DASH}|(?=\n)))\\s*"
+)
+_AFTER_A_COMMA = f", (?:{_AGENCY_NAMES})"
+_DATELINE = (
+    f"(?:{_CAPS}{_REGION}{{0,2}}, {_DAY}(?:"  # capitals and a day tell it, whatever the agency
     f"[.,]? ?/[^/\n]{{2,40}}/[.:]?|[.,]? \\([^)\n]{{2,40}}\\){_DASH}?|(?:\\.|{_DASH})(?=\\s))"
     f"|(?:{_CITIES}{_REGION}?|(?=[{_UPPER}]{{5}}|[{_UPPER}]+ [{_UPPER}]{{3}}){_CAPS}{_REGION})"
     f"{_DASH}{_SENTENCE})\\s*"
@@ -413,8 +417,17 @@ def _stamp(text: str, start: int) -> re.Match[str] | None:
 
 
 def _dateline(text: str, start: int) -> re.Match[str] | None:
-    marked = _DATELINE_MARK.search(text, start, start + _LONGEST_DATELINE)
-    return _compiled(_DATELINE).match(text, start) if marked else None
+    end = start + _LONGEST_DATELINE
+    if not _DATELINE_MARK.search(text, start, end):
+        return None
+    found = _names_agency(text, start, end) and _compiled(_DATELINE_OF_AGENCY).match(text, start)
+    return found or _compiled(_DATELINE).match(text, start)
+
+
+def _names_agency(text: str, start: int, end: int) -> bool:
+    """Return whether an agency may stand there as datelines name it."""
+    bracketed = text.find("(", start, end) >= 0 or text.find("/", start, end) >= 0
+    return bracketed or _compiled(_AFTER_A_COMMA).search(text, start, end) is not None
 
 
 def without_promotion(text: str) -> str:

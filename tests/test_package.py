@@ -7,6 +7,7 @@ from importlib.metadata import version
 import pytest
 
 import classifier
+from classifier.training.fit import solver
 from tests.command_line import environment, save_tiny
 
 HEAVY = {"pandas", "sklearn", "scipy", "joblib", "rich", "pyarrow", "trafilatura", "zstandard"}
@@ -36,6 +37,18 @@ def test_scoring_a_text_needs_numpy_alone():
 
     assert "numpy" in loaded
     assert not loaded & (HEAVY | {"typer"})
+
+
+@pytest.mark.skipif(solver() is None, reason="no compiled solver")
+def test_a_training_needs_no_scikit_learn():
+    """It fits by itself; LIBLINEAR is imported where nothing is compiled."""
+    code = """
+import classifier
+labels = ["oil", "gas"] * 9
+classifier.train([{"text": f"{name} {n}", "labels": [name]} for n, name in enumerate(labels)])
+"""
+
+    assert loaded_by(code) & HEAVY == {"scipy"}
 
 
 def test_predicting_on_the_command_line_loads_nothing_heavy(tmp_path):

@@ -120,6 +120,14 @@ def test_every_dateline_has_the_mark_that_it_is_looked_for_by(dateline: str) -> 
 
 
 @settings(deadline=None)  # a loaded machine is no failure
+@given(st.from_regex(rules._DATELINE_OF_AGENCY, fullmatch=True))
+def test_every_dateline_of_an_agency_has_its_marks(dateline: str) -> None:
+    """The agency stands in slashes, in brackets or behind a comma."""
+    assert rules._DATELINE_MARK.search(dateline, 0, rules._LONGEST_DATELINE)
+    assert rules._names_agency(dateline, 0, rules._LONGEST_DATELINE)
+
+
+@settings(deadline=None)  # a loaded machine is no failure
 @given(st.one_of(characters, pieces))
 def test_any_text_comes_out_clean_and_composed(text: str) -> None:
     """Whatever comes in, the result is composed, trimmed and free of control characters."""

@@ -585,7 +585,7 @@ def golden_articles(model: Model) -> tuple[GoldenArticle, ...]:
 
 def _scored(model: Model, texts: Sequence[str]) -> tuple[GoldenArticle, ...]:
     prepared = [article_text(text) for text in texts]
-    rows = zip(texts, model.margins(prepared), model.predict_prepared(prepared), strict=True)
+    rows = zip(texts, *model.predict_read(prepared), strict=True)
     return tuple(
         GoldenArticle(text, tuple(row.tolist()), tuple(said.scores.values()), said.tags)
         for text, row, said in rows

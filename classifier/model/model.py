@@ -267,17 +267,25 @@ class Model:
 
     def _predict_batch(self, articles: list[Article], decision: Decision) -> Iterator[Prediction]:
         texts = [article_text(article) for article in articles]
-        return self._predicted(articles, texts, decision)
+        return self._predicted(articles, texts, self._judged(texts, decision))
 
     def predict_prepared(self, texts: Sequence[str]) -> list[Prediction]:
         """Return one `Prediction` a text that `article_text` has prepared, in order."""
-        return list(self._predicted([Article(text) for text in texts], texts, self._decision))
+        rows = self._judged(texts, self._decision)
+        return list(self._predicted([Article(text) for text in texts], texts, rows))
+
+    def predict_read(self, texts: Sequence[str]) -> tuple[Matrix, list[Prediction]]:
+        """Return margins and predictions of prepared texts, each read and scored once."""
+        reading = self.read(texts)
+        margins = self.margins_from(reading)
+        rows = _judged_by(self._decision, margins, reading)
+        return margins, list(self._predicted([Article(text) for text in texts], texts, rows))
 
     def _predicted(
-        self, articles: Sequence[Article], texts: Sequence[str], decision: Decision
+        self, articles: Sequence[Article], texts: Sequence[str], judged: Iterable[Judged]
     ) -> Iterator[Prediction]:
         signature, explain = self.signature, self.explain
-        rows = zip(articles, texts, self._judged(texts, decision), strict=True)
+        rows = zip(articles, texts, judged, strict=True)
         for article, text, (tags, scores, n_words, n_known) in rows:
             note = self._note(text, n_words, n_known)
             # Exactly one label is owed even to a text that cannot be judged.
@@ -298,8 +306,7 @@ class Model:
         if self.kernel:
             return self.kernel.judged(list(texts), decision)
         reading = self.read_by_dict(texts)
-        answers = decision(self.margins_of(reading))
-        return judged(answers, reading.n_words.tolist(), reading.n_known.tolist())
+        return _judged_by(decision, self.margins_of(reading), reading)
 
     def _note(self, text: str, n_words: int, n_known: int) -> str:
         if n_words == 0:
@@ -334,6 +341,10 @@ class Model:
         """Name and short hash, as every prediction carries it."""
         version = str(self.info.get("hash", ""))[:8]
         return f"{self.name}@{version}" if version else self.name
+
+
+def _judged_by(decision: Decision, margins: Matrix, reading: Reading) -> list[Judged]:
+    return judged(decision(margins), reading.n_words.tolist(), reading.n_known.tolist())
 
 
 def _weightiest(

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression, minimize, minimize_scalar
 from scipy.special import expit, log_expit, logsumexp
 
 from classifier.model.calibration import Calibration, PiecewiseLinear, Softmax
@@ -82,6 +81,8 @@ def centred_isotonic(margins: Vector, truth: Vector) -> tuple[Vector, Vector]:
     Each block of the isotonic fit becomes one knot at its mean margin. Its probability is
     ``(k + 1/2) / (n + 1)``, so that no finite sample claims 0 or 1.
     """
+    from scipy.optimize import isotonic_regression
+
     m, place = np.unique(margins, return_inverse=True)
     n = np.bincount(place).astype(np.float64)
     share = np.bincount(place, weights=truth) / n
@@ -119,6 +120,8 @@ def _fit_sigmoid(margins: Vector, truth: Vector, prior: Vector | None) -> Vector
     found = _by_newton(posterior)
     if found is not None:
         return found
+    from scipy.optimize import minimize
+
     best = minimize(posterior, centre, jac=True, method="L-BFGS-B", bounds=SIGMOID_BOUNDS)
     return np.asarray(best.x)
 
@@ -207,6 +210,8 @@ def fit_softmax(margins: Matrix, truth: Matrix) -> Softmax:
     def loss(log_scale: float) -> float:
         z = np.exp(log_scale) * margins
         return float((logsumexp(z, axis=1) - (z * truth).sum(axis=1)).mean())
+
+    from scipy.optimize import minimize_scalar
 
     best = minimize_scalar(loss, bounds=(-4.0, 6.0), method="bounded")
     return Softmax(float(np.exp(best.x)))

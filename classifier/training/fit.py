@@ -10,11 +10,9 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
-import joblib
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.svm import LinearSVC
 
 from classifier.compiled import SOLVER, compiled
 from classifier.model.reading import sublinear
@@ -357,6 +355,8 @@ def fit_label(
     present = y > 0
     if present.all() or not present.any():
         return np.zeros(X.shape[1]), 1.0 if present.any() else -1.0
+    from sklearn.svm import LinearSVC  # takes longer to import than many trainings
+
     svm = LinearSVC(C=C, dual=True, tol=tolerance, max_iter=MOST_EPOCHS, random_state=0)
     with _ONE_FIT:
         svm.fit(X, present, sample_weight=weights)
@@ -465,6 +465,8 @@ def fit_by_liblinear(
     scales: Matrix | None = None,
 ) -> Linear:
     """Fit in processes, in which each fit starts the random generator afresh."""
+    import joblib
+
     X = rows.X[rows.chosen].astype(np.float64)
     factors = np.ones((X.shape[1], Y.shape[1])) if scales is None else np.sqrt(scales)
     fits = joblib.Parallel(n_jobs=jobs)(
