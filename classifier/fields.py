@@ -21,6 +21,7 @@ __all__ = [
     "as_articles",
     "day_of",
     "field_value",
+    "inner_word",
     "is_blank",
     "iter_articles",
     "other_field",
@@ -33,14 +34,26 @@ __all__ = [
 _USUAL: dict[str, tuple[tuple[str, ...], ...]] = {
     "text": (
         ("text",),
-        ("body", "content", "article", "maintext", "body_text", "full_text", "fulltext"),
+        (
+            "body",
+            "content",
+            "article",
+            "maintext",
+            "body_text",
+            "bodytext",
+            "articlebody",
+            "full_text",
+            "fulltext",
+        ),
         ("description",),
+        ("lead_paragraph",),
         ("short_description", "summary"),
+        ("abstract",),
         ("data",),
     ),
-    "title": (("title",), ("headline",)),
+    "title": (("title",), ("headline",), ("webtitle",)),
     "id": (("id",), ("guid", "uuid", "_id")),
-    "source": (("source",), ("outlet", "publisher", "source_domain")),
+    "source": (("source",), ("outlet", "publisher", "publication", "source_domain"), ("domain",)),
     "date": (
         ("date",),
         (
@@ -50,13 +63,30 @@ _USUAL: dict[str, tuple[tuple[str, ...], ...]] = {
             "published_at",
             "publishedat",
             "publication_date",
+            "publish_date",
             "date_publish",
+            "datepublished",
+            "date_published",
+            "webpublicationdate",
         ),
+        ("seendate",),
     ),
     "labels": (
         ("labels",),
-        ("label", "tags", "topics", "category", "categories", "subject", "subjects", "cats"),
-        ("accept", "class", "class_index"),
+        (
+            "label",
+            "tags",
+            "topic",
+            "topics",
+            "category",
+            "categories",
+            "subject",
+            "subjects",
+            "sector",
+            "sectors",
+            "cats",
+        ),
+        ("accept", "class", "class_index", "desk"),
     ),
     "negative": (("negative",),),
     "confidence": (("confidence",),),
@@ -149,6 +179,33 @@ def field_value(values: Mapping[str, object], name: str | None) -> object:
             return MISSING
         found = found[step]
     return found
+
+
+# Where objects that stand for one word keep it: names, MongoDB's types, what WordPress renders.
+_INNER = (
+    *("value", "name", "label", "main", "$oid", "$date", "$numberLong"),
+    *("rendered", "webTitle", "title", "term"),
+)
+
+
+def inner_word(value: object) -> object:
+    """Return the one word that an object or a list of one stands for; all else as it is.
+
+    Examples
+    --------
+    >>> inner_word({"$date": {"$numberLong": "1709287200000"}}), inner_word(["Dam fills up"])
+    ('1709287200000', 'Dam fills up')
+    """
+    if isinstance(value, list | tuple) and len(value) == 1:
+        return inner_word(value[0]) if not isinstance(value[0], list | tuple) else value
+    if isinstance(value, Mapping):
+        for name in _INNER:
+            inner = value.get(name)
+            if isinstance(inner, Mapping):
+                inner = inner_word(inner)
+            if isinstance(inner, str | int | float) and not isinstance(inner, bool):
+                return inner
+    return value
 
 
 def is_blank(value: object) -> bool:

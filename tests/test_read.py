@@ -756,7 +756,7 @@ def test_a_name_that_tells_no_format_is_an_error(write, name):
     """The format can then be given."""
     path = write(name, "x")
     with pytest.raises(
-        BadInputError, match=r"the name does not tell its format.* --input-format jsonl"
+        BadInputError, match=r"the name does not tell its format.* --input-format csv"
     ):
         read(path)
 

@@ -48,6 +48,8 @@ _OTHER_KINDS = {
     ".doc": "a Word document",
     ".pdf": "a PDF document",
     ".zip": "a ZIP archive",
+    ".sgm": "SGML",
+    ".rtf": "Rich Text",
 }
 
 
@@ -180,7 +182,7 @@ def _reason_unread(path: Path) -> str:
         )
     return (
         "the name does not tell its format. Name it with --input-format, for example "
-        "--input-format jsonl when it holds one JSON object a line."
+        "--input-format csv when it holds a table, jsonl when it holds a JSON object a line."
     )
 
 

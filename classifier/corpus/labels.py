@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from classifier.article import Article, Labels
 from classifier.corpus.corpus import folded_label
 from classifier.errors import BadInputError
-from classifier.fields import is_blank
+from classifier.fields import inner_word, is_blank
 
 __all__ = [
     "LabelSpelling",
@@ -249,6 +249,8 @@ class LabelSpelling:
                 f"labels '{first}' and '{label}' are taken for one, '{first}'. --exact-labels "
                 "keeps such labels apart."
             )
+        elif label.isdecimal() and not self._names:
+            self._tell(f"labels are numbers, such as {label:.20}. --label-names FILE names them.")
         elif label.casefold() in ("nan", "none", "null", "n/a"):
             self._tell(f"'{label}' is read as a label. Leave a cell empty to say nothing.")
         return first
@@ -291,6 +293,9 @@ def read_label_names(path: Path | str) -> dict[str, str]:
 _LONGEST_LITERAL = 10_000
 # A list without quotes round its labels.
 _BRACKETED = re.compile(r"\[[^][]*\]")
+# A list as NumPy prints it, which Python would take for one string: ['energy' 'culture'].
+_QUOTED = re.compile(r"'[^'\\\n]*'|\"[^\"\\\n]*\"")
+_NUMPY_LIST = re.compile(rf"\[\s*(?:{_QUOTED.pattern})(?:\s+(?:{_QUOTED.pattern}))+\s*\]")
 _LONGEST_LABEL = 1000
 _FOUND_SEPARATORS = ("|", ";", ",")
 
@@ -315,6 +320,8 @@ def _literal(cell: str) -> list[Any] | dict[str, Any] | None:
     text = cell.strip()
     if text[:1] + text[-1:] not in ("[]", "()", "{}") or len(text) > _LONGEST_LITERAL:
         return None
+    if _NUMPY_LIST.fullmatch(text):
+        return ast.literal_eval(f"[{','.join(_QUOTED.findall(text))}]")
     for parse in (json.loads, ast.literal_eval):
         try:
             found = parse(text)
@@ -394,8 +401,10 @@ def _is_whole(value: object) -> bool:
 
 def _listed_label(item: object, separator: str, tell: Callable[[str], None]) -> str:
     item = _unpacked(item, tell) if isinstance(item, Mapping) else item
-    if isinstance(item, list | tuple) and len(item) == 1:
-        item = item[0]
+    if isinstance(item, Mapping | list | tuple):
+        whole, item = item, inner_word(item)
+        if isinstance(whole, Mapping) and isinstance(item, str):
+            tell(f"labels that are objects are called by their names, such as '{item:.60}'.")
     if _is_whole(item):
         return str(int(item))  # type: ignore[call-overload]
     if not isinstance(item, str):

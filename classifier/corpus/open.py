@@ -286,6 +286,11 @@ def _check_text(head: bytes, name: str, encoding: str) -> None:
             raise BadInputError(f"{name}: this is {kind}.")
     n_controls = len(head) - len(head.translate(None, _CONTROLS))
     if not wide and n_controls > _MAX_CONTROL_SHARE * len(head):
+        for order, zeros, letters in (("le", head[1::2], head[::2]), ("be", head[::2], head[1::2])):
+            if zeros.count(0) > 0.5 * len(zeros) and not letters.count(0):
+                raise BadInputError(
+                    f"{name}: looks like UTF-16 without its mark. Pass --encoding utf-16-{order}."
+                )
         raise BadInputError(f"{name}: this is a binary file, not text. Leave it out.")
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
@@ -92,6 +94,11 @@ def _check_columns(names: list[str], file: str) -> None:
 
 _DEFAULTS = ReadOptions()
 _MOST_CHARACTERS = 10**8
+# Lines that stand once in each article of an export as text.
+_EXPORTED = re.compile(
+    r"^[ \t]*(?:\d+ of \d+ DOCUMENTS|End of Document|LENGTH: +\d+ words|HD {2}\S.*)[ \t\r]*$", re.M
+)
+_TABLE_MARKS = "\t|;,"
 _TABLES = ("csv", "tsv", "parquet", "xlsx")
 
 
@@ -295,11 +302,20 @@ def _document_rows(
     elif "\0" in content:
         problem = BadRowError("NUL byte", "holds a NUL byte, so this is no text. Leave it out.")
         yield Row(source.name, 1, problem=problem, raw=content)
-    elif format == "txt" and options.format is None and _is_table(content):
-        tally.note(f"{source.name}: its first line names columns, so it is read as TSV.")
+    elif format == "txt" and options.format is None and (delimiter := _table_mark(content)):
+        shown = {"\t": "tab"}.get(delimiter, delimiter)
+        tally.note(
+            f"{source.name}: its first line names columns, so it is read as a table, divided by "
+            f"'{shown}'. --input-format txt reads it as one text."
+        )
         lines = content.splitlines(keepends=True)
-        yield from csv_table(lines, source.name, options, delimiter="\t")[1]
+        yield from csv_table(lines, source.name, options, delimiter=delimiter)[1]
     elif content:
+        if len(list(islice(_EXPORTED.finditer(content), 2))) > 1:
+            tally.note(
+                f"{source.name}: looks like several articles as Factiva or LexisNexis export them, "
+                "and is read as one. Save each to a file of its own, or all as a table."
+            )
         row = _document_row(content, source, format, options)
         labels = _labels_beside(source, options, tally)
         if labels is not None and row.problem is None:
@@ -321,9 +337,14 @@ def _labels_beside(source: Source, options: ReadOptions, tally: ReadTally) -> li
     return None
 
 
-def _is_table(content: str) -> bool:
-    """Return whether a text is a table with tabs, as spreadsheets save "Unicode text"."""
-    names = [cell.strip() for cell in content.partition("\n")[0].split("\t")]
+def _table_mark(content: str) -> str:
+    """Return what divides the columns of a text that is a table, nothing where it is none."""
+    first = content.partition("\n")[0].removeprefix("\ufeff")
+    return next((mark for mark in _TABLE_MARKS if _names_columns(first.split(mark))), "")
+
+
+def _names_columns(cells: list[str]) -> bool:
+    names = [cell.strip(' \r"') for cell in cells]
     if len(names) < 2 or len(set(names)) < len(names):
         return False
     try:

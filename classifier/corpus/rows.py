@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from classifier.article import Article, Labels
 from classifier.corpus.corpus import ITEM, UNREAD, ReadOptions, ReadTally
+from classifier.corpus.formats.documents import plain_html
 from classifier.corpus.formats.shapes import WRAPPERS, ninjs_row, shape_of
 from classifier.corpus.labels import LabelSpelling, parse_label_columns, parse_labels
 from classifier.corpus.open import bad_bytes, encoding_reason
@@ -17,6 +18,7 @@ from classifier.fields import (
     PARTS,
     day_of,
     field_value,
+    inner_word,
     is_blank,
     other_field,
     usual_field,
@@ -356,6 +358,8 @@ class ArticleReader:
         text = self._value(values, name)
         if isinstance(text, list | tuple) and all(isinstance(part, str) for part in text):
             text = "\n\n".join(text)
+        elif isinstance(text, Mapping) and isinstance(text.get("rendered"), str):
+            text = plain_html(text["rendered"])
         if isinstance(text, str) and text and not text.isspace():
             return text
         if (text == "" or is_blank(text)) and self._options.text_field is None:
@@ -369,7 +373,10 @@ class ArticleReader:
         if text is MISSING:
             raise BadRowError("no text field", self._missing_text(values))
         if not isinstance(text, str):
-            reason = f"field '{name}' is {_kind(text)}, not a string. Write the text there."
+            reason = f"field '{name}' is {_kind(text)}, not a string. Write the text there"
+            inside = _prose({str(name): text}) if isinstance(text, Mapping) else {}
+            body = max(inside, key=lambda way: len(inside[way]), default="")
+            reason += f", or pass --text-field {body}." if body else "."
             raise BadRowError("bad text", reason)
         reason = f"empty text in field '{name}'. Fill it, or drop the row."
         raise BadRowError("empty text", reason)
@@ -394,18 +401,19 @@ class ArticleReader:
         value = self._value(values, name)
         if isinstance(value, str):
             return value
-        if value is MISSING or is_blank(value):
+        value = inner_word(value)  # such as that of an outlet with an id of its own
+        if isinstance(value, str):
+            return value.strip()
+        if value is MISSING or is_blank(value) or value == []:
             return ""
         if isinstance(value, int | float) and not isinstance(value, bool):
             return str(value)
-        if isinstance(value, Mapping) and isinstance(value.get("name"), str):
-            return str(value["name"])  # an outlet with an id of its own
         raise BadRowError(
             "bad field", f"field '{name}' is {_kind(value)}. Write a string or a number there."
         )
 
     def _day(self, values: Mapping[str, object], name: str | None) -> str | None:
-        value = self._value(values, name)
+        value = inner_word(self._value(values, name))
         if value is MISSING:
             return ""
         day = day_of(value, self._options.date_format)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 
 from classifier.corpus.corpus import ReadOptions
 from classifier.errors import BadInputError
 from classifier.fields import PARTS, usual_field
 
-__all__ = ["column_names", "found_delimiter"]
+__all__ = ["below_caption", "column_names", "found_delimiter"]
 
 _HEAD_BYTES = 4096
+_HEAD_ROWS = 10
 _QUOTED = re.compile(r'"[^"]*"')
 # What no column is called: a sentence, or very many words.
 _PROSE = re.compile(r"\S \S+ \S.*[.!…]['\"”’»)]*$|(?:\S+ ){12}|.{200}", re.S)
@@ -51,10 +53,23 @@ def column_names(cells: Sequence[str], place: str, options: ReadOptions) -> list
         )
     while header and not header[-1]:
         header.pop()
+    if header.count("") > 1:
+        header = [cell or str(number) for number, cell in enumerate(header, 1)]
     twice = [name for name, count in Counter(header).items() if count > 1]
     if twice:
         raise BadInputError(f"{place}: the header names '{twice[0]}' twice. Rename one of them.")
     return header
+
+
+def below_caption(rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows of a sheet but for a caption, such as "Export of May", above its header."""
+    head = list(islice(rows, _HEAD_ROWS))
+    widths = [sum(map(bool, cells)) for _, cells in head]
+    header = next((row for row, width in enumerate(widths) if width > 1), 0)
+    words = (cell for _, cells in head[:header] for cell in cells)
+    if any(usual_field([word], part) for word in words for part in PARTS):
+        header = 0
+    return chain(head[header:], rows)
 
 
 def found_delimiter(stream: io.BufferedReader, format: str, options: ReadOptions) -> str:

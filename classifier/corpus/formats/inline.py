@@ -45,7 +45,8 @@ def _fasttext(line: str) -> dict[str, object]:
     if n_labels == len(words):
         raise BadRowError("empty text", "labels without a text. Write the text behind them.")
     labels = [word.removeprefix(PREFIX) for word in words[:n_labels]]
-    return {"text": " ".join(words[n_labels:]), "labels": labels}
+    text = " ".join(words[n_labels:]).removeprefix(", ")  # as some put it behind labels
+    return {"text": text, "labels": labels}
 
 
 def _annif(line: str) -> dict[str, object]:

@@ -104,7 +104,8 @@ def _json_object(line: str, encoding: str) -> dict[str, object]:
 
 def _json_value(line: str) -> object:
     try:
-        return json.loads(line.rstrip())
+        # a comma is what is left of an array
+        return json.loads(line.rstrip().removesuffix(","))
     except json.JSONDecodeError as error:
         reason = f"{error.msg} at column {error.colno}"
     except ValueError as error:

@@ -8,18 +8,13 @@ from typing import Any
 
 from classifier.corpus.formats.documents import plain_html
 
-__all__ = ["WRAPPERS", "host_of", "is_item", "ninjs_row", "shape_of"]
+__all__ = ["WRAPPERS", "host_of", "ninjs_row", "shape_of"]
 
 # Fields that hold the row itself.
-WRAPPERS = ("_source", "data")
+WRAPPERS = ("_source", "data", "doc", "fields", "row")
 Values = Mapping[str, Any]
 _CODES = ("code", "uri", "literal", "name")
 _HOST = re.compile(r"[\w+.-]+://(?:[^/?#@]*@)?([^/?#:]+)")
-
-
-def is_item(values: Values) -> bool:
-    """Return whether an object is an article of a known shape by itself."""
-    return shape_of(values) is not None
 
 
 def shape_of(fields: Iterable[str]) -> Callable[[Values], Values] | None:
@@ -40,6 +35,11 @@ def _hit(values: Values) -> Values:
     if not isinstance(found, dict):
         return values
     return found if "id" in found or "_id" not in values else {"id": str(values["_id"]), **found}
+
+
+def _within(values: Values) -> Values:
+    """Return the row that a field holds, with what stands beside it where it is silent."""
+    return values | next(({**values[n]} for n in WRAPPERS if isinstance(values.get(n), dict)), {})
 
 
 def _label_studio(values: Values) -> Values:
@@ -93,10 +93,10 @@ def ninjs_row(values: Values) -> Values:
     """Return an item of ninjs 1.x, 2.x or 3.x (IPTC), its subjects' codes as labels."""
     row = {
         "id": values["uri"],
-        "title": values.get("headline") or _valued(values.get("headlines")),
+        "title": values.get("headline") or _first_value(values.get("headlines"), _is_minor),
         "text": values.get("body_text")
         or plain_html(values.get("body_html") or values.get("body_xhtml") or "")
-        or _body(values.get("bodies")),
+        or plain_html(_first_value(values.get("bodies"), _is_html)),
         "source": values.get("byline") or values.get("by") or "",
         "date": str(values.get("versioncreated") or values.get("versionCreated") or ""),
         "byline": values.get("byline") or values.get("by") or "",
@@ -119,20 +119,18 @@ def _objects(parts: object) -> list[dict[str, Any]]:
     return [each for each in parts if isinstance(each, dict)] if isinstance(parts, list) else []
 
 
-def _valued(parts: object) -> str:
-    """Return the first value of a list such as ``headlines``, its main role first."""
-    found = sorted(_objects(parts), key=lambda each: each.get("role") != "main")
+def _first_value(parts: object, order: Callable[[Values], bool]) -> str:
+    """Return the value of the first part of a list such as ``headlines``."""
+    found = sorted(_objects(parts), key=order)
     return str(found[0].get("value") or "") if found else ""
 
 
-def _is_html(body: Values) -> bool:
-    return "html" in str(body.get("contenttype") or body.get("contentType"))
+def _is_minor(part: Values) -> bool:
+    return part.get("role") != "main"
 
 
-def _body(bodies: object) -> str:
-    """Return the text of the plain body, else that of one in HTML."""
-    found = sorted(_objects(bodies), key=_is_html)
-    return plain_html(str(found[0].get("value") or "")) if found else ""
+def _is_html(part: Values) -> bool:
+    return "html" in str(part.get("contenttype") or part.get("contentType"))
 
 
 _DOCCANO = frozenset(("label", "labels", "annotations"))
@@ -146,5 +144,7 @@ _SHAPES: tuple[tuple[tuple[frozenset[str], ...], Callable[[Values], Values]], ..
         ("text", "annotations", "id", "meta", _doccano),
         ("uri", "body_text body_html body_xhtml bodies", ninjs_row),
         ("content_text content_html", _feed_item),
+        # CouchDB, the viewer of Hugging Face, the Guardian
+        ("doc row fields", "key row_idx webTitle", _within),
     )
 )

@@ -69,7 +69,7 @@ def csv_table(
 def _records(
     reader: Iterator[list[str]], feed: _Feed, file: str
 ) -> Iterator[tuple[int, list[str]] | Row]:
-    """Yield the line and cells of every record that is not blank, or a row with a problem."""
+    """Yield the line and cells of every record that holds anything, or a row with a problem."""
     while True:
         line = feed.begin_record()
         try:
@@ -82,7 +82,7 @@ def _records(
         except BadRowError as problem:
             yield Row(file, line, problem=problem, raw="".join(feed.record))
         else:
-            if cells:
+            if any(cells):
                 yield line, cells
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from classifier.corpus.formats.shapes import is_item
+from classifier.corpus.formats.shapes import shape_of
 from classifier.errors import BadInputError
 
 __all__ = ["articles_in"]
@@ -34,7 +34,7 @@ def articles_in(whole: Mapping[str, Any], file: str) -> list[Any]:
     BadInputError
         When it holds several lists that may be meant.
     """
-    if is_item(whole) or any(isinstance(whole[n], str) for n in whole if n.lower() in _BODIES):
+    if shape_of(whole) or any(isinstance(whole[n], str) for n in whole if n.lower() in _BODIES):
         return [whole]
     hits = whole.get("hits")
     if isinstance(hits, dict) and isinstance(hits.get("hits"), list):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from classifier.corpus.corpus import ReadOptions
 from classifier.corpus.find import NO_WORKBOOK
-from classifier.corpus.formats.header import column_names
+from classifier.corpus.formats.header import below_caption, column_names
 from classifier.corpus.rows import Row
 from classifier.errors import BadInputError
 
@@ -68,7 +68,10 @@ def _sheet_rows(
     lines: Iterable[tuple[object, ...]], file: str, options: ReadOptions
 ) -> Iterator[Row]:
     shown = ((number, [_shown(cell) for cell in line]) for number, line in enumerate(lines, 1))
-    rows = ((number, cells) for number, cells in shown if any(cells))
+    rows: Iterator[tuple[int, list[str]]] = (
+        (number, cells) for number, cells in shown if any(cells)
+    )
+    rows = below_caption(rows) if options.header and not options.text_field else rows
     first = next(rows, None)
     if first is None:
         return

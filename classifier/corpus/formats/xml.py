@@ -61,7 +61,10 @@ def _entries(data: bytes, file: str) -> Iterator[dict[str, Any]]:
     except (ValueError, RecursionError, LookupError) as error:
         raise BadInputError(f"{file}: not well-formed XML ({error}).") from None
     if not feed.get("version"):
-        raise BadInputError(f"{file}: neither RSS, Atom nor NewsML-G2 was found in it.")
+        raise BadInputError(
+            f"{file}: neither RSS, Atom nor NewsML-G2 was found in it. Save "
+            "its articles as .jsonl or .csv first."
+        )
     if feed.bozo and not feed.entries:
         raise BadInputError(f"{file}: not well-formed XML ({feed.bozo_exception}).")
     if feed.bozo and not _END.search(data.replace(b"\0", b"")):
