@@ -181,6 +181,17 @@ def test_workbooks_are_read_by_their_first_sheet(tmp_path):
         read(path, sheet="News")
 
 
+def test_a_caption_above_the_header_of_a_sheet_is_passed_over(tmp_path):
+    """People put a title there; a header of one column that is known is none."""
+    captioned = workbook(
+        tmp_path / "a.xlsx", [["Export of May"], [], ["Title", "Text"], ["Dam", ONE]]
+    )
+    single = workbook(tmp_path / "b.xlsx", [["Text"], [ONE], [TWO, "x"]])
+
+    assert read(captioned) == [("", "Dam", ONE, None)]
+    assert [text for _, _, text, _ in read(single)] == [ONE, TWO]
+
+
 def test_a_workbook_that_is_none_or_a_bomb_is_refused(tmp_path):
     """Before anything is unpacked."""
     (tmp_path / "a.xlsx").write_bytes(b"PK\x03\x04 no")

@@ -678,6 +678,8 @@ def test_a_broken_archive_is_an_error_even_when_skipping(write, name, pack, mess
             "this is a gzip archive; unpack it, or let its name end in .gz",
         ),
         (bytes(range(256)), "this is a binary file, not text"),
+        ("words".encode("utf-16-le"), "Pass --encoding utf-16-le"),
+        ("words".encode("utf-16-be"), "Pass --encoding utf-16-be"),
     ],
 )
 def test_a_file_that_is_no_text_is_named_for_what_it_is(write, content, message):

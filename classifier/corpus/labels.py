@@ -321,7 +321,7 @@ def _literal(cell: str) -> list[Any] | dict[str, Any] | None:
     if text[:1] + text[-1:] not in ("[]", "()", "{}") or len(text) > _LONGEST_LITERAL:
         return None
     if _NUMPY_LIST.fullmatch(text):
-        return ast.literal_eval(f"[{','.join(_QUOTED.findall(text))}]")
+        return [quoted[1:-1] for quoted in _QUOTED.findall(text)]
     for parse in (json.loads, ast.literal_eval):
         try:
             found = parse(text)

@@ -39,7 +39,7 @@ def _hit(values: Values) -> Values:
 
 def _within(values: Values) -> Values:
     """Return the row that a field holds, with what stands beside it where it is silent."""
-    return values | next(({**values[n]} for n in WRAPPERS if isinstance(values.get(n), dict)), {})
+    return {**values, **next((values[n] for n in WRAPPERS if isinstance(values.get(n), dict)), {})}
 
 
 def _label_studio(values: Values) -> Values:

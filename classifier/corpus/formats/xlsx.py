@@ -71,12 +71,12 @@ def _sheet_rows(
     rows: Iterator[tuple[int, list[str]]] = (
         (number, cells) for number, cells in shown if any(cells)
     )
-    rows = below_caption(rows) if options.header and not options.text_field else rows
-    first = next(rows, None)
+    below = below_caption(rows) if options.header and not options.text_field else rows
+    first = next(below, None)
     if first is None:
         return
     names = column_names(first[1], f"{file} row {first[0]}", options)
-    for number, cells in rows if options.header else chain([first], rows):
+    for number, cells in below if options.header else chain([first], below):
         padded = chain(cells, repeat(""))
         values = {name: cell for name, cell in zip(names, padded, strict=False) if name}
         yield Row(file, number, values, unit="row")
