@@ -1,4 +1,4 @@
-"""What a corpus holds, counted in one pass."""
+"""A corpus: how it is read (`ReadOptions`, `FORMATS`), its name and articles, and what it holds."""
 
 from __future__ import annotations
 

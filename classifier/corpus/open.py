@@ -1,4 +1,4 @@
-"""A stream cut into blocks of whole lines, with memory bounded whatever the lines' length."""
+"""Opening files: packed or not, in any encoding, as a stream, or in blocks of whole lines."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Readers of formats beyond lines and tables: each makes rows of whatever its files hold."""
+"""One small reader for each format of files."""
