@@ -18,13 +18,7 @@ REQUIREMENTS = Path(__file__).parent / "requirements-peers.txt"
 
 
 def peers_python(folder: Path = ROOT / ".venv-bench", requirements: Path = REQUIREMENTS) -> Path:
-    """Return the interpreter that has the peers, made anew when the requirements changed.
-
-    Raises
-    ------
-    subprocess.CalledProcessError
-        When pip cannot install them.
-    """
+    """Return the interpreter that has the peers, made anew when the requirements changed."""
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     stamp, wanted = folder / ".installed", hashlib.sha256(requirements.read_bytes()).hexdigest()
     if not stamp.is_file() or stamp.read_text() != wanted:

@@ -1,7 +1,8 @@
 """Ours beside what its users would pick instead: ``make bench``.
 
 Every tool trains on the same articles and tags the same, in rounds, on this machine. Results go
-to ``bench/results/speed.json``, tables and plot into the docs.
+to ``bench/results/speed.json``, tables and plot into the docs. ``python -m bench.speed --training
+20000 60000`` prints time and memory of trainings on so many generated articles instead.
 """
 
 from __future__ import annotations
@@ -163,7 +164,13 @@ def main() -> None:
     parser.add_argument("--pool", type=Path, default=pool, help="articles for the bulk runs")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--again", action="store_true", help="only write table and plot again")
+    parser.add_argument("--training", type=int, nargs="+", help="numbers of articles")
     args = parser.parse_args()
+    if args.training:
+        with TemporaryDirectory(prefix="speed-") as name:
+            for line in measure.trainings(args.training, Path(name)):
+                print(line, flush=True)
+        return
     if not args.again:
         told, load, begun = machine(args.rounds), os.getloadavg()[0], time.monotonic()
         with TemporaryDirectory(prefix="speed-") as name:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import random
+import re
 import statistics
 import subprocess
 import sys
@@ -36,6 +38,7 @@ from classifier.text import article_text
 
 ONE_ARTICLE = range(350, 451)  # words
 MOST_SINGLE = 150
+SENTENCES = 23  # of our own, on average some 400 words
 
 
 @dataclass(frozen=True)
@@ -84,13 +87,7 @@ def row(article: Article) -> dict[str, object]:
 def bulk_articles(pool: Path, n_articles: int | None = None) -> Iterator[dict[str, object]]:
     """Yield the rows of the pool, or of NewsArticles where there is none.
 
-    Parameters
-    ----------
-    pool : Path
-        Articles of whatever kind, for measurement alone.
-    n_articles : int, optional
-        How many, again from the start if need be; all of the pool, or 20,000 of NewsArticles,
-        when it is not given.
+    Where no number is given, they are all of the pool, or 20,000 of NewsArticles, some again.
     """
     if pool.is_file():
         articles = list(read_articles([pool], UNLABELLED))
@@ -126,15 +123,7 @@ Call = tuple[Command, Path]  # and the file for its output
 
 @dataclass(frozen=True)
 class Run:
-    """What processes took from their start to the end of the last.
-
-    Parameters
-    ----------
-    wall, cpu : float
-        Seconds on the clock, and of processors in all of them and their own children.
-    megabytes : float
-        Most memory that the largest process held.
-    """
+    """Seconds on the clock and of processors that processes took, and the most of the largest."""
 
     wall: float
     cpu: float
@@ -142,13 +131,7 @@ class Run:
 
 
 def launched(calls: Sequence[Call], environment: Mapping[str, str] | None = None) -> Run:
-    """Run commands at once, the output of each into a file.
-
-    Raises
-    ------
-    RuntimeError
-        When one of them fails; with what it said.
-    """
+    """Run commands at once, the output of each into a file; `RuntimeError` when one fails."""
     told = json.dumps([[list(map(str, command)), str(out)] for command, out in calls])
     done = subprocess.run(
         [sys.executable, "-I", "-S", LAUNCHER, told],
@@ -186,13 +169,7 @@ class Ratio:
 
 
 def ratio(over: Sequence[float], under: Sequence[float]) -> Ratio:
-    """Return how many times `over` is `under`, round by round.
-
-    Parameters
-    ----------
-    over, under : sequence of float, of the same length
-        A figure of two tools in each round.
-    """
+    """Return how many times `over` is `under`, figures of two tools, round by round."""
     found = [a / b for a, b in zip(over, under, strict=True)]
     return Ratio(statistics.median(found), min(found), max(found))
 
@@ -214,16 +191,7 @@ def interpreter(environment: str) -> Path:
 
 @dataclass(frozen=True)
 class Tool:
-    """A tool: which script of ``bench/peers`` drives it, in which environment.
-
-    Parameters
-    ----------
-    name, script, environment : str
-    trained_by : str
-        The tool whose model it uses, itself when empty.
-    variables : mapping of str to str
-        Environment variables that it runs with.
-    """
+    """A tool: which script of ``bench/peers`` drives it, where, and whose model it uses if any."""
 
     name: str
     script: str
@@ -247,9 +215,9 @@ class Tool:
         return self.command("bulk", model, data, out), out.with_suffix(".log")
 
 
-def our_command() -> Command:
-    """Return how a user calls `classifier predict`."""
-    return [Path(sys.executable).parent / "classifier", "predict"]
+def our_command(name: str = "predict") -> Command:
+    """Return how a user calls `classifier predict`, or another command."""
+    return [Path(sys.executable).parent / "classifier", name]
 
 
 def _libmultilabel(name: str, options: str) -> Tool:
@@ -396,6 +364,33 @@ def memory(pool: Path, folder: Path) -> dict[str, list[float]]:
         for name, way in ways.items():
             found.setdefault(name, []).append(launched([way]).megabytes)
     return found
+
+
+def generated(n_articles: int) -> Iterator[dict[str, object]]:
+    """Yield articles of some 400 words: sentences of our own with the same labels, at random."""
+    sentences: dict[tuple[str, ...], list[str]] = {}
+    for article in read_articles([ROOT / "data" / "house"]):
+        found = sentences.setdefault(tuple(sorted(present(article))), [])
+        found += re.split(r"(?<=[.!?])\s+", article.text)
+    rng = random.Random(0)
+    for number in range(n_articles):
+        labels = rng.choice(list(sentences))
+        text = " ".join(rng.choices(sentences[labels], k=SENTENCES))
+        yield {"id": str(number), "text": text, "labels": labels}
+
+
+def trainings(sizes: Sequence[int], folder: Path) -> Iterator[str]:
+    """Yield what trainings on generated articles take, and bytes an article between their sizes."""
+    data, peaks = folder / "generated.jsonl", []
+    for n_articles in sizes:
+        write_json_lines(data, generated(n_articles))
+        command = [*our_command("train"), data, "--out", folder / "model", "--jobs", "2"]
+        run = launched([(command, data.with_suffix(".out"))])
+        peaks.append(run.megabytes * 2**20)
+        yield f"{n_articles:,} articles: {run.wall:.0f} s, at most {run.megabytes:,.0f} MB"
+    for step in range(1, len(sizes)):
+        more = (peaks[step] - peaks[step - 1]) / (sizes[step] - sizes[step - 1])
+        yield f"each beyond {sizes[step - 1]:,}: {more:,.0f} bytes"
 
 
 def start(files: Files, folder: Path, n_rounds: int) -> dict[str, list[float]]:

@@ -184,13 +184,12 @@ def margins(news: News, variant: Variant, split: Split) -> tuple[Matrix, Matrix,
     folds = np.full(len(part), -1)
     natural = part.natural
     folds[natural] = stratified_folds(Y[natural], part.groups[natural], n_folds=N_FOLDS, seed=0)
-    counts = part.counts(candidate.lead_repeats)
     each, held = article_weights(part, candidate), np.full(Y.shape, np.nan)
     for number in range(N_FOLDS):
         fold = Fold.of(part, folds, number, candidate, min_df=Settings.min_df)
         held[fold.test], _ = fold.margins(Y, candidate, each)
-    idf = fold_idf(counts, part, candidate, Settings.min_df)
-    X = Rows.weighed(counts, idf, backwards=candidate.lead_repeats > 0)
+    idf = fold_idf(part.occurrences(candidate.lead_repeats), part, candidate, Settings.min_df)
+    X = Rows.weighed(part, candidate.lead_repeats, idf)
     scales = ratio_scales(X, Y, each, candidate.ratio_power)
     linear = fit_linear(X, Y, [candidate.C] * Y.shape[1], each, scales=scales)
     test = tfidf(news.counted.counts(candidate.lead_repeats)[split.test], idf)

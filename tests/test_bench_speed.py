@@ -14,6 +14,7 @@ from bench.speed_measure import (
     TOOLS,
     Ratio,
     bulk_articles,
+    generated,
     in_rounds,
     launched,
     of_length,
@@ -250,3 +251,14 @@ def test_a_peer_tags_each_article_by_itself(tmp_path):
     took = worker().one_by_one(lambda texts: seen.append(texts) or shouting(texts), data)
     assert seen == [["one"], ["two"], ["one"], ["two"]]
     assert len(took["microseconds"]) == 2
+
+
+def test_generated_articles_have_labels_and_the_length_of_news():
+    """They are the same every time, and no two are one."""
+    articles = list(generated(40))
+
+    words = [len(article["text"].split()) for article in articles]
+    assert 350 < sum(words) / 40 < 450
+    assert len({article["text"] for article in articles}) == 40
+    assert {"energy", "culture"} <= {label for each in articles for label in each["labels"]}
+    assert list(generated(40)) == articles

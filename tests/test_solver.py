@@ -1,5 +1,7 @@
 """The compiled solver finds what LIBLINEAR finds, whoever calls it and however often at once."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from sklearn.svm import LinearSVC
 
-from classifier.training.count import tfidf
+from classifier.training.count import CountedCorpus, LabelledArticles, tfidf
 from classifier.training.fit import Rows, fit_compiled, fit_linear, margins_compiled, solver
 
 needs_compiler = pytest.mark.skipif(solver() is None, reason="no compiled solver")
@@ -254,33 +256,46 @@ def test_arrays_that_do_not_fit_together_are_refused(others, message):
         solver().fit(**raw(X, **others))
 
 
+def some_counts(n_rows, n_terms):
+    """Return counts from 1 to 8, at the same places for the same shape."""
+    X = sp.random(n_rows, n_terms, 0.4, format="csr", random_state=3)
+    counts = np.random.default_rng(n_rows).integers(1, 9, X.nnz, np.uint8)
+    return sp.csr_matrix((counts, X.indices, X.indptr), X.shape)
+
+
+def corpus(body, lead):
+    """Return a corpus of which nothing is known but counts."""
+    nothing = dict.fromkeys(each.name for each in fields(LabelledArticles))
+    return CountedCorpus(**nothing, body=body, lead=lead)
+
+
 @needs_compiler
 def test_rows_are_weighed_as_matrices_are():
     """Counts times idf, of unit length; to the last bit, and nothing but values is new."""
-    rng = np.random.default_rng(3)
-    counts = sp.random(5_000, 12, 0.4, format="csr", random_state=3)
-    counts = sp.csr_matrix(
-        (rng.integers(1, 9, counts.nnz, np.uint8), counts.indices, counts.indptr), counts.shape
-    )
-    idf = rng.uniform(0.5, 3, 12)
+    counts = some_counts(5_000, 12)
+    idf = np.random.default_rng(3).uniform(0.5, 3, 12)
     idf[[2, 7]] = 0
 
-    ours = Rows.weighed(counts, idf)
+    ours = Rows.weighed(corpus(counts, counts), 0, idf)
 
     assert ours.X.data.tobytes() == tfidf(counts, idf).data.astype(np.float32).tobytes()
     assert np.shares_memory(ours.X.indices, counts.indices)
 
 
 @needs_compiler
-def test_rows_read_backwards_are_rows_in_the_other_order():
-    """A fit on them, their values and their margins are those of a reversed matrix, to the bit."""
-    X, signs, weights = problem(9, n_rows=200, n_terms=40)
-    counts = sp.csr_matrix((np.full(X.nnz, 3, np.uint8), X.indices, X.indptr), X.shape)
-    turned = [np.concatenate([row[::-1] for row in np.split(a, X.indptr[1:-1])])
-              for a in (counts.data, counts.indices)]  # fmt: skip
-    turned = sp.csr_matrix((*turned, X.indptr), X.shape)
+def test_rows_with_repeated_leads_are_those_of_all_counts_in_the_other_order():
+    """Values, fit and margins are those of the sums in a matrix that is reversed, to the bit."""
+    _, signs, weights = problem(9, n_rows=200, n_terms=40)
+    body, lead = some_counts(200, 40), some_counts(200, 40)
+    rows = np.split(np.arange(body.nnz), body.indptr[1:-1])
+    turned = np.concatenate([row[::-1] for row in rows])
+    counts = (body.data + 2 * lead.data)[turned]
+    whole = sp.csr_matrix((counts, body.indices[turned], body.indptr), body.shape)
     idf, chosen = np.linspace(0.1, 1, 40), np.arange(199, 0, -2)
-    rows = [Rows.weighed(counts, idf, backwards=True), Rows.weighed(turned, idf)]
+    rows = [
+        Rows.weighed(corpus(body, lead), 2, idf),
+        Rows.weighed(corpus(whole, whole), 0, idf),
+    ]
 
     ours, theirs = (
         margins_compiled(

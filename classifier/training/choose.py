@@ -105,12 +105,12 @@ class Fold:
         min_df: int,
     ) -> Fold:
         """Return the matrices of a candidate for one of the folds."""
-        counts = counted.counts(candidate.lead_repeats)
+        occurs = counted.occurrences(candidate.lead_repeats)
         train, test = np.flatnonzero(folds != number), np.flatnonzero(folds == number)
-        df = document_frequencies(counts) - document_frequencies(counts[test])
+        df = document_frequencies(occurs) - document_frequencies(occurs[test])
         idf = idf_of(df, len(train), min_df, form=candidate.idf)
         idf = idf if candidate.bigrams else np.where(counted.is_pair, 0.0, idf)
-        rows = Rows.weighed(counts, idf, backwards=candidate.lead_repeats > 0)
+        rows = Rows.weighed(counted, candidate.lead_repeats, idf)
         return cls(train, test, rows, counted.coverage(test, idf > 0))
 
     def margins(

@@ -44,6 +44,7 @@ __all__ = [
     "idf_of",
     "inverse_document_frequencies",
     "tfidf",
+    "with_data",
 ]
 
 
@@ -366,7 +367,7 @@ class TermCounter:
         found = sp.csr_matrix(
             (body[: starts[-1]], terms[: starts[-1]], starts), (len(starts) - 1, len(kept))
         )
-        return found, _with_data(found, lead[: starts[-1]]), [name for name, _ in kept]
+        return found, with_data(found, lead[: starts[-1]]), [name for name, _ in kept]
 
 
 def _move(starts: Ids, column: NDArray[np.int32], terms: Ids, *counts: Counts) -> Ids:
@@ -415,7 +416,7 @@ class CountedCorpus(LabelledArticles):
     def select(self, rows: NDArray[np.int64]) -> CountedCorpus:
         """Return the corpus with only these articles."""
         body = self.body[rows]
-        lead = _with_data(body, self.lead[rows].data)
+        lead = with_data(body, self.lead[rows].data)
         return replace(super().select(rows), body=body, lead=lead)
 
     def counts(self, lead_repeats: int) -> sp.csr_matrix:
@@ -424,11 +425,15 @@ class CountedCorpus(LabelledArticles):
         if lead_repeats:
             most = int(body.max(initial=0)) + lead_repeats * int(lead.max(initial=0))
             body = body + np.multiply(lead, lead_repeats, dtype=np.min_scalar_type(most))
-        counts = _with_data(self.body, body)
+        counts = with_data(self.body, body)
         if not body.all():
             counts = counts.copy()
             counts.eliminate_zeros()
         return counts
+
+    def occurrences(self, lead_repeats: int) -> sp.csr_matrix:
+        """Return a matrix that has the entries of these `counts`, whatever is in them."""
+        return self.body if lead_repeats else self.counts(0)
 
     def coverage(self, rows: NDArray[np.int64], kept: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Return the share of each row's words that are among the `kept` terms."""
@@ -437,7 +442,7 @@ class CountedCorpus(LabelledArticles):
         return np.concatenate([np.zeros(0), *known]) / np.maximum(self.n_words[rows], 1)
 
 
-def _with_data(matrix: sp.csr_matrix, data: NDArray[Any]) -> sp.csr_matrix:
+def with_data(matrix: sp.csr_matrix, data: NDArray[Any]) -> sp.csr_matrix:
     """Return a matrix with other numbers at the same places, which both share."""
     return sp.csr_matrix((data, matrix.indices, matrix.indptr), matrix.shape)
 
@@ -497,7 +502,7 @@ def tfidf(counts: sp.csr_matrix, idf: NDArray[np.float64]) -> sp.csr_matrix:
     rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
     norms = np.sqrt(np.bincount(rows, weights=values * values, minlength=counts.shape[0]))
     norms[norms == 0] = 1.0
-    return _with_data(counts, values / norms[rows])
+    return with_data(counts, values / norms[rows])
 
 
 def as_corpora(corpus: Articles | Path | str | Corpus | Sequence[Corpus]) -> Sequence[Corpus]:

@@ -22,6 +22,7 @@ from classifier.training.count import (
     chunks,
     inverse_document_frequencies,
     tfidf,
+    with_data,
 )
 
 __all__ = [
@@ -56,7 +57,8 @@ class Rows:
         Rounding its values moves a margin by less than 1e-6, the tolerance by more.
     chosen : ndarray of int64 of shape (n_rows,)
     backwards : bool
-        Whether sums over a row begin with its last entry.
+        Whether sums over a row begin with its last entry: the order decides their last bits, and
+        where the lead is repeated, models have always been made so.
     """
 
     X: sp.csr_matrix
@@ -72,24 +74,23 @@ class Rows:
         return cls(X.astype(np.float32), np.arange(X.shape[0]))
 
     @classmethod
-    def weighed(cls, counts: sp.csr_matrix, idf: Vector, *, backwards: bool = False) -> Rows:
-        """Return all rows as `tfidf` weighs them; only where values are is shared with counts."""
-        X = sp.csr_matrix(
-            (np.empty(counts.nnz, np.float32), counts.indices, counts.indptr), counts.shape
-        )
-        rows, module = cls(X, np.arange(X.shape[0]), backwards), solver()
+    def weighed(cls, counted: CountedCorpus, lead_repeats: int, idf: Vector) -> Rows:
+        """Return all rows of counts as `tfidf` weighs them; only the values take memory."""
+        body, lead, module = counted.occurrences(lead_repeats), counted.lead, solver()
+        X = with_data(body, np.empty(body.nnz, np.float32))
+        rows = cls(X, np.arange(X.shape[0]), lead_repeats > 0)
+        bounds = rows.bounds
         for some in chunks(len(rows)):
             entries = slice(X.indptr[some.start], X.indptr[some.stop])
+            counts = body.data[entries].astype(np.int64)
+            if lead_repeats:
+                counts += lead_repeats * lead.data[entries].astype(np.int64)
             if module is None:
-                X.data[entries] = tfidf(counts[some], idf).data
+                X.data[entries] = tfidf(with_data(body[some], counts), idf).data
                 continue
-            module.weigh(
-                rows.bounds[some] - entries.start,
-                X.indices[entries],
-                sublinear(counts.data[entries].astype(np.int64)),
-                idf,
-                X.data[entries],
-            )
+            terms = X.indices[entries].astype(np.int32, copy=False)
+            places = bounds[some] - entries.start
+            module.weigh(places, terms, sublinear(counts), idf, X.data[entries])
         return rows
 
     def select(self, chosen: NDArray[np.int64]) -> Rows:
@@ -265,7 +266,7 @@ def _fit(
             scaled[:, : len(labels)] = scales[:, labels]
         coef, unfinished = module.fit(
             bounds,
-            rows.X.indices,
+            rows.X.indices.astype(np.int32, copy=False),
             rows.X.data,
             scaled,
             lanes,

@@ -184,10 +184,10 @@ def _final_fit(
     jobs: int,
 ) -> tuple[Vector, Linear]:
     """Return idf and linear functions of all terms, fitted on all articles."""
-    counts = counted.counts(choice.candidate.lead_repeats)
-    idf = fold_idf(counts, counted, choice.candidate, settings.min_df)
+    lead_repeats = choice.candidate.lead_repeats
+    idf = fold_idf(counted.occurrences(lead_repeats), counted, choice.candidate, settings.min_df)
     weights = article_weights(counted, choice.candidate)
-    X = Rows.weighed(counts, idf, backwards=choice.candidate.lead_repeats > 0)
+    X = Rows.weighed(counted, lead_repeats, idf)
     scales = ratio_scales(X, Y, weights, choice.candidate.ratio_power)
     return idf, fit_linear(X, Y, choice.C, weights, scales=scales, jobs=jobs)
 
