@@ -209,7 +209,10 @@ def web_archive(path, *pages):
     pytest.importorskip("warcio")
     records = []
     for number, page in enumerate(pages):
-        body = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n{page}".encode()
+        kind, content = (
+            ("text/html", page.encode()) if isinstance(page, str) else ("image/png", page)
+        )
+        body = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n\r\n".encode() + content
         head = (
             "WARC/1.0\r\nWARC-Type: response\r\nWARC-Record-ID: <urn:uuid:1>\r\n"
             f"WARC-Target-URI: http://example.org/{number}\r\nWARC-Date: 2024-05-02T10:00:00Z\r\n"
@@ -221,15 +224,15 @@ def web_archive(path, *pages):
 
 
 def test_web_archives_are_read_page_by_page(tmp_path):
-    """Pages without a main text are passed over; addresses are ids."""
+    """Pictures, and pages without a main text, are passed over; addresses are ids."""
     words = " ".join([ONE, TWO, "Water came in the night and stayed until noon."] * 8)
     body = f"<body><article><p>{words}</p></article></body>"
     page = f"<html><head><title>Dam</title></head>{body}</html>"
-    path = web_archive(tmp_path / "a.warc", page, "<html></html>")
+    path = web_archive(tmp_path / "a.warc", bytes(range(256)) * 40, page, "<html></html>")
 
     [(id, title, text, labels)] = read(path)
 
-    assert (id, title, labels) == ("http://example.org/0", "Dam", None)
+    assert (id, title, labels) == ("http://example.org/1", "Dam", None)
     assert text.startswith(ONE)
 
 

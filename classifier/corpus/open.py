@@ -280,6 +280,8 @@ def _unpacked(path: Path) -> io.BufferedReader:
 
 
 def _check_text(head: bytes, name: str, encoding: str) -> None:
+    if head.startswith(b"WARC/"):  # its records hold pictures too
+        return
     wide = _codec(encoding).startswith(("utf-16", "utf-32")) or head.startswith(_UTF16_MARKS)
     for magic, kind in _KINDS.items():
         if head.startswith(magic):
