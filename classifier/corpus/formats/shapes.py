@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from classifier.corpus.formats.documents import plain_html
+from classifier.corpus.formats.ninjs import objects, parsed_ninjs
 
 __all__ = ["WRAPPERS", "host_of", "ninjs_row", "shape_of"]
 
 # Fields that hold the row itself.
 WRAPPERS = ("_source", "data", "doc", "fields", "row")
 Values = Mapping[str, Any]
-_CODES = ("code", "uri", "literal", "name")
 _HOST = re.compile(r"[\w+.-]+://(?:[^/?#@]*@)?([^/?#:]+)")
 
 
@@ -47,12 +47,12 @@ def _label_studio(values: Values) -> Values:
     if not isinstance(values["data"], dict):
         return values
     row = {"id": str(values.get("id", "")), **values["data"]}
-    done = _objects(values.get("annotations") or values.get("completions"))
+    done = objects(values.get("annotations") or values.get("completions"))
     counted = [each for each in done if not (each.get("was_cancelled") or each.get("skipped"))]
     if counted:
         row["labels"] = [
             choice
-            for result in _objects(counted[0].get("result"))
+            for result in objects(counted[0].get("result"))
             for choice in _choices(result.get("value"))
         ]
     return row
@@ -71,7 +71,7 @@ def _doccano(values: Values) -> Values:
     row = {name: value for name, value in values.items() if name not in _DOCCANO}
     if "text" not in row and isinstance(values.get("data"), str):
         row["text"] = row.pop("data")
-    marks = _objects(values.get("annotations"))
+    marks = objects(values.get("annotations"))
     found = values.get("label") or values.get("labels") or [each.get("label") for each in marks]
     return row | ({"labels": found} if found else {})
 
@@ -90,47 +90,12 @@ def _feed_item(values: Values) -> Values:
 
 
 def ninjs_row(values: Values) -> Values:
-    """Return an item of ninjs 1.x, 2.x or 3.x (IPTC), its subjects' codes as labels."""
-    row = {
-        "id": values["uri"],
-        "title": values.get("headline") or _first_value(values.get("headlines"), _is_minor),
-        "text": values.get("body_text")
-        or plain_html(values.get("body_html") or values.get("body_xhtml") or "")
-        or plain_html(_first_value(values.get("bodies"), _is_html)),
-        "source": values.get("byline") or values.get("by") or "",
-        "date": str(values.get("versioncreated") or values.get("versionCreated") or ""),
-        "byline": values.get("byline") or values.get("by") or "",
-        "located": values.get("located") or "",
-        "language": values.get("language") or "",
-    }
-    subjects = values.get("subject") or values.get("subjects")
-    if subjects:
-        found = _objects(subjects)
-        codes = (next(filter(None, map(each.get, _CODES)), None) for each in found)
-        row["labels"] = [str(code) for code in codes if code] if found else subjects
-    return row | _judged(values)
+    """Return an item of ninjs, with labels that were added to it."""
+    return parsed_ninjs(values) | _judged(values)
 
 
 def _judged(values: Values) -> dict[str, Any]:
     return {name: values[name] for name in ("labels", "negative", "sample") if name in values}
-
-
-def _objects(parts: object) -> list[dict[str, Any]]:
-    return [each for each in parts if isinstance(each, dict)] if isinstance(parts, list) else []
-
-
-def _first_value(parts: object, order: Callable[[Values], bool]) -> str:
-    """Return the value of the first part of a list such as ``headlines``."""
-    found = sorted(_objects(parts), key=order)
-    return str(found[0].get("value") or "") if found else ""
-
-
-def _is_minor(part: Values) -> bool:
-    return part.get("role") != "main"
-
-
-def _is_html(part: Values) -> bool:
-    return "html" in str(part.get("contenttype") or part.get("contentType"))
 
 
 _DOCCANO = frozenset(("label", "labels", "annotations"))
@@ -143,6 +108,7 @@ _SHAPES: tuple[tuple[tuple[frozenset[str], ...], Callable[[Values], Values]], ..
         ("text data", "label labels annotations", "Comments annotation_approver", _doccano),
         ("text", "annotations", "id", "meta", _doccano),
         ("uri", "body_text body_html body_xhtml bodies", ninjs_row),
+        ("uri", "versioncreated versionCreated standard", "type headline headlines", ninjs_row),
         ("content_text content_html", _feed_item),
         # CouchDB, the viewer of Hugging Face, the Guardian
         ("doc row fields", "key row_idx webTitle", _within),
