@@ -16,7 +16,9 @@ from classifier.errors import BadInputError
 __all__ = ["xml_rows"]
 
 _END = re.compile(rb"</(?:\w+:)?(?:rss|feed|rdf)\s*>\s*(?:<!--.*-->\s*)?\Z", re.I | re.S)
-_NAR = "{http://iptc.org/std/nar/2006-10-01/}"
+_G2 = re.compile(rb"iptc\.org/std/nar|<(?:\w+:)?news(?:Message|Item)\b")
+# of any namespace: senders leave it out now and then
+_NAR = "{*}"
 # A feed is held whole, several times over.
 _MOST_BYTES = 5 * 10**7
 
@@ -38,7 +40,7 @@ def xml_rows(stream: io.BufferedIOBase, file: str) -> Iterator[Row]:
     plain = data.replace(b"\0", b"")  # as there are between letters in UTF-16
     if b"<!ENTITY" in plain.upper():
         raise BadInputError(f"{file}: declares entities of its own, which are not read.")
-    if b"iptc.org/std/nar" in plain[:10_000]:
+    if _G2.search(plain[:10_000]):
         yield from _numbered(_news_items(data, file), file)
     else:
         yield from _numbered(_entries(data, file), file)
