@@ -82,7 +82,7 @@ def _with_intervals(
 
 def _save(figure: Any, axes: Any, name: str) -> None:
     axes.grid(axis="x", color="#dddddd")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)  # above the plot
     figure.savefig(IMAGES / name, bbox_inches="tight", metadata={"Date": None})
     plt.close(figure)
 
