@@ -11,9 +11,9 @@ import pytest
 from classifier.article import Article, Labels
 from classifier.corpus.corpus import Corpus
 from classifier.errors import ModelError
-from classifier.evaluation.card import model_card
+from classifier.evaluation.card import described, model_card, quality_table
 from classifier.evaluation.report import Breakdowns
-from classifier.model.folder import described, load_model, quality_table, save_model
+from classifier.model.folder import load_model, save_model
 from classifier.model.model import Model
 from classifier.pages.document import markdown_table
 from classifier.training.record import outlet_figures, reliability_bins

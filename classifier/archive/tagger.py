@@ -13,6 +13,7 @@ from classifier.article import Article
 from classifier.corpus.corpus import UNLABELLED, ReadOptions, ReadTally
 from classifier.corpus.formats.jsonl import utf8_jsonl_rows
 from classifier.corpus.open import Block
+from classifier.corpus.read import reject_line
 from classifier.corpus.rows import ArticleReader, BadRowError, Row
 from classifier.corpus.write import PredictionFields, Tagged, prediction_row, without_nan
 from classifier.errors import BadInputError, SettingsError
@@ -28,7 +29,6 @@ __all__ = [
     "Tagger",
     "Tally",
     "check_options",
-    "reject_line",
     "tag_block",
 ]
 
@@ -386,7 +386,7 @@ class Tagger:
                 if self.options.reading.on_error == "stop":
                     raise BadInputError(f"{row.place}: {problem}") from None
                 tally.rejects[problem.kind] += 1
-                reject(reject_line(row, problem))
+                reject(reject_line(row, problem, ascii=True))
             else:
                 yield row, article
 
@@ -416,16 +416,6 @@ def clash(name: str) -> str:
         f"the row has a field '{name:.40}' of its own. Name the added ones differently with "
         "--prefix, for example --prefix predicted_."
     )
-
-
-def reject_line(row: Row, problem: BadRowError) -> str:
-    """Return a bad row with the reason, as a line of JSON."""
-    raw = row.raw if row.problem is not None else row.values
-    entry = {"file": row.file, "line": row.line, "reason": str(problem), "row": raw}
-    try:
-        return json.dumps(without_nan(entry), default=str) + "\n"
-    except (RecursionError, ValueError):
-        return json.dumps({**entry, "row": "nested too deeply to write"}) + "\n"
 
 
 def tag_block(tagger: Tagger, block: Block, file: str, *, tally: Tally, reject: Reject) -> bytes:

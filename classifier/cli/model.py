@@ -34,7 +34,7 @@ def info(
     """Check a model and tell what it is: labels, figures, cuts, what it was trained on."""
     from classifier.cli.predict import chosen_model
     from classifier.compiled import kernel_status
-    from classifier.model.folder import described, quality_table
+    from classifier.evaluation.card import described, quality_table
 
     model = chosen_model(folder)
     echo_lines(f"{described(model)}\nkernel: {kernel_status()}\n\n{quality_table(model)}")

@@ -70,14 +70,13 @@ def print_document(document: Document, format: str) -> None:
     """Print a document as ``markdown``, or as text cut to the width of the terminal."""
     import typer
 
-    from classifier.pages.document import Section, markdown, section_text
+    from classifier.pages.document import markdown, section_text
 
     if format == "markdown":
         echo_lines(markdown(document).rstrip("\n"))
         return
     width = min(shutil.get_terminal_size().columns, WIDEST) if on_terminal(sys.stdout) else None
-    head = Section(document.title, document.lead)
-    for section in (head, *document.sections):
+    for section in document.parts:
         heading, *lines = section_text(section, width=width)
         # colours only reach a terminal, and not one that asks for none
         typer.echo(typer.style(heading, bold=True, fg="red" if section.alarm else None))

@@ -110,8 +110,8 @@ def train(
     corpora = open_corpora(corpus, reading, tally)
     corpora += open_corpora(auxiliary or [], reading, tally, natural=False)
     # what takes seconds to load comes after what may be wrong with the call
-    from classifier.evaluation.card import model_card
-    from classifier.model.folder import quality_table, save_model
+    from classifier.evaluation.card import model_card, quality_table
+    from classifier.model.folder import save_model
     from classifier.training.train import train as train_model
 
     with training_progress(quiet=quiet) as progress:

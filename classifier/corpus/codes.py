@@ -16,7 +16,7 @@ from classifier.article import Article, Labels
 from classifier.errors import BadInputError
 from classifier.files import resource
 
-__all__ = ["LabelCodes", "plain_code", "read_label_codes", "sector_codes"]
+__all__ = ["LabelCodes", "code_address", "plain_code", "read_label_codes", "sector_codes"]
 
 _CODE = re.compile(r"[A-Za-z][\w.+-]*:\S+|\d{8}")
 _ADDRESS = re.compile(r"https?://cv\.iptc\.org/newscodes/(mediatopic|subjectcode)/(\d{8})/?")
@@ -31,6 +31,17 @@ def plain_code(code: str) -> str:
     """
     found = _ADDRESS.fullmatch(code.strip())
     return f"{_SCHEMES[found[1]]}:{found[2]}" if found else code.strip()
+
+
+def code_address(code: str) -> str:
+    """Return the address of a code of the IPTC; others as they are.
+
+    >>> code_address("medtop:20000256")
+    'http://cv.iptc.org/newscodes/mediatopic/20000256'
+    """
+    scheme, _, local = code.partition(":")
+    folder = next((folder for folder, short in _SCHEMES.items() if short == scheme), "")
+    return f"http://cv.iptc.org/newscodes/{folder}/{local}" if folder else code
 
 
 @dataclass(frozen=True, slots=True)

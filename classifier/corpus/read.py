@@ -46,6 +46,7 @@ __all__ = [
     "parquet_rows",
     "read_articles",
     "read_rows",
+    "reject_line",
 ]
 
 
@@ -383,16 +384,17 @@ def _set_aside(
     tally.skipped += 1
     tally.reasons[problem.kind] += 1
     if rejects is not None:
-        raw = row.raw if row.problem is not None else row.values
-        entry = {"file": row.file, "line": row.line, "reason": str(problem), "row": raw}
-        rejects.write(_json_line(entry))
+        rejects.write(reject_line(row, problem))
 
 
-def _json_line(entry: dict[str, object]) -> str:
+def reject_line(row: Row, problem: BadRowError, *, ascii: bool = False) -> str:
+    """Return a bad row with the reason, as a line of JSON, in ASCII alone when asked for."""
+    raw = row.raw if row.problem is not None else row.values
+    entry = {"file": row.file, "line": row.line, "reason": str(problem), "row": raw}
     try:
-        return json.dumps(without_nan(entry), ensure_ascii=False, default=str) + "\n"
+        return json.dumps(without_nan(entry), ensure_ascii=ascii, default=str) + "\n"
     except (RecursionError, ValueError):
-        return json.dumps({**entry, "row": "nested too deeply to write"}, ensure_ascii=False) + "\n"
+        return json.dumps({**entry, "row": "nested too deeply to write"}, ensure_ascii=ascii) + "\n"
 
 
 def check_rejects(options: ReadOptions, sources: list[Source]) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol, TextIO, TypeAlias
 
 from classifier.article import Article, Labels
+from classifier.corpus.codes import code_address
 from classifier.corpus.corpus import ITEM
 from classifier.corpus.open import open_parquet_writer
 from classifier.errors import BadInputError, disarmed
@@ -426,13 +427,6 @@ def write_ninjs(
     return _write_lines((_ninjs_line(*pair, codes or {}) for pair in pairs), stream)
 
 
-# Where concepts of the vocabularies of the IPTC have their addresses.
-_SCHEMES = {
-    "medtop": "http://cv.iptc.org/newscodes/mediatopic/",
-    "subj": "http://cv.iptc.org/newscodes/subjectcode/",
-}
-
-
 def _ninjs_line(article: Article, said: Tagged, codes: Codes) -> str:
     item = article.extra.get(ITEM)
     if not isinstance(item, Mapping):
@@ -459,10 +453,8 @@ def _is_later(item: Mapping[str, object]) -> bool:
 
 def _subject(tag: str, code: str, percent: int, *, later: bool) -> dict[str, object]:
     subject: dict[str, object] = {"name": tag}
-    scheme, _, local = code.partition(":")
-    address = _SCHEMES.get(scheme)
     if code:
-        subject |= {"uri": address + local if address else code} if later else {"code": code}
+        subject |= {"uri": code_address(code)} if later else {"code": code}
     return subject | {"relevance": percent, "confidence": percent}
 
 

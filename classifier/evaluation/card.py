@@ -1,4 +1,4 @@
-"""The card of a model: what it is for, how good it is, where it fails, how to make it again."""
+"""A model in words: its figures, and its card, which says where it fails and how to remake it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import compress
+from itertools import compress, islice
 from typing import Any
 
-from classifier.errors import ModelError, disarmed
+from classifier.errors import ModelError, disarmed, listed
 from classifier.evaluation.evaluate import (
     LABEL_COLUMNS,
     SLICE_COLUMNS,
@@ -30,10 +30,12 @@ __all__ = [
     "MEASURED_BEGIN",
     "MEASURED_END",
     "corpus_blocks",
+    "described",
     "figures_blocks",
     "label_blocks",
     "measured_blocks",
     "model_card",
+    "quality_table",
     "remaking_blocks",
 ]
 
@@ -93,8 +95,12 @@ def _label_rows(model: Model, figures: Figures) -> Iterator[list[str]]:
 def _point_rows(points: Figures) -> Iterator[list[str]]:
     for name, each in sorted(points.items()):
         numbers = [rounded(each[figure], 3) for figure in ("precision", "recall", "f1")]
-        share = each["false_tag_rate"]
-        yield [plain(name), *numbers, "–" if share is None else f"{100 * share:.1f} %"]
+        yield [plain(name), *numbers, _share(each)]
+
+
+def _share(figures: Figures) -> str:
+    share = figures["false_tag_rate"]
+    return "–" if share is None else f"{100 * share:.1f} %"
 
 
 def _overall(figures: Figures) -> str:
@@ -134,8 +140,7 @@ def _failures(model: Model, figures: Figures) -> Iterator[str]:
         name, worst = min(outlets.items(), key=lambda each: _estimate(each[1]))
         yield f"Weakest outlet: **{name}**, micro-F1 {interval(*worst['micro_f1'])}."
     if figures["false_tag_rate"] is not None:
-        share = f"{100 * figures['false_tag_rate']:.1f} %"
-        yield f"Of the articles without a label, {share} are given one all the same."
+        yield f"Of the articles without a label, {_share(figures)} are given one all the same."
     rare = [name for name, row in labels.items() if row["rare"]]
     if rare:
         yield f"Too few articles for a cut of its own, so a safe one: {', '.join(rare)}."
@@ -458,3 +463,91 @@ def _check_model(report: Report, model: Model) -> None:
             f"the report is about {report.model.signature}, the card about {model.signature}. "
             "Evaluate this model, or make the card of that one."
         )
+
+
+# Rows of labels in the table for the terminal.
+MOST_LABELS = 40
+
+
+def described(model: Model) -> str:
+    """Return what a model is, in a few lines; what its training did not record is left out.
+
+    Raises
+    ------
+    ModelError
+        When what was recorded is damaged.
+    """
+    with reading_record(model):
+        return _described(model)
+
+
+def _described(model: Model) -> str:
+    kind = "any number of" if model.mode == "several" else "exactly one of"
+    labels = listed(model.labels)
+    lines = [f"{model.signature}: {kind} {labels}; {len(model.vocabulary):,} terms"]
+    corpus = recorded(model, "corpus")
+    if {"articles", "natural", "none", "sha256"} <= set(corpus):
+        lines.append(
+            f"trained on {corpus['articles']:,} articles ({corpus['natural']:,} of them a natural "
+            f"sample, {corpus['none']:,} without a label), corpus {corpus['sha256']:.12}"
+        )
+    if model.codes:
+        codes = (f"{label} {' '.join(each)}" for label, each in model.codes.items())
+        lines.append(f"codes: {listed(list(codes))}")
+    versions = recorded(model, "versions")
+    if versions:
+        lines.append("made with " + ", ".join(f"{k} {v}" for k, v in sorted(versions.items())))
+    return "\n".join(lines)
+
+
+def quality_table(model: Model) -> str:
+    """Return cross-validated figures of a training as a table for the terminal.
+
+    ``cut`` is the probability from which a label is given.
+
+    Raises
+    ------
+    ModelError
+        When what was recorded is damaged.
+    """
+    with reading_record(model):
+        return _quality_table(model)
+
+
+def _quality_table(model: Model) -> str:
+    figures = recorded(model, "figures")
+    if not figures:
+        return "no figures are recorded"
+    width = max(len(label) for label in model.labels) + 2
+    columns = f"{'articles':>9}{'precision':>11}{'recall':>8}{'F1':>7}{'AP':>7}{'cut':>7}"
+    rows = [
+        " " * width + columns,
+        *islice(_quality_rows(model, figures["labels"], width), MOST_LABELS),
+    ]
+    if len(model.labels) > MOST_LABELS:
+        rows.append(f"… and {len(model.labels) - MOST_LABELS:,} more labels")
+    for name in ("micro", "macro"):
+        estimate, low, high = figures[f"{name}_f1"]
+        rows.append(
+            f"{name}-F1 {rounded(estimate, 3)} (95 % interval {rounded(low, 3)}–{rounded(high, 3)})"
+        )
+    rows.append(f"articles without a label that were given one: {_share(figures)}")
+    for point, f in figures.get("points", {}).items():
+        rows.append(
+            f"{point}: precision {rounded(f['precision'], 3)}, recall {rounded(f['recall'], 3)}, "
+            f"F1 {rounded(f['f1'], 3)}, false tags {_share(f)}"
+        )
+    rare = [label for label, f in figures["labels"].items() if f["rare"]]
+    if rare:
+        rows.append(f"too few articles for a cut of its own, so a safe one: {listed(rare)}")
+    return "\n".join(rows)
+
+
+def _quality_rows(
+    model: Model, figures: Mapping[str, Mapping[str, Any]], width: int
+) -> Iterator[str]:
+    for label, cut in zip(model.labels, cut_texts(model), strict=True):
+        f = figures[label]
+        names = ("precision", "recall", "f1", "average_precision")
+        p, r, f1, ap = (rounded(f[name], 3) for name in names)
+        yield f"{label:<{width}}{f['support']:>9,}{p:>11}{r:>8}{f1:>7}{ap:>7}{cut:>7}"

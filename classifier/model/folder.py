@@ -13,7 +13,6 @@ import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,7 +20,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from classifier.errors import ClassifierError, ModelError, listed
+from classifier.errors import ClassifierError, ModelError
 from classifier.files import flush_folder, locked_folder, remove_unlocked, resource, write_file
 from classifier.model.calibration import Calibration, calibration_from_json
 from classifier.model.model import Model
@@ -40,7 +39,6 @@ __all__ = [
     "check_golden",
     "cut_texts",
     "decoded",
-    "described",
     "encode_manifest",
     "encoded",
     "golden_articles",
@@ -49,15 +47,11 @@ __all__ = [
     "manifest_json",
     "model_folder",
     "parse_manifest",
-    "quality_table",
     "read_card",
     "reading_record",
     "recorded",
     "save_model",
 ]
-
-# Rows of labels in a table for the terminal.
-MOST_LABELS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -644,85 +638,6 @@ def reading_record(model: Model) -> Iterator[None]:
         ) from error
 
 
-def described(model: Model) -> str:
-    """Return what a model is, in a few lines; what its training did not record is left out.
-
-    Raises
-    ------
-    ModelError
-        When what was recorded is damaged.
-    """
-    with reading_record(model):
-        return _described(model)
-
-
-def _described(model: Model) -> str:
-    kind = "any number of" if model.mode == "several" else "exactly one of"
-    labels = listed(model.labels)
-    lines = [f"{model.signature}: {kind} {labels}; {len(model.vocabulary):,} terms"]
-    corpus = recorded(model, "corpus")
-    if {"articles", "natural", "none", "sha256"} <= set(corpus):
-        lines.append(
-            f"trained on {corpus['articles']:,} articles ({corpus['natural']:,} of them a natural "
-            f"sample, {corpus['none']:,} without a label), corpus {corpus['sha256']:.12}"
-        )
-    if model.codes:
-        codes = (f"{label} {' '.join(each)}" for label, each in model.codes.items())
-        lines.append(f"codes: {listed(list(codes))}")
-    versions = recorded(model, "versions")
-    if versions:
-        lines.append("made with " + ", ".join(f"{k} {v}" for k, v in sorted(versions.items())))
-    return "\n".join(lines)
-
-
-def quality_table(model: Model) -> str:
-    """Return cross-validated figures of a training as a table for the terminal.
-
-    ``cut`` is the probability from which a label is given.
-
-    Raises
-    ------
-    ModelError
-        When what was recorded is damaged.
-    """
-    with reading_record(model):
-        return _quality_table(model)
-
-
-def _quality_table(model: Model) -> str:
-    figures = recorded(model, "figures")
-    if not figures:
-        return "no figures are recorded"
-    width = max(len(label) for label in model.labels) + 2
-    columns = f"{'articles':>9}{'precision':>11}{'recall':>8}{'F1':>7}{'AP':>7}{'cut':>7}"
-    rows = [" " * width + columns, *islice(_rows(model, figures["labels"], width), MOST_LABELS)]
-    if len(model.labels) > MOST_LABELS:
-        rows.append(f"… and {len(model.labels) - MOST_LABELS:,} more labels")
-    for name in ("micro", "macro"):
-        estimate, low, high = figures[f"{name}_f1"]
-        rows.append(f"{name}-F1 {_number(estimate)} (95 % interval {_number(low)}–{_number(high)})")
-    rows.append(f"articles without a label that were given one: {_percent(figures)}")
-    for point, f in figures.get("points", {}).items():
-        rows.append(
-            f"{point}: precision {_number(f['precision'])}, recall {_number(f['recall'])}, "
-            f"F1 {_number(f['f1'])}, false tags {_percent(f)}"
-        )
-    rare = [label for label, f in figures["labels"].items() if f["rare"]]
-    if rare:
-        rows.append(f"too few articles for a cut of its own, so a safe one: {listed(rare)}")
-    return "\n".join(rows)
-
-
-def _rows(model: Model, figures: Mapping[str, Mapping[str, Any]], width: int) -> Iterator[str]:
-    for label, cut in zip(model.labels, cut_texts(model), strict=True):
-        f = figures[label]
-        yield (
-            f"{label:<{width}}{f['support']:>9,}{_number(f['precision']):>11}"
-            f"{_number(f['recall']):>8}{_number(f['f1']):>7}{_number(f['average_precision']):>7}"
-            f"{cut:>7}"
-        )
-
-
 def cut_texts(model: Model) -> list[str]:
     """Return the probability from which each label is given, a dash where there is none."""
     return ["–" if np.isnan(cut) else f"{cut:.2f}" for cut in model.cut_probabilities]
@@ -732,15 +647,6 @@ def recorded(model: Model, name: str) -> dict[str, Any]:
     """Return a part of what the training recorded, empty when it did not."""
     part = model.info.get(name)
     return part if isinstance(part, dict) else {}
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
-def _percent(figures: Mapping[str, Any]) -> str:
-    share = figures["false_tag_rate"]
-    return "–" if share is None else f"{100 * share:.1f} %"
 
 
 MANIFEST = "manifest.json"

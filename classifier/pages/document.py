@@ -125,6 +125,11 @@ class Document:
     sections: tuple[Section, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    @property
+    def parts(self) -> tuple[Section, ...]:
+        """The lead under the title, then the sections."""
+        return Section(self.title, self.lead), *self.sections
+
 
 def first_rows(columns: Row, rows: Sequence[Row], most: int) -> tuple[Block, ...]:
     """Return a table of the first rows, after the sentence that says that there are more."""
@@ -143,8 +148,7 @@ def document_text(document: Document, *, width: int | None = None) -> Iterator[s
     width : int or None
         Columns; sentences break and cells are cut to fit. ``None`` cuts nothing.
     """
-    head = Section(document.title, document.lead)
-    for section in (head, *document.sections):
+    for section in document.parts:
         yield from section_text(section, width=width)
         yield ""
 

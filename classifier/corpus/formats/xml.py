@@ -17,8 +17,6 @@ __all__ = ["xml_rows"]
 
 _END = re.compile(rb"</(?:\w+:)?(?:rss|feed|rdf)\s*>\s*(?:<!--.*-->\s*)?\Z", re.I | re.S)
 _G2 = re.compile(rb"iptc\.org/std/nar|<(?:\w+:)?news(?:Message|Item)\b")
-# of any namespace: senders leave it out now and then
-_NAR = "{*}"
 # A feed is held whole, several times over.
 _MOST_BYTES = 5 * 10**7
 
@@ -100,8 +98,9 @@ def _news_items(data: bytes, file: str) -> Iterator[dict[str, Any]]:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
         raise BadInputError(f"{file}: not well-formed XML ({error}).") from None
-    for item in root.iter(f"{_NAR}newsItem"):
-        row, kind = _news_item(item), item.find(f"{_NAR}itemMeta/{_NAR}itemClass")
+    # of any namespace: senders leave it out now and then
+    for item in root.iter("{*}newsItem"):
+        row, kind = _news_item(item), item.find("{*}itemMeta/{*}itemClass")
         text = kind is None or kind.get("qcode", "").endswith((":text", ":composite"))
         # pictures and films have no text
         if text or row["text"] or row["title"]:
@@ -109,20 +108,20 @@ def _news_items(data: bytes, file: str) -> Iterator[dict[str, Any]]:
 
 
 def _news_item(item: Any) -> dict[str, Any]:
-    meta = item.find(f"{_NAR}contentMeta")
-    body = [_text(each) for each in item.iter(f"{_NAR}inlineData", "{*}p")]
+    meta = item.find("{*}contentMeta")
+    body = [_text(each) for each in item.iter("{*}inlineData", "{*}p")]
     if not any(body):
-        body = [_text(each) for each in item.iter(f"{_NAR}inlineXML")]
+        body = [_text(each) for each in item.iter("{*}inlineXML")]
     paragraphs = list(dict.fromkeys(filter(None, body)))
     row = {
         "id": item.get("guid") or "",
         "title": _first(meta, "headline"),
         "text": "\n\n".join(paragraphs),
         "located": _first(meta, "dateline"),
-        "date": _first(item.find(f"{_NAR}itemMeta"), "versionCreated")[:10],
+        "date": _first(item.find("{*}itemMeta"), "versionCreated")[:10],
         "source": _first(meta, "creditline"),
     }
-    codes = [s.get("qcode") or s.get("literal") for s in item.iter(f"{_NAR}subject")]
+    codes = [s.get("qcode") or s.get("literal") for s in item.iter("{*}subject")]
     return row | ({"labels": [c for c in codes if c]} if any(codes) else {})
 
 
@@ -132,5 +131,5 @@ def _text(element: Any) -> str:
 
 
 def _first(parent: Any, name: str) -> str:
-    found = parent.find(f"{_NAR}{name}") if parent is not None else None
+    found = parent.find(f"{{*}}{name}") if parent is not None else None
     return "".join(found.itertext()).strip() if found is not None else ""
