@@ -14,6 +14,7 @@ import threading
 import time
 from concurrent.futures import wait
 from contextlib import closing
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from classifier.archive.tagger import Progress, RunSummary, TagOptions, Tally
 from classifier.archive.tasks import (
     BlockTask,
     ShardTask,
+    block_tasks,
     block_worker,
     private_model,
     shard_worker,
@@ -43,7 +45,8 @@ from classifier.archive.workers import (
     told,
 )
 from classifier.cli.archive import progress_line, summary_lines
-from classifier.corpus.corpus import ReadOptions, ReadTally
+from classifier.corpus.corpus import UNLABELLED, ReadOptions, ReadTally
+from classifier.corpus.find import Source
 from classifier.corpus.open import Block, line_blocks
 from classifier.errors import BadInputError, ClassifierError, ModelError, SettingsError
 from classifier.files import file_sha256
@@ -842,6 +845,31 @@ def test_workers_tag_files_and_blocks(model, tmp_path):
     assert b"".join(gzip.decompress(word[1].data) for word in said) == (tmp_path / "p").read_bytes()
     assert "".join(word[1].rejects for word in said).count("empty text") == 1
     assert BlockTask(Block(5, b"{}\n{}\n"), "a.jsonl", "").place == "a.jsonl lines 5 to 6"
+
+
+def test_lines_of_a_file_are_sent_as_their_place(tmp_path):
+    """A worker reads them itself; a file cut short in the meantime is an error that says so."""
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf{}\n" + b'{"a": 1}\n' * 3)
+    [task] = block_tasks(Source("a.jsonl", path, "jsonl"), TagOptions(), "")
+
+    assert (task.block.data, task.block.start, task.size) == (b"", 3, 30)
+    assert task.lines() == Block(1, b"{}\n" + b'{"a": 1}\n' * 3, start=3)
+    assert task.place == "a.jsonl lines 1 to 4"
+    path.write_bytes(b"{}\n")
+    with pytest.raises(BadInputError, match=r"a\.jsonl: was changed while it was read"):
+        task.lines()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_lines_that_cannot_be_read_again_as_they_stand_are_sent_themselves(tmp_path, encoding):
+    """Those of an archive, of a pipe, and those in another encoding."""
+    path = tmp_path / ("a.jsonl" if encoding == "utf-16" else "a.jsonl.gz")
+    data = "{}\n".encode(encoding)
+    path.write_bytes(data if encoding == "utf-16" else gzip.compress(data))
+    options = TagOptions(replace(UNLABELLED, encoding=encoding, on_error="skip"))
+    [task] = block_tasks(Source("a", path, "jsonl"), options, "")
+    assert (task.path, task.lines().data) == (None, b"{}\n")
 
 
 def blocks(data, n):

@@ -243,8 +243,9 @@ def shard_worker(
 class BlockTask:
     """Lines of a file to tag; `packing` is ``.gz``, ``.zst`` or empty.
 
-    What becomes of them goes into the file `part`, if there is one: a worker that is killed while
-    it sends much would leave its run waiting for the rest.
+    Of a file that can be read again, `path`, only the place of its lines is sent, and how many
+    bytes they have. What becomes of them goes into the file `part`, if there is one: a worker that
+    is killed while it sends much would leave its run waiting for the rest.
     """
 
     block: Block
@@ -252,11 +253,35 @@ class BlockTask:
     packing: str
     read_bytes: int = 0
     part: Path | None = None
+    path: Path | None = None
+    size: int = 0
+
+    def placed(self, path: Path, start: int) -> BlockTask:
+        """Return the same task without its lines, which are those of a file from `start` on."""
+        block = replace(self.block, data=b"", start=start + self.block.start)
+        return replace(self, block=block, path=path, size=len(self.block.data))
+
+    def lines(self) -> Block:
+        """Return the lines.
+
+        Raises
+        ------
+        BadInputError
+            When the file has become shorter.
+        """
+        if self.path is None or self.block.too_long:
+            return self.block
+        with self.path.open("rb", buffering=0) as stream:
+            stream.seek(self.block.start)
+            data = stream.read(self.size)
+        if len(data) < self.size:
+            raise BadInputError(f"{self.file}: was changed while it was read. Run once more.")
+        return replace(self.block, data=data)
 
     @property
     def place(self) -> str:
         """The lines, for messages."""
-        n_more = self.block.data.count(b"\n") - 1
+        n_more = self.lines().data.count(b"\n") - 1
         first = self.block.first
         return f"{self.file} lines {first} to {first + max(n_more, 0)}"
 
@@ -291,7 +316,7 @@ def block_worker(
 
     def work(task: BlockTask, report: Report) -> TaggedBlock:
         tally, rejects = Tally(), list[str]()
-        data = tag_block(tagger, task.block, task.file, tally=tally, reject=rejects.append)
+        data = tag_block(tagger, task.lines(), task.file, tally=tally, reject=rejects.append)
         if data and task.packing:
             packing = io.BytesIO()
             with packed(packing, task.packing, gzip_level=GZIP_LEVEL) as stream:
@@ -400,8 +425,9 @@ def block_tasks(
     source: Source, options: TagOptions, packing: str, stdin: BinaryIO | None = None
 ) -> Iterator[BlockTask]:
     """Yield the lines of a JSONL file as tasks."""
-    for block, n_bytes in jsonl_blocks(source, options, stdin, checked=True):
-        yield BlockTask(block, source.name, packing, n_bytes)
+    for block, n_bytes, start in jsonl_blocks(source, options, stdin, checked=True):
+        task = BlockTask(block, source.name, packing, n_bytes)
+        yield task if source.path is None or start is None else task.placed(source.path, start)
 
 
 def tagged_blocks(
