@@ -36,13 +36,13 @@ from classifier.archive.tasks import (
 )
 from classifier.archive.workers import (
     Answer,
-    Crew,
+    Pool,
     Processes,
     begin_worker,
     end_with,
     perform,
     perform_here,
-    told,
+    reason_of,
 )
 from classifier.cli.archive import progress_line, summary_lines
 from classifier.corpus.corpus import UNLABELLED, ReadOptions, ReadTally
@@ -675,11 +675,11 @@ def unmade():
 
 
 def answers(tasks, *, make=echoed, arguments=("<",), jobs=2):
-    """Return the answers of a crew by task, and how many workers it replaced."""
-    crew = Crew(make, arguments, jobs=jobs)
-    with closing(crew.run(iter(tasks))) as words:
+    """Return the answers of a pool by task, and how many workers it replaced."""
+    pool = Pool(make, arguments, jobs=jobs)
+    with closing(pool.run(iter(tasks))) as words:
         given = {word.task: word for word in words if isinstance(word, Answer)}
-    return given, crew.n_replaced
+    return given, pool.n_replaced
 
 
 def test_a_task_that_kills_its_worker_is_tried_three_times_and_told():
@@ -710,7 +710,7 @@ def test_workers_that_cannot_begin_stop_the_run():
     given, _ = answers(["a"], make=unmade, arguments=(), jobs=1)
 
     assert (given["a"].reason, given["a"].stop) == ("no model", True)
-    assert told(OSError(13, "Permission denied", "x.jsonl")) == (
+    assert reason_of(OSError(13, "Permission denied", "x.jsonl")) == (
         "x.jsonl: Permission denied",
         False,
     )
@@ -719,7 +719,7 @@ def test_workers_that_cannot_begin_stop_the_run():
 COPIES = """
 import os, signal, sys, threading
 from contextlib import closing
-from classifier.archive.workers import Answer, Crew, can_copy
+from classifier.archive.workers import Answer, Pool, can_copy
 
 def make(tag):
     def work(task, report):
@@ -729,13 +729,13 @@ def make(tag):
     return work
 
 parent = os.getpid()
-crew = Crew(lambda tag: make(tag), ("<",), jobs=2, copied=True)
-with closing(crew.run(iter(sys.argv[2:]))) as words:
+pool = Pool(lambda tag: make(tag), ("<",), jobs=2, copied=True)
+with closing(pool.run(iter(sys.argv[2:]))) as words:
     given = {word.task: word.value for word in words if isinstance(word, Answer)}
     if sys.argv[1] == "kill":
         os.kill(parent, signal.SIGKILL)
 stop = threading.Event()
-print(sorted(given.items()), crew.n_replaced, can_copy())
+print(sorted(given.items()), pool.n_replaced, can_copy())
 threading.Thread(target=stop.wait).start()
 print(can_copy())
 stop.set()
@@ -743,7 +743,7 @@ stop.set()
 
 
 def run_copies(*args):
-    """Run a crew of copies in a process of its own, until the last of them has ended."""
+    """Run a pool of copies in a process of its own, until the last of them has ended."""
     return subprocess.run(
         [sys.executable, "-c", COPIES, *args],
         env=environment(OPENBLAS_NUM_THREADS="1"), capture_output=True, text=True, timeout=60,

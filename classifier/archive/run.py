@@ -33,7 +33,7 @@ from classifier.archive.tagger import (
     check_options,
 )
 from classifier.archive.tasks import ShardTask, SingleShard, private_model, shard_worker
-from classifier.archive.workers import Answer, Crew, LostError, Note, told
+from classifier.archive.workers import Answer, LostError, Note, Pool, reason_of
 from classifier.corpus.open import import_parquet
 from classifier.errors import BadInputError, ClassifierError
 from classifier.model.folder import load_model, model_folder, save_model
@@ -125,7 +125,7 @@ class ArchiveRun:
     plan : Planned
     journal : Journal
         Opened.
-    crew_for : callable
+    pool_for : callable
         From the files to do to what tags them.
     task_of : callable
         From the name of the run and a file to its task. A `ShardTask` leaves a part that the run
@@ -137,7 +137,7 @@ class ArchiveRun:
 
     plan: Planned
     journal: Journal
-    crew_for: Callable[[list[Shard]], Crew[Any] | SingleShard]
+    pool_for: Callable[[list[Shard]], Pool[Any] | SingleShard]
     task_of: Callable[[str, Shard], Any]
     signature: str
     jobs: int
@@ -197,15 +197,15 @@ class ArchiveRun:
 
     def _work(self, run: str, todo: list[Shard], progress: Report) -> int:
         n_files, n_bytes = len(self.plan.archive.shards), sum(shard.n_bytes for shard in todo)
-        crew, tasks = self.crew_for(todo), (self.task_of(run, shard) for shard in todo)
+        pool, tasks = self.pool_for(todo), (self.task_of(run, shard) for shard in todo)
         done = n_files - len(todo)
         try:
-            with closing(crew.run(tasks)) as answers:
+            with closing(pool.run(tasks)) as answers:
                 for word in answers:
                     done += isinstance(word, Answer)
                     self._take(word)
                     progress(self._progress(done, n_files, n_bytes))
-            return crew.n_replaced
+            return pool.n_replaced
         except LostError as error:
             raise self._cut_short(str(error)) from None
 
@@ -232,7 +232,7 @@ class ArchiveRun:
             try:
                 self._finish(word.task, word.value)
             except (BadInputError, OSError) as error:
-                self._fail(word.task, *told(error))
+                self._fail(word.task, *reason_of(error))
 
     def _finish(self, task: Any, result: ShardResult) -> None:
         """Give a result its name, then write it down; killed in between, it is done again."""
@@ -369,14 +369,14 @@ def tag_archive(
         private_model(model, folder / "model", loaded=plan.model) as own,
     ):
 
-        def crew_for(todo: list[Shard]) -> Crew[ShardTask] | SingleShard:
+        def pool_for(todo: list[Shard]) -> Pool[ShardTask] | SingleShard:
             if len(todo) == 1 and todo[0].by_lines and jobs > 1:
                 return SingleShard(own, options, jobs=jobs)
-            return Crew(shard_worker, (own, options), jobs=min(jobs, len(todo)))
+            return Pool(shard_worker, (own, options), jobs=min(jobs, len(todo)))
 
         def task_of(run: str, shard: Shard) -> ShardTask:
             part = Path(plan.out.below(f"{PARTS}/{run}/{secrets.token_hex(8)}"))
             return ShardTask(shard, part, part.with_suffix(".rejects"))
 
-        run = ArchiveRun(plan, journal, crew_for, task_of, own.signature, jobs)
+        run = ArchiveRun(plan, journal, pool_for, task_of, own.signature, jobs)
         return run.finished(progress)

@@ -23,7 +23,7 @@ from classifier.archive.shard import (
     tag_shard,
 )
 from classifier.archive.tagger import Tagger, TagOptions, Tally, tag_block
-from classifier.archive.workers import Answer, Crew, Note, Report, told
+from classifier.archive.workers import Answer, Note, Pool, Report, reason_of
 from classifier.corpus.corpus import ReadTally
 from classifier.corpus.find import Source, find_sources
 from classifier.corpus.open import Block
@@ -446,13 +446,13 @@ def tagged_blocks(
     BadInputError
         What the first that failed failed of.
     """
-    crew: Crew[BlockTask] = Crew(
+    pool: Pool[BlockTask] = Pool(
         block_worker, (model, options), jobs=jobs, ahead=WINDOW * jobs, copied=copied
     )
     early: dict[int, Answer[BlockTask]] = {}
     turn = 0
     numbered = (replace(task, part=folder / f"{n}.block") for n, task in enumerate(tasks))
-    with closing(crew.run(numbered)) as answers:
+    with closing(pool.run(numbered)) as answers:
         for answer in answers:
             if isinstance(answer, Answer):
                 early[answer.index] = answer
@@ -472,7 +472,7 @@ def _value(answer: Answer[BlockTask]) -> TaggedBlock:
 
 
 class SingleShard:
-    """In place of a `Crew`, when there is one file of JSONL and more than one worker."""
+    """In place of a `Pool`, when there is one file of JSONL and more than one worker."""
 
     n_replaced = 0
 
@@ -488,7 +488,7 @@ class SingleShard:
                 size, sha256 = task.part.stat().st_size, file_sha256(task.part)
                 yield Answer(0, task, ShardResult(size, sha256, tally))
             except (ClassifierError, OSError) as error:
-                reason, stop = told(error)
+                reason, stop = reason_of(error)
                 yield Answer(0, task, reason=reason, stop=stop)
 
     def _tagged(self, task: ShardTask, tally: Tally) -> Iterator[Note]:
