@@ -42,23 +42,38 @@ __all__ = [
 ]
 
 
-class PlainHelp:
-    """Shows ``--help`` and the like without a kind of value, as they take none."""
+class Plain:
+    """Shows ``--help`` and the like without a kind of value, and checks no defaults.
+
+    Typer checks every value by pydantic, what was not given too, and pydantic takes longer to load
+    than an article to tag.
+    """
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the parameters, flags without a word for a value."""
         params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
         for param in params:
+            param.process_value = functools.partial(_value, param)
             if getattr(param, "is_flag", False) and param.metavar is None:
                 param.metavar = ""
         return params
 
 
-class Command(PlainHelp, TyperCommand):
+def _value(param: Any, ctx: Any, value: Any) -> Any:
+    """Return the value of a parameter: a default as it is, and what a parser of ours returns."""
+    parser = param.type_descriptor.parameter_info.parser
+    if ctx.get_parameter_source(param.name).name == "DEFAULT" and not param.required:
+        return value if param.callback is None else param.callback(ctx, param, value)
+    if parser is None or param.required or param.callback is not None:
+        return type(param).process_value(param, ctx, value)
+    return [parser(each) for each in value] if isinstance(value, tuple | list) else parser(value)
+
+
+class Command(Plain, TyperCommand):
     """One command."""
 
 
-class Group(PlainHelp, TyperGroup):
+class Group(Plain, TyperGroup):
     """A group of commands."""
 
 
