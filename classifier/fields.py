@@ -215,7 +215,7 @@ def is_blank(value: object) -> bool:
     return type(value).__name__ in ("NAType", "NaTType")
 
 
-_ISO = re.compile(r"(\d{4})([-/.])(\d\d?)\2(\d\d?)(?=$|[T Z+])|(\d{4})(\d\d)(\d\d)(?=$|T)")
+_ISO = r"(\d{4})([-/.])(\d\d?)\2(\d\d?)(?=$|[T Z+])|(\d{4})(\d\d)(\d\d)(?=$|T)"
 _WRITTEN = ("%d %B %Y", "%d %b %Y", "%B %d, %Y", "%b %d, %Y", "%B %d %Y", "%b %d %Y")
 # Seconds and milliseconds since 1970, from 1973 on; days as numbers (20240102) are smaller.
 _SECONDS, _MILLISECONDS, _NO_TIME = 10**8, 10**11, 10**14
@@ -259,7 +259,7 @@ def _written_day(word: str, date_format: str) -> str | None:
         return ""
     if date_format:
         return _by_format(word, date_format)
-    iso = _ISO.match(word)
+    iso = re.match(_ISO, word)
     if iso:
         year, month, day = filter(str.isdigit, filter(None, iso.groups()))
         return _checked_day(int(year), int(month), int(day))

@@ -9,7 +9,6 @@ import io
 import json
 import os
 import re
-import secrets
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -159,6 +158,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def _new_part(target: Path) -> tuple[Path, BinaryIO]:
+    import secrets
+
     while True:
         part = target.with_name(_PART.format(name=target.name, token=secrets.token_hex(4)))
         stream: BinaryIO = part.open("xb")

@@ -5,9 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_origin, get_type_hints
 
@@ -42,23 +40,38 @@ __all__ = [
 ]
 
 
-class PlainHelp:
-    """Shows ``--help`` and the like without a kind of value, as they take none."""
+class Plain:
+    """Shows ``--help`` and the like without a kind of value, and checks no defaults.
+
+    Typer checks every value by pydantic, what was not given too, and pydantic takes longer to load
+    than an article to tag.
+    """
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the parameters, flags without a word for a value."""
         params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
         for param in params:
+            param.process_value = functools.partial(_value, param)
             if getattr(param, "is_flag", False) and param.metavar is None:
                 param.metavar = ""
         return params
 
 
-class Command(PlainHelp, TyperCommand):
+def _value(param: Any, ctx: Any, value: Any) -> Any:
+    """Return the value of a parameter: a default as it is, and what a parser of ours returns."""
+    parser = param.type_descriptor.parameter_info.parser
+    if ctx.get_parameter_source(param.name).name == "DEFAULT" and not param.required:
+        return value if param.callback is None else param.callback(ctx, param, value)
+    if parser is None or param.required or param.callback is not None:
+        return type(param).process_value(param, ctx, value)
+    return [parser(each) for each in value] if isinstance(value, tuple | list) else parser(value)
+
+
+class Command(Plain, TyperCommand):
     """One command."""
 
 
-class Group(PlainHelp, TyperGroup):
+class Group(Plain, TyperGroup):
     """A group of commands."""
 
 
@@ -145,6 +158,8 @@ def report_target(folder: Path | None) -> Path | None:
 
 def try_writing(folder: Path) -> None:
     """Raise `OSError` when nothing can be written below `folder`, which need not be there yet."""
+    import tempfile
+
     nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     with tempfile.TemporaryFile(dir=nearest):
         pass
@@ -273,8 +288,17 @@ _SourceField: Any = _field("source", "Field with the outlet.")
 _DateField: Any = _field("date", "Field with the day of publication.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextOptions:
+class OptionGroup:
+    """Options that a command takes as one value: its fields with what Typer is to know of each.
+
+    No dataclass, as making one takes as long as tagging twenty articles.
+    """
+
+    def __init__(self, **values: Any) -> None:
+        vars(self).update(values)
+
+
+class TextOptions(OptionGroup):
     """How to read text, headline and id; of the rest nothing is read, so nothing can be wrong."""
 
     input_format: Annotated[
@@ -331,7 +355,7 @@ class TextOptions:
         typer.BadParameter
             When one needs another that was not given.
         """
-        chosen = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+        chosen = {name: getattr(self, name) for name in _options(type(self))}
         chosen["on_error"] = self.on_error or "stop"
         if self.rejects and chosen["on_error"] == "stop":
             raise typer.BadParameter("needs --on-error skip", param_hint="--rejects")
@@ -345,7 +369,6 @@ class TextOptions:
         return dataclasses.replace(UNLABELLED, **chosen)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledOptions(TextOptions):
     """How to read articles with their labels, outlets and days."""
 
@@ -403,8 +426,7 @@ class LabelledOptions(TextOptions):
         return ReadOptions(**chosen)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchiveOptions:
+class ArchiveOptions(OptionGroup):
     """The options of `classifier predict` that are about archives.
 
     `on_error_named` is no option of its own: whether ``--on-error`` was given.
@@ -510,17 +532,14 @@ def reads_articles(*, labels: bool) -> Callable[[Callable[..., None]], Callable[
             }
             given = made.pop("reading")
             if "archive" in made:
-                named = given.on_error is not None
-                made["archive"] = dataclasses.replace(made["archive"], on_error_named=named)
+                made["archive"].on_error_named = given.on_error is not None
             command(**values, **made, reading=given.reading())
 
         keyword = inspect.Parameter.KEYWORD_ONLY
         parameters = [p.replace(kind=keyword) for p in own.values() if p.name not in groups]
         for group in groups.values():
             parameters += [
-                inspect.Parameter(
-                    name, keyword, default=group.__dataclass_fields__[name].default, annotation=hint
-                )
+                inspect.Parameter(name, keyword, default=getattr(group, name), annotation=hint)
                 for name, hint in _options(group).items()
             ]
         wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

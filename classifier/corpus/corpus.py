@@ -228,7 +228,7 @@ def digest_row(id: str, text: str, labels: Labels) -> bytes:
     return json.dumps([id, text, present, absent, labels.borderline]).encode() + b"\n"
 
 
-DAY = re.compile(r"\d{4}-\d\d-\d\d")
+DAY = r"\d{4}-\d\d-\d\d"
 # The table: columns for a name, and outlets before the rest is summed up.
 NAME_WIDTH = 28
 SOURCES_SHOWN = 15
@@ -293,7 +293,7 @@ def describe_corpus(articles: Iterable[Article]) -> CorpusSummary:
     dates: set[str] = set()
     for article in articles:
         per_source[article.source or "unknown"] += 1
-        if DAY.match(article.date):
+        if re.match(DAY, article.date):
             dates.add(article.date[:10])
         if article.labels is not None:
             per_label.update(article.labels.present)

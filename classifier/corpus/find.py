@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path, PurePath
 from classifier.corpus.open import COMPRESSIONS, format_by_content, open_bytes
 from classifier.errors import BadInputError, listed
 
-__all__ = ["NO_WORKBOOK", "Source", "find_sources", "format_by_name"]
+__all__ = ["Source", "find_sources", "format_by_name"]
 
 
 _FORMAT_OF = {
@@ -38,8 +37,6 @@ _FORMAT_OF = {
 }
 
 
-# What the reader of ZIP archives raises at damaged ones.
-NO_WORKBOOK = (zipfile.BadZipFile, OSError, RuntimeError, EOFError, ValueError)
 _DOCUMENTS = ("txt", "md", "html")
 _OTHER_KINDS = {
     ".xls": "an old Excel workbook",
@@ -153,6 +150,10 @@ def _binary_format(path: Path) -> str:
 
 
 def _is_workbook(path: Path) -> bool:
+    import zipfile
+
+    from classifier.corpus.formats.xlsx import NO_WORKBOOK
+
     try:
         with zipfile.ZipFile(path) as archive:
             return "xl/workbook.xml" in archive.namelist()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import json
 import re
 import warnings
@@ -292,10 +291,10 @@ def read_label_names(path: Path | str) -> dict[str, str]:
 # Longer cells are no lists of labels, and parsing them would cost.
 _LONGEST_LITERAL = 10_000
 # A list without quotes round its labels.
-_BRACKETED = re.compile(r"\[[^][]*\]")
+_BRACKETED = r"\[[^][]*\]"
 # A list as NumPy prints it, which Python would take for one string: ['energy' 'culture'].
-_QUOTED = re.compile(r"'[^'\\\n]*'|\"[^\"\\\n]*\"")
-_NUMPY_LIST = re.compile(rf"\[\s*(?:{_QUOTED.pattern})(?:\s+(?:{_QUOTED.pattern}))+\s*\]")
+_QUOTED = r"'[^'\\\n]*'|\"[^\"\\\n]*\""
+_NUMPY_LIST = rf"\[\s*(?:{_QUOTED})(?:\s+(?:{_QUOTED}))+\s*\]"
 _LONGEST_LABEL = 1000
 _FOUND_SEPARATORS = ("|", ";", ",")
 
@@ -305,7 +304,7 @@ def _unpacked(value: object, tell: Callable[[str], None]) -> object:
     if isinstance(value, str):
         literal = _literal(value)
         if literal is None:
-            return value.strip()[1:-1] if _BRACKETED.fullmatch(value.strip()) else value
+            return value.strip()[1:-1] if re.fullmatch(_BRACKETED, value.strip()) else value
         tell(f"labels in a cell are read as a list, such as {value.strip():.60}.")
         value = literal
     if hasattr(value, "tolist"):
@@ -320,8 +319,8 @@ def _literal(cell: str) -> list[Any] | dict[str, Any] | None:
     text = cell.strip()
     if text[:1] + text[-1:] not in ("[]", "()", "{}") or len(text) > _LONGEST_LITERAL:
         return None
-    if _NUMPY_LIST.fullmatch(text):
-        return [quoted[1:-1] for quoted in _QUOTED.findall(text)]
+    if re.fullmatch(_NUMPY_LIST, text):
+        return [quoted[1:-1] for quoted in re.findall(_QUOTED, text)]
     for parse in (json.loads, ast.literal_eval):
         try:
             found = parse(text)
@@ -434,6 +433,8 @@ def _check_known(labels: Iterable[str], known: Collection[str] | None) -> None:
         return
     strangers = sorted(set(labels) - set(known))
     if strangers:
+        import difflib
+
         close = difflib.get_close_matches(strangers[0], known, n=1)
         hint = f"Did you mean '{close[0]}'?" if close else f"Known are: {', '.join(known)}."
         raise BadInputError(f"unknown label '{strangers[0]:.60}'. {hint}")

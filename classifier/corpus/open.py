@@ -61,13 +61,13 @@ _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
 _MAX_CONTROL_SHARE = 0.05
 # What the first bytes tell, blanks and a byte-order mark aside.
 _BEGINNINGS = (
-    (re.compile(rb"\[\s*(?:[]{]|\"|\Z)|\{\s*\n\s*\""), "json"),
-    (re.compile(rb"\{\s*\"[^\n\"]*\"\s*:"), "jsonl"),
-    (re.compile(rb"<\?xml|<rss|<feed|<rdf:RDF|<news(?:Item|Message)"), "xml"),
-    (re.compile(rb"(?i)<!doctype html|<html"), "html"),
-    (re.compile(rb"WARC/\d"), "warc"),
-    (re.compile(rb"__label__\S"), "fasttext"),
-    (re.compile(rb"[^\n]*\S[^\n]*\t(?:<[^<>\s]+>[ \t]*)+\r?(?:\n|\Z)"), "annif"),
+    (rb"\[\s*(?:[]{]|\"|\Z)|\{\s*\n\s*\"", "json"),
+    (rb"\{\s*\"[^\n\"]*\"\s*:", "jsonl"),
+    (rb"<\?xml|<rss|<feed|<rdf:RDF|<news(?:Item|Message)", "xml"),
+    (rb"(?i)<!doctype html|<html", "html"),
+    (rb"WARC/\d", "warc"),
+    (rb"__label__\S", "fasttext"),
+    (rb"[^\n]*\S[^\n]*\t(?:<[^<>\s]+>[ \t]*)+\r?(?:\n|\Z)", "annif"),
 )
 # What files of a name hold now and then, and the first bytes then tell.
 _MAY_HOLD = {
@@ -77,7 +77,7 @@ _MAY_HOLD = {
     "tsv": ("annif",),
 }
 COMPRESSIONS = (".gz", ".zst")
-_UNDECODED = re.compile("[\udc80-\udcff]+")
+_UNDECODED = "[\udc80-\udcff]+"
 _NO_CP1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")
 
 
@@ -199,7 +199,7 @@ def encoding_reason(text: str, encoding: str) -> str:
     Western texts have few letters in a row that are not ASCII. Where there are more, or bytes
     that cp1252 has no letter for, it is not offered.
     """
-    runs = [bytes(ord(char) & 0xFF for char in run) for run in _UNDECODED.findall(text)]
+    runs = [bytes(ord(char) & 0xFF for char in run) for run in re.findall(_UNDECODED, text)]
     western = all(len(run) <= 3 and not _NO_CP1252.intersection(run) for run in runs)
     if not is_utf8(encoding):
         offered = ", for example --encoding utf-8"
@@ -227,7 +227,7 @@ def format_by_content(stream: io.BufferedReader, named: str = "") -> str:
     if head.startswith(_UTF16_MARKS):
         head = head.decode("utf-16", "ignore").encode()
     head = head.removeprefix(_UTF8_MARK).lstrip()
-    found = next((format for begin, format in _BEGINNINGS if begin.match(head)), "")
+    found = next((format for begin, format in _BEGINNINGS if re.match(begin, head)), "")
     if named:
         return found if found in _MAY_HOLD.get(named, ()) else named
     return found or {b"{": "jsonl", b"[": "json"}.get(head[:1], "txt")

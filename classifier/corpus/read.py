@@ -96,8 +96,8 @@ def _check_columns(names: list[str], file: str) -> None:
 _DEFAULTS = ReadOptions()
 _MOST_CHARACTERS = 10**8
 # Lines that stand once in each article of an export as text.
-_EXPORTED = re.compile(
-    r"^[ \t]*(?:\d+ of \d+ DOCUMENTS|End of Document|LENGTH: +\d+ words|HD {2}\S.*)[ \t\r]*$", re.M
+_EXPORTED = (
+    r"(?m)^[ \t]*(?:\d+ of \d+ DOCUMENTS|End of Document|LENGTH: +\d+ words|HD {2}\S.*)[ \t\r]*$"
 )
 _TABLE_MARKS = "\t|;,"
 _TABLES = ("csv", "tsv", "parquet", "xlsx")
@@ -312,7 +312,7 @@ def _document_rows(
         lines = content.splitlines(keepends=True)
         yield from csv_table(lines, source.name, options, delimiter=delimiter)[1]
     elif content:
-        if len(list(islice(_EXPORTED.finditer(content), 2))) > 1:
+        if len(list(islice(re.finditer(_EXPORTED, content), 2))) > 1:
             tally.note(
                 f"{source.name}: looks like several articles as Factiva or LexisNexis export them, "
                 "and is read as one. Save each to a file of its own, or all as a table."

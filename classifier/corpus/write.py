@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Protocol, TextIO, TypeAlias
 
 from classifier.article import Article, Labels
-from classifier.corpus.codes import code_address
 from classifier.corpus.corpus import ITEM
 from classifier.corpus.open import open_parquet_writer
 from classifier.errors import BadInputError, disarmed
@@ -338,7 +337,7 @@ def write_parquet(
 
 # Rows of a sheet, the header among them.
 _MOST_SHEET_ROWS = 2**20
-_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_NO_XML = "[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
 
 
 def write_xlsx(
@@ -393,7 +392,7 @@ def _sheet_cell(sheet: Any, value: object) -> object:
         return value
     from openpyxl.cell import WriteOnlyCell
 
-    cell = WriteOnlyCell(sheet, _NO_XML.sub("\ufffd", value))
+    cell = WriteOnlyCell(sheet, re.sub(_NO_XML, "\ufffd", value))
     cell.data_type = "s"
     # what keeps a cell from being computed once somebody edits it
     cell.quotePrefix = _FORMULA.match(value) is not None
@@ -454,6 +453,8 @@ def _is_later(item: Mapping[str, object]) -> bool:
 def _subject(tag: str, code: str, percent: int, *, later: bool) -> dict[str, object]:
     subject: dict[str, object] = {"name": tag}
     if code:
+        from classifier.corpus.codes import code_address
+
         subject |= {"uri": code_address(code)} if later else {"code": code}
     return subject | {"relevance": percent, "confidence": percent}
 

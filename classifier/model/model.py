@@ -39,7 +39,7 @@ Matrix = NDArray[np.float64]
 
 BATCH = 256
 # Chinese, Japanese, Thai, Lao, Burmese and Khmer.
-_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]{8}")
+_UNSPACED = "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]{8}"
 # The working point of a model's own cuts.
 BALANCED = "balanced"
 
@@ -312,7 +312,7 @@ class Model:
         if n_words == 0:
             return "no words to judge by"
         if n_known < n_words * self.min_coverage:
-            if _UNSPACED.search(text):
+            if re.search(_UNSPACED, text):
                 return "a language without blanks between words, which are not told apart"
             return f"the model knows {n_known} of {n_words} words: another language or subject?"
         if n_known < self.min_words:

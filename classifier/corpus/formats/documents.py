@@ -10,33 +10,32 @@ from classifier.errors import BadInputError
 
 __all__ = ["MOST_TAGS", "html_article", "markdown_article", "plain_html"]
 
-_FRONT_MATTER = re.compile(
-    r"\A---[ \t]*\n(?=[\w-]+:|#)(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S | re.M
-)
-_TITLE_LINE = re.compile(r"^title:(.*)$", re.M)
-_HEADING = re.compile(r"\A\s*#[ \t]+(.*)(?:\n|\Z)")
+# Compiled when they are needed, as those of Markdown take longer than an article to tag.
+_FRONT_MATTER = r"(?sm)\A---[ \t]*\n(?=[\w-]+:|#)(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)"
+_TITLE_LINE = r"(?m)^title:(.*)$"
+_HEADING = r"\A\s*#[ \t]+(.*)(?:\n|\Z)"
 # Every pattern stops at the next marker of its own kind, so none can be made to run for long.
 # The time to find the text of a page grows with the square of their number: 4 s for so many.
 MOST_TAGS = 30_000
-_TAG = re.compile(r"<[^<>]{0,2000}>")
-_BLOCK = re.compile(r"(?i)</?(?:p|br|div|h[1-6]|li|tr|blockquote)\b[^<>]{0,2000}>")
+_TAG = r"<[^<>]{0,2000}>"
+_BLOCK = r"(?i)</?(?:p|br|div|h[1-6]|li|tr|blockquote)\b[^<>]{0,2000}>"
 _MARKUP = (
-    (re.compile(r"<!--(?:(?!-->|<!--).)*-->", re.S), ""),
-    (re.compile(r"^[ \t]*(?:```|~~~).*$", re.M), ""),
-    (re.compile(r"^[ \t]*(?:={3,}|(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})$", re.M), ""),
-    (re.compile(r"^[ \t]{0,3}#{1,6}[ \t]+(.*)$", re.M), lambda found: _heading(found[1])),
-    (re.compile(r"^[ \t]*(?:>[ \t]?)+", re.M), ""),
-    (re.compile(r"^([ \t]*)[-*+][ \t]+", re.M), r"\1"),
-    (re.compile(r"!\[([^\[\]]*)\]\((?:[^()\n]|\([^()\n]*\))*\)"), r"\1"),
-    (re.compile(r"\[([^\[\]]*)\]\((?:[^()\n]|\([^()\n]*\))*\)"), r"\1"),
-    (re.compile(r"\[([^\[\]]+)\]\[[^\[\]\n]*\]"), r"\1"),
-    (re.compile(r"^[ \t]*\[[^\[\]\n]+\]:[ \t]+\S+.*$", re.M), ""),
-    (re.compile(r"(?<![\w*\\])(\*{1,3})(?=[^\s*])([^*\n]+)(?<=[^\s*\\])\1(?![\w*])"), r"\2"),
-    (re.compile(r"(?<![\w*\\])(\*{1,3})(?=[^\s*])([^*\n]+)(?<=[^\s*\\])\1(?![\w*])"), r"\2"),
-    (re.compile(r"(?<![\w\\])(_{1,3})(?=[^\s_])([^_\n]+)(?<=[^\s_\\])\1(?!\w)"), r"\2"),
-    (re.compile(r"(?<!`)`+([^`\n]+)`+"), r"\1"),
-    (re.compile(r"\\([\\`*_{}\[\]()#+\-.!>~|])"), r"\1"),
-    (re.compile(r"\n{3,}"), "\n\n"),
+    (r"(?s)<!--(?:(?!-->|<!--).)*-->", ""),
+    (r"(?m)^[ \t]*(?:```|~~~).*$", ""),
+    (r"(?m)^[ \t]*(?:={3,}|(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})$", ""),
+    (r"(?m)^[ \t]{0,3}#{1,6}[ \t]+(.*)$", lambda found: _heading(found[1])),
+    (r"(?m)^[ \t]*(?:>[ \t]?)+", ""),
+    (r"(?m)^([ \t]*)[-*+][ \t]+", r"\1"),
+    (r"!\[([^\[\]]*)\]\((?:[^()\n]|\([^()\n]*\))*\)", r"\1"),
+    (r"\[([^\[\]]*)\]\((?:[^()\n]|\([^()\n]*\))*\)", r"\1"),
+    (r"\[([^\[\]]+)\]\[[^\[\]\n]*\]", r"\1"),
+    (r"(?m)^[ \t]*\[[^\[\]\n]+\]:[ \t]+\S+.*$", ""),
+    (r"(?<![\w*\\])(\*{1,3})(?=[^\s*])([^*\n]+)(?<=[^\s*\\])\1(?![\w*])", r"\2"),
+    (r"(?<![\w*\\])(\*{1,3})(?=[^\s*])([^*\n]+)(?<=[^\s*\\])\1(?![\w*])", r"\2"),
+    (r"(?<![\w\\])(_{1,3})(?=[^\s_])([^_\n]+)(?<=[^\s_\\])\1(?!\w)", r"\2"),
+    (r"(?<!`)`+([^`\n]+)`+", r"\1"),
+    (r"\\([\\`*_{}\[\]()#+\-.!>~|])", r"\1"),
+    (r"\n{3,}", "\n\n"),
 )
 
 
@@ -82,16 +81,16 @@ def html_article(page: str | bytes, name: str) -> tuple[str, str, str]:
 
 def plain_html(markup: str) -> str:
     """Return the text of a fragment of HTML, blocks on lines of their own."""
-    return html.unescape(_TAG.sub("", _BLOCK.sub("\n", markup))).strip()
+    return html.unescape(re.sub(_TAG, "", re.sub(_BLOCK, "\n", markup))).strip()
 
 
 def _split_title(markdown: str) -> tuple[str, str]:
-    front = _FRONT_MATTER.match(markdown)
+    front = re.match(_FRONT_MATTER, markdown)
     body = markdown[front.end() :] if front else markdown
-    named = _TITLE_LINE.search(front[1]) if front else None
+    named = re.search(_TITLE_LINE, front[1]) if front else None
     if named:
         return named[1].strip(" \t'\""), body
-    heading = _HEADING.match(body)
+    heading = re.match(_HEADING, body)
     return (_heading(heading[1]), body[heading.end() :]) if heading else ("", body)
 
 
@@ -104,7 +103,7 @@ def _heading(words: str) -> str:
 
 def _without_markup(text: str) -> str:
     for pattern, replacement in _MARKUP:
-        text = pattern.sub(replacement, text)
+        text = re.sub(pattern, replacement, text)
     return text.strip()
 
 

@@ -16,10 +16,10 @@ __all__ = ["below_caption", "column_names", "found_delimiter"]
 
 _HEAD_BYTES = 4096
 _HEAD_ROWS = 10
-_QUOTED = re.compile(r'"[^"]*"')
+_QUOTED = r'"[^"]*"'
 # What no column is called: a sentence, or very many words.
-_PROSE = re.compile(r"\S \S+ \S.*[.!…]['\"”’»)]*$|(?:\S+ ){12}|.{200}", re.S)
-_NUMBER = re.compile(r"[-+]?\d[\d.,:/-]*")
+_PROSE = r"(?s)\S \S+ \S.*[.!…]['\"”’»)]*$|(?:\S+ ){12}|.{200}"
+_NUMBER = r"[-+]?\d[\d.,:/-]*"
 
 
 def column_names(cells: Sequence[str], place: str, options: ReadOptions) -> list[str]:
@@ -86,7 +86,7 @@ def found_delimiter(stream: io.BufferedReader, format: str, options: ReadOptions
     """
     head = stream.peek(_HEAD_BYTES)[:_HEAD_BYTES].decode(options.encoding, "replace")
     usual = "\t" if format == "tsv" else ","
-    lines = _QUOTED.sub("", head).splitlines() or [""]
+    lines = re.sub(_QUOTED, "", head).splitlines() or [""]
     marks = dict.fromkeys((usual, "\t", ";", "|", ","))
     if not options.header:
         # before a blank, a comma or semicolon belongs to a sentence
@@ -104,8 +104,8 @@ def _is_data(header: Sequence[str], options: ReadOptions) -> bool:
     named = {getattr(options, f"{part}_field") for part in PARTS}.union(options.label_columns)
     if named.intersection(header) or any(usual_field([c], p) for c in header for p in PARTS):
         return False
-    if any(_PROSE.search(cell) for cell in header):
+    if any(re.search(_PROSE, cell) for cell in header):
         return True
     filled = [cell for cell in header if cell]
-    n_numbers = sum(_NUMBER.fullmatch(cell) is not None for cell in filled)
+    n_numbers = sum(re.fullmatch(_NUMBER, cell) is not None for cell in filled)
     return 0 < n_numbers < len(filled)

@@ -14,7 +14,7 @@ __all__ = ["WRAPPERS", "host_of", "ninjs_row", "shape_of"]
 # Fields that hold the row itself.
 WRAPPERS = ("_source", "data", "doc", "fields", "row")
 Values = Mapping[str, Any]
-_HOST = re.compile(r"[\w+.-]+://(?:[^/?#@]*@)?([^/?#:]+)")
+_HOST = r"[\w+.-]+://(?:[^/?#@]*@)?([^/?#:]+)"
 
 
 def shape_of(fields: Iterable[str]) -> Callable[[Values], Values] | None:
@@ -25,7 +25,7 @@ def shape_of(fields: Iterable[str]) -> Callable[[Values], Values] | None:
 
 def host_of(address: str) -> str:
     """Return the host in a web address, nothing where there is none."""
-    found = _HOST.match(address)
+    found = re.match(_HOST, address)
     return found[1].lower() if found else ""
 
 

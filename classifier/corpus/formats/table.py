@@ -18,7 +18,7 @@ __all__ = ["csv_table"]
 # What a quote that is never closed may enclose; a field is held in memory whole.
 _FIELD_LIMIT = 10**8
 _DEFAULTS = ReadOptions()
-_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*')
+_SEPARATOR_LINE = r'"?sep=(.)"?\s*'
 
 
 def csv_table(
@@ -110,7 +110,7 @@ class _Feed:
     def skip_separator_line(self) -> str:
         """Pass over a first line ``sep=;``, and return the mark; nothing when it is none."""
         first = next(self._lines, None)
-        found = _SEPARATOR_LINE.fullmatch(first) if first is not None else None
+        found = re.fullmatch(_SEPARATOR_LINE, first) if first is not None else None
         if found:
             self._n_lines += 1
             return found[1]

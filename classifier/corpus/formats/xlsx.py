@@ -11,12 +11,14 @@ from itertools import chain, repeat
 from pathlib import Path
 
 from classifier.corpus.corpus import ReadOptions
-from classifier.corpus.find import NO_WORKBOOK
 from classifier.corpus.formats.header import below_caption, column_names
 from classifier.corpus.rows import Row
 from classifier.errors import BadInputError
 
-__all__ = ["xlsx_rows"]
+__all__ = ["NO_WORKBOOK", "xlsx_rows"]
+
+# What the reader of ZIP archives raises at damaged ones.
+NO_WORKBOOK = (zipfile.BadZipFile, OSError, RuntimeError, EOFError, ValueError)
 
 # A sheet is unpacked while it is read, the words of all sheets before; no newsroom's hold more.
 _MOST_UNPACKED = 10**9
