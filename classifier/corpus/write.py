@@ -18,7 +18,7 @@ from classifier.article import Article
 from classifier.corpus.corpus import ITEM
 from classifier.corpus.labels import label_fields
 from classifier.corpus.open import open_parquet_writer
-from classifier.errors import BadInputError, disarmed
+from classifier.errors import BadInputError, disarmed, needing
 from classifier.fields import PARTS, usual_field
 from classifier.files import replacing
 
@@ -362,12 +362,8 @@ def write_xlsx(
     ClassifierError
         If `path` cannot be written.
     """
-    try:
+    with needing("xlsx", f"{path}: XLSX needs openpyxl"):
         from openpyxl import Workbook
-    except ImportError:
-        raise BadInputError(
-            f"{path}: XLSX needs openpyxl. Run: pip install 'classifier[xlsx]'"
-        ) from None
     names, predictions = _score_labels(predictions, labels)
     book = Workbook(write_only=True)
     sheet = book.create_sheet("predictions")
