@@ -234,8 +234,8 @@ def _count(value: ShareInterval) -> str:
 
 
 MOST_ERRORS = 20
-# More labels and slices than this are folded on the page, and more cells not legible on a phone.
-_MOST_LABELS, _MOST_BARS = 12, 40
+# More labels and rows than this are folded on the page, and more cells not legible on a phone.
+_MOST_LABELS, _MOST_ROWS, _MOST_BARS = 12, 15, 40
 # What the figures of the whole mean, in their order.
 _MEANING = (
     "Precision and recall of all tags in one figure; frequent labels weigh more. 1 is perfect.",
@@ -279,10 +279,10 @@ def _lead(report: Report) -> Iterator[Block]:
     right = sum(round(each.recall * each.support) for each in labels if each.support)
     given, due = sum(each.predicted for each in labels), sum(each.support for each in labels)
     said = f"{percent(right / given)} of the {given:,} tags given are right" if given else "no tag"
-    found = f"; of the {due:,} that were due {percent(right / due)} were given" if due else ""
+    found = f"; of the {due:,} that were due {percent(right / due)} were found" if due else ""
     yield f"{said}{found}." if given else f"The model gave {said}{found}."
     few = [each.label for each in labels if each.support < FEW_ARTICLES]
-    if few:
+    if few and report.corpus.n_groups >= FEW_ARTICLES:
         yield (
             f"Fewer than {FEW_ARTICLES} articles have {listed(few)}: there the figures are rough, "
             "also where an interval is narrow."
@@ -300,11 +300,14 @@ def _sections(report: Report, most_labels: int, *, plots: bool) -> Iterator[Sect
     table = first_rows(LABEL_COLUMNS, label_rows(report), most_labels)
     yield Section("Labels", (*bars, *table))
     if plots:
-        yield Section("Cuts and probabilities", (_ON_CURVES, *map(_curves, report.labels)))
+        yield Section("Cuts and probabilities", (_ON_CURVES, *_curves(report.labels)))
     for kind in ("outlet", "month", "length"):
         if rows := slice_rows(report, kind):
             bars = _slice_bars(report, kind) if plots else ()
-            yield Section(f"By {kind}", (*bars, Table((kind, *SLICE_COLUMNS[1:]), rows)))
+            shown: tuple[Block, ...] = (*bars, Table((kind, *SLICE_COLUMNS[1:]), rows))
+            if plots and len(rows) > _MOST_ROWS:
+                shown = (Folded(f"{len(rows)} rows", shown),)
+            yield Section(f"By {kind}", shown)
     if plots and len(report.cooccurrence.labels) > 1:
         yield Section("Labels together", tuple(_cooccurrence_maps(report)))
     if pairs := commonest_confusions(report):
@@ -316,7 +319,8 @@ def _sections(report: Report, most_labels: int, *, plots: bool) -> Iterator[Sect
         rows = tuple((each.note, f"{each.n_articles:,}") for each in report.notes)
         yield Section("Not judged", (Table(("note", "articles"), rows),))
     if report.worst_errors:
-        items = tuple(map(_error, report.worst_errors[:MOST_ERRORS]))
+        one = report.model.mode == "one"
+        items = tuple(_error(each, one=one) for each in report.worst_errors[:MOST_ERRORS])
         yield Section("Worst errors", (_ON_ERRORS, Bullets(items)))
     yield Section("How to repeat it", (Code(_command(report)), _made_of(report)))
 
@@ -337,8 +341,10 @@ _ON_ERRORS = (
 )
 
 
-def _error(error: WorstError) -> tuple[str, tuple[str | Marked, ...]]:
-    cut = f", cut {rounded(error.cut, 3)}" if error.cut == error.cut else ""
+def _error(error: WorstError, *, one: bool) -> tuple[str, tuple[str | Marked, ...]]:
+    other = "the label given had" if error.kind == "missed" else "the right label had"
+    what = other if one else "cut"
+    cut = f", {what} {rounded(error.cut, 3)}" if error.cut == error.cut else ""
     words = ", ".join(f"{t.term} {t.contribution:+.2f}" for t in error.terms)
     where = ", ".join(filter(None, (error.id, error.outlet, error.date)))
     verb = "missed" if error.kind == "missed" else "wrongly given"
@@ -359,9 +365,11 @@ _ON_CURVES = (
 )
 
 
-def _curves(label: LabelReport) -> Folded:
-    title = f"{label.label}: F1 {rounded(label.f1.estimate)}, {label.support:,} articles"
-    return Folded(title, (label_figures(label),))
+def _curves(labels: Sequence[LabelReport]) -> Iterator[Block]:
+    for label in labels:
+        title = f"{label.label}: F1 {rounded(label.f1.estimate)}, {label.support:,} articles"
+        figures = label_figures(label)
+        yield from (Folded(title, (figures,)),) if len(labels) > _MOST_LABELS else (title, figures)
 
 
 def label_figures(label: LabelReport) -> tuple[Figure, Figure, Figure]:
