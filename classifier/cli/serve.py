@@ -26,7 +26,8 @@ TOKEN_VARIABLE = "CLASSIFIER_TOKEN"
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 EXTRA = frozenset(
-    {"fastapi", "starlette", "pydantic", "uvicorn", "fastapi_offline", "prometheus_client"}
+    {"fastapi", "starlette", "pydantic", "uvicorn", "httptools"}
+    | {"fastapi_offline", "prometheus_client"}
 )
 
 _ORIGIN = re.compile(r"https?://[\w.-]+(:\d+)?")
