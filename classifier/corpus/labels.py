@@ -20,6 +20,7 @@ from classifier.fields import inner_word, is_blank
 
 __all__ = [
     "LabelSpelling",
+    "label_fields",
     "label_names",
     "parse_label_columns",
     "parse_labels",
@@ -453,3 +454,17 @@ def _check_named(present: frozenset[str], names: Sequence[str], *, article: int)
             f"article {article + 1}: label '{strangers[0]}' is not among the labels asked for "
             f"({', '.join(names)}). Add it, or leave the article out."
         )
+
+
+def label_fields(labels: Labels | None) -> dict[str, object]:
+    """Return the fields of a row that `parse_labels` reads as these labels."""
+    if labels is None:
+        return {}
+    fields: dict[str, object] = {"labels": sorted(labels.present)}
+    if labels.absent is not None:
+        fields["negative"] = sorted(labels.absent)
+    if labels.borderline:
+        fields["confidence"] = "borderline"
+    if labels.sample:
+        fields["sample"] = labels.sample
+    return fields
