@@ -35,7 +35,6 @@ from bench.speed_measure import (
 from bench.speed_report import draw, report
 from classifier.corpus.read import read_articles
 from classifier.files import write_json_lines
-from classifier.model.export import export_joblib
 from classifier.model.folder import load_model
 from classifier.text import scanner
 
@@ -44,12 +43,11 @@ PAGE = ROOT / "docs" / "speed-peers.md"
 PLOT = "![Time of one article, and of an article in a file](images/speed.svg)"
 POOL_VARIABLE = "CLASSIFIER_POOL"
 
-EXPORTED, AS_IT_COMES = "scikit-learn, exported", "LibMultiLabel, as it comes"
 # These take long to train and their time is no goal: one round.
-SLOW = ("fastText", "fastText, pairs", AS_IT_COMES)
-TRAINED = [n for n, tool in TOOLS.items() if not tool.trained_by and n not in (*SLOW, EXPORTED)]
-MANY = [n for n in TOOLS if n not in ("fastText, pairs", AS_IT_COMES, EXPORTED)]
-SINGLE = [n for n in TOOLS if n not in (AS_IT_COMES, "LibMultiLabel")]
+SLOW = ("fastText", "fastText, pairs")
+TRAINED = [n for n, tool in TOOLS.items() if not tool.trained_by and n not in SLOW]
+MANY = [n for n in TOOLS if n != "fastText, pairs"]
+SINGLE = [n for n in TOOLS if n != "LibMultiLabel"]
 SINGLE_MANY = [n for n in MANY if n in SINGLE]
 TWO = (KERNEL, NUMPY, "scikit-learn, stacked")
 ONE = (*TWO, "fastText", "Vowpal Wabbit")
@@ -73,11 +71,10 @@ def measured(folder: Path, pool: Path, n_rounds: int) -> dict[str, Any]:
             "many": measure.training(files["many"], many, once, 1),
         },
         "quality": {
-            "news": measure.quality(files["news"], news, [n for n in TOOLS if n != EXPORTED]),
+            "news": measure.quality(files["news"], news, list(TOOLS)),
             "many": measure.quality(files["many"], many, MANY),
         },
     }
-    export(news / TOOLS[EXPORTED].model_name)
     ours = dict.fromkeys((KERNEL, NUMPY), SHIPPED)
     models = {name: news / tool.model_name for name, tool in TOOLS.items()} | ours
     of_many = {name: many / TOOLS[name].model_name for name in MANY}
@@ -94,12 +91,6 @@ def measured(folder: Path, pool: Path, n_rounds: int) -> dict[str, Any]:
 def n_labels(path: Path) -> int:
     """Return how many labels a file of articles has."""
     return len({label for row in rows(path) for label in row["labels"]})
-
-
-def export(folder: Path) -> None:
-    """Write the shipped model as a pipeline."""
-    folder.mkdir()
-    export_joblib(load_model(SHIPPED), folder / "exported.joblib")
 
 
 def profile(path: Path) -> dict[str, dict[str, float]]:

@@ -234,14 +234,12 @@ TOOLS = {
         Tool(NUMPY, "ours_peer", "ours", KERNEL, {SWITCH: "off"}),
         Tool("scikit-learn", "sklearn_peer"),
         Tool("scikit-learn, stacked", "stacked_peer", trained_by="scikit-learn"),
-        Tool("scikit-learn, exported", "exported_peer"),
         Tool("fastText", "fasttext_peer"),
         Tool("fastText, pairs", "fasttext_pairs_peer"),
         Tool("Vowpal Wabbit", "vowpal_peer"),
         # As it comes, with a thread a core, it takes several times the CPU on problems so small.
         _libmultilabel("LibMultiLabel", "-s 1 -m 1"),
         _libmultilabel("LibMultiLabel, bias", "-s 2 -B 1 -e 0.0001 -m 1"),
-        _libmultilabel("LibMultiLabel, as it comes", ""),
     )
 }
 
@@ -337,6 +335,7 @@ def bulk(whole: Path, models: dict[str, Path], ways: Ways, n_rounds: int) -> dic
         tool, model = TOOLS[name], models[name]
         commands = calls(tool, model, [whole] if n_processes == 1 else halves)
         if n_processes == 2 and tool.environment == "ours":
+            works[f"{name}, apart × 2"] = partial(launched, commands, tool.variables)
             commands = [two_jobs(whole, model)]
         works[f"{name} × {n_processes}"] = partial(launched, commands, tool.variables)
         works[f"{name} × 0"] = partial(launched, calls(tool, model, [one]), tool.variables)

@@ -14,6 +14,7 @@ import threading
 import time
 from concurrent.futures import wait
 from contextlib import closing
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from classifier.archive.tagger import Progress, RunSummary, TagOptions, Tally
 from classifier.archive.tasks import (
     BlockTask,
     ShardTask,
+    block_tasks,
     block_worker,
     private_model,
     shard_worker,
@@ -34,16 +36,17 @@ from classifier.archive.tasks import (
 )
 from classifier.archive.workers import (
     Answer,
-    Crew,
+    Pool,
     Processes,
     begin_worker,
     end_with,
     perform,
     perform_here,
-    told,
+    reason_of,
 )
 from classifier.cli.archive import progress_line, summary_lines
-from classifier.corpus.corpus import ReadOptions, ReadTally
+from classifier.corpus.corpus import UNLABELLED, ReadOptions, ReadTally
+from classifier.corpus.find import Source
 from classifier.corpus.open import Block, line_blocks
 from classifier.errors import BadInputError, ClassifierError, ModelError, SettingsError
 from classifier.files import file_sha256
@@ -672,11 +675,11 @@ def unmade():
 
 
 def answers(tasks, *, make=echoed, arguments=("<",), jobs=2):
-    """Return the answers of a crew by task, and how many workers it replaced."""
-    crew = Crew(make, arguments, jobs=jobs)
-    with closing(crew.run(iter(tasks))) as words:
+    """Return the answers of a pool by task, and how many workers it replaced."""
+    pool = Pool(make, arguments, jobs=jobs)
+    with closing(pool.run(iter(tasks))) as words:
         given = {word.task: word for word in words if isinstance(word, Answer)}
-    return given, crew.n_replaced
+    return given, pool.n_replaced
 
 
 def test_a_task_that_kills_its_worker_is_tried_three_times_and_told():
@@ -707,7 +710,7 @@ def test_workers_that_cannot_begin_stop_the_run():
     given, _ = answers(["a"], make=unmade, arguments=(), jobs=1)
 
     assert (given["a"].reason, given["a"].stop) == ("no model", True)
-    assert told(OSError(13, "Permission denied", "x.jsonl")) == (
+    assert reason_of(OSError(13, "Permission denied", "x.jsonl")) == (
         "x.jsonl: Permission denied",
         False,
     )
@@ -716,7 +719,7 @@ def test_workers_that_cannot_begin_stop_the_run():
 COPIES = """
 import os, signal, sys, threading
 from contextlib import closing
-from classifier.archive.workers import Answer, Crew, can_copy
+from classifier.archive.workers import Answer, Pool, can_copy
 
 def make(tag):
     def work(task, report):
@@ -726,13 +729,13 @@ def make(tag):
     return work
 
 parent = os.getpid()
-crew = Crew(lambda tag: make(tag), ("<",), jobs=2, copied=True)
-with closing(crew.run(iter(sys.argv[2:]))) as words:
+pool = Pool(lambda tag: make(tag), ("<",), jobs=2, copied=True)
+with closing(pool.run(iter(sys.argv[2:]))) as words:
     given = {word.task: word.value for word in words if isinstance(word, Answer)}
     if sys.argv[1] == "kill":
         os.kill(parent, signal.SIGKILL)
 stop = threading.Event()
-print(sorted(given.items()), crew.n_replaced, can_copy())
+print(sorted(given.items()), pool.n_replaced, can_copy())
 threading.Thread(target=stop.wait).start()
 print(can_copy())
 stop.set()
@@ -740,7 +743,7 @@ stop.set()
 
 
 def run_copies(*args):
-    """Run a crew of copies in a process of its own, until the last of them has ended."""
+    """Run a pool of copies in a process of its own, until the last of them has ended."""
     return subprocess.run(
         [sys.executable, "-c", COPIES, *args],
         env=environment(OPENBLAS_NUM_THREADS="1"), capture_output=True, text=True, timeout=60,
@@ -842,6 +845,31 @@ def test_workers_tag_files_and_blocks(model, tmp_path):
     assert b"".join(gzip.decompress(word[1].data) for word in said) == (tmp_path / "p").read_bytes()
     assert "".join(word[1].rejects for word in said).count("empty text") == 1
     assert BlockTask(Block(5, b"{}\n{}\n"), "a.jsonl", "").place == "a.jsonl lines 5 to 6"
+
+
+def test_lines_of_a_file_are_sent_as_their_place(tmp_path):
+    """A worker reads them itself; a file cut short in the meantime is an error that says so."""
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf{}\n" + b'{"a": 1}\n' * 3)
+    [task] = block_tasks(Source("a.jsonl", path, "jsonl"), TagOptions(), "")
+
+    assert (task.block.data, task.block.start, task.size) == (b"", 3, 30)
+    assert task.lines() == Block(1, b"{}\n" + b'{"a": 1}\n' * 3, start=3)
+    assert task.place == "a.jsonl lines 1 to 4"
+    path.write_bytes(b"{}\n")
+    with pytest.raises(BadInputError, match=r"a\.jsonl: was changed while it was read"):
+        task.lines()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_lines_that_cannot_be_read_again_as_they_stand_are_sent_themselves(tmp_path, encoding):
+    """Those of an archive, of a pipe, and those in another encoding."""
+    path = tmp_path / ("a.jsonl" if encoding == "utf-16" else "a.jsonl.gz")
+    data = "{}\n".encode(encoding)
+    path.write_bytes(data if encoding == "utf-16" else gzip.compress(data))
+    options = TagOptions(replace(UNLABELLED, encoding=encoding, on_error="skip"))
+    [task] = block_tasks(Source("a", path, "jsonl"), options, "")
+    assert (task.path, task.lines().data) == (None, b"{}\n")
 
 
 def blocks(data, n):

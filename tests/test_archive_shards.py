@@ -523,3 +523,5 @@ def test_blocks_hold_every_line_once(data, size, more):
     ]
     firsts = [(block.first, block.data.split(b"\n")[0]) for block in blocks if block.data]
     assert firsts == [(number, lines[number - 1]) for number, _ in firsts]
+    for block in blocks:
+        assert data[block.start :].startswith(block.data or lines[block.first - 1])

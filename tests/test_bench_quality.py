@@ -7,7 +7,19 @@ import pytest
 
 from bench.encoder import by_encoder
 from bench.quality import OURS, PLAIN, Outcome, figures, joined, table
-from bench.unseen import LATER, NESTED, OUTLETS, SOURCES, News, margins_of, outlet, splits
+from bench.unseen import (
+    LATER,
+    LEFT_OUT,
+    NESTED,
+    OUTLETS,
+    ROOT,
+    SOURCES,
+    WORLD,
+    News,
+    margins_of,
+    outlet,
+    splits,
+)
 from bench.variants import BASE, Variant, used
 from bench.variants import table as variants_table
 from classifier.article import Article, Labels
@@ -185,3 +197,18 @@ def test_the_table_of_variants_shows_changes_against_the_base():
 
     assert lines[2] == "| the base | **0.800** | 0.9000 | 8.0% | **0.800** | 0.9000 | 8.0% |"
     assert lines[3].startswith("| C 2 | +0.010 (-0.010 to +0.020) | +0.0100 | 8.0% |")
+
+
+def test_a_corpus_that_is_left_out_is_tested_on_alone(news):
+    """It is in no training part of any scheme, and still one of the unseen sources."""
+    left_out = news.corpora == "intl_news"
+    found = list(splits(news, left_out=("intl_news",)))
+    assert not any(left_out[split.train].any() for split in found)
+    assert [split.part for split in found if split.scheme == SOURCES] == ["intl_news"]
+
+
+def test_the_shipped_model_learns_from_what_is_measured():
+    """The Makefile names each world corpus that is not left out."""
+    after = (ROOT / "Makefile").read_text().partition("\nSOURCES = ")[2]
+    named = after.partition("\n\n")[0].replace("\\\n", " ").split()
+    assert named == [name for name in WORLD if name not in LEFT_OUT]

@@ -143,7 +143,7 @@ def test_training_is_compared_beside_the_quality():
             }
         },
     }
-    [row] = trainings(results, "news")
+    [row] = trainings(results, "news", 0)
     assert row.value == Ratio(12.5, 10.0, 15.0)
     assert row.note == "; micro-F1 +0.010, macro-F1 -0.010"
 

@@ -26,14 +26,14 @@ from classifier.archive.shards import INSTALL, Place, place_of
 from classifier.archive.tagger import RunSummary, Tagger, TagOptions
 from classifier.archive.tasks import PackedModel, model_here, packed_model
 from classifier.archive.workers import (
-    Crew,
     Do,
     LostError,
     Note,
     Outcome,
+    Pool,
     interrupts_held,
     perform,
-    told,
+    reason_of,
 )
 from classifier.errors import BadInputError, ClassifierError
 from classifier.model.model import Model
@@ -366,7 +366,7 @@ class FarWorkers:
             # the scheduler has given the file to one worker after the other
             reason = "the workers that had it died, again and again; is memory short?"
             return Outcome(None, reason)
-        return Outcome(None, *told(error), may_pass=True) if error else future.result()
+        return Outcome(None, *reason_of(error), may_pass=True) if error else future.result()
 
     def notes(self) -> list[Note]:
         """Return nothing: workers do not say how far they are; look after them."""
@@ -541,25 +541,19 @@ def tag_files(
     """
     options, place = options or TagOptions(), place_of(out)
     packed = packed_model(model)
-    plan = planned(
-        source,
-        place,
-        model=model_here(packed),
-        sha256=packed.sha256,
-        options=options,
-        restart=restart,
-    )
+    loaded, sha256 = model_here(packed), packed.sha256
+    plan = planned(source, place, model=loaded, sha256=sha256, options=options, restart=restart)
     check_versions(client)
     with opened_journal(place) as journal:
 
-        def crew_for(todo: list[Shard]) -> Crew[FarTask]:
-            workers = FarWorkers(client, far_worker, packed, options)
-            return Crew(far_worker, (), executor=workers)
+        def pool_for(todo: list[Shard]) -> Pool[FarTask]:
+            return Pool(far_worker, (), executor=FarWorkers(client, far_worker, packed, options))
 
         def task_of(run: str, shard: Shard) -> FarTask:
             where = place.path if place.is_local else place.address
             return FarTask(shard, where, run, journal.is_free(shard.target))
 
-        n_threads = sum(client.nthreads().values())
-        run = ArchiveRun(plan, journal, crew_for, task_of, packed.signature, n_threads)
-        return run.finished(progress)
+        jobs = sum(client.nthreads().values())
+        return ArchiveRun(plan, journal, pool_for, task_of, packed.signature, jobs).finished(
+            progress
+        )

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -33,7 +34,7 @@ from classifier.archive.tagger import (
     check_options,
 )
 from classifier.archive.tasks import ShardTask, SingleShard, private_model, shard_worker
-from classifier.archive.workers import Answer, Crew, LostError, Note, told
+from classifier.archive.workers import Answer, LostError, Note, Pool, reason_of
 from classifier.corpus.open import import_parquet
 from classifier.errors import BadInputError, ClassifierError
 from classifier.model.folder import load_model, model_folder, save_model
@@ -125,7 +126,7 @@ class ArchiveRun:
     plan : Planned
     journal : Journal
         Opened.
-    crew_for : callable
+    pool_for : callable
         From the files to do to what tags them.
     task_of : callable
         From the name of the run and a file to its task. A `ShardTask` leaves a part that the run
@@ -137,7 +138,7 @@ class ArchiveRun:
 
     plan: Planned
     journal: Journal
-    crew_for: Callable[[list[Shard]], Crew[Any] | SingleShard]
+    pool_for: Callable[[list[Shard]], Pool[Any] | SingleShard]
     task_of: Callable[[str, Shard], Any]
     signature: str
     jobs: int
@@ -197,15 +198,15 @@ class ArchiveRun:
 
     def _work(self, run: str, todo: list[Shard], progress: Report) -> int:
         n_files, n_bytes = len(self.plan.archive.shards), sum(shard.n_bytes for shard in todo)
-        crew, tasks = self.crew_for(todo), (self.task_of(run, shard) for shard in todo)
+        pool, tasks = self.pool_for(todo), (self.task_of(run, shard) for shard in todo)
         done = n_files - len(todo)
         try:
-            with closing(crew.run(tasks)) as answers:
+            with closing(pool.run(tasks)) as answers:
                 for word in answers:
                     done += isinstance(word, Answer)
                     self._take(word)
                     progress(self._progress(done, n_files, n_bytes))
-            return crew.n_replaced
+            return pool.n_replaced
         except LostError as error:
             raise self._cut_short(str(error)) from None
 
@@ -232,7 +233,7 @@ class ArchiveRun:
             try:
                 self._finish(word.task, word.value)
             except (BadInputError, OSError) as error:
-                self._fail(word.task, *told(error))
+                self._fail(word.task, *reason_of(error))
 
     def _finish(self, task: Any, result: ShardResult) -> None:
         """Give a result its name, then write it down; killed in between, it is done again."""
@@ -364,19 +365,19 @@ def tag_archive(
     options, jobs = options or TagOptions(), jobs or os.cpu_count() or 1
     plan = _planned_here(source, out, model, options, restart=restart)
     folder = Path(plan.out.below(FOLDER))
-    with (
-        opened_journal(plan.out) as journal,
-        private_model(model, folder / "model", loaded=plan.model) as own,
-    ):
+    own_model = private_model(model, folder / "model", loaded=plan.model)
+    with opened_journal(plan.out) as journal, own_model as own:
 
-        def crew_for(todo: list[Shard]) -> Crew[ShardTask] | SingleShard:
+        def pool_for(todo: list[Shard]) -> Pool[ShardTask] | SingleShard:
             if len(todo) == 1 and todo[0].by_lines and jobs > 1:
                 return SingleShard(own, options, jobs=jobs)
-            return Crew(shard_worker, (own, options), jobs=min(jobs, len(todo)))
+            return Pool(shard_worker, (own, options), jobs=min(jobs, len(todo)))
 
-        def task_of(run: str, shard: Shard) -> ShardTask:
-            part = Path(plan.out.below(f"{PARTS}/{run}/{secrets.token_hex(8)}"))
-            return ShardTask(shard, part, part.with_suffix(".rejects"))
+        return ArchiveRun(
+            plan, journal, pool_for, partial(_task, plan.out), own.signature, jobs
+        ).finished(progress)
 
-        run = ArchiveRun(plan, journal, crew_for, task_of, own.signature, jobs)
-        return run.finished(progress)
+
+def _task(out: Place, run: str, shard: Shard) -> ShardTask:
+    part = Path(out.below(f"{PARTS}/{run}/{secrets.token_hex(8)}"))
+    return ShardTask(shard, part, part.with_suffix(".rejects"))

@@ -22,6 +22,7 @@ from classifier.corpus.open import (
     Block,
     format_by_content,
     import_parquet,
+    is_utf8,
     line_blocks,
     marked_encoding,
     open_bytes,
@@ -256,7 +257,7 @@ def _names(rows: Iterable[Row]) -> list[str]:
 
 def _jsonl(source: Source, options: TagOptions) -> Iterator[Row]:
     encoding = options.reading.encoding
-    for block, _ in jsonl_blocks(source, options):
+    for block, _, _ in jsonl_blocks(source, options):
         lines = _checked(block, source, options).split(b"\n")
         yield from utf8_jsonl_rows(lines, source.name, encoding=encoding, first=block.first)
 
@@ -507,7 +508,7 @@ def tag_shard(
     with opened_part(part) as raw, Rejects(rejects) as reject:
         with packed(raw, Path(shard.target).suffix.lower(), gzip_level=GZIP_LEVEL) as stream:
             if shard.by_lines:
-                for block, n_bytes in jsonl_blocks(shard.source, tagger.options):
+                for block, n_bytes, _ in jsonl_blocks(shard.source, tagger.options):
                     name = shard.source.name
                     stream.write(tag_block(tagger, block, name, tally=tally, reject=reject))
                     report(tally.read, n_bytes)
@@ -530,8 +531,11 @@ def tag_shard(
 
 def jsonl_blocks(
     source: Source, options: TagOptions, stdin: BinaryIO | None = None, *, checked: bool = False
-) -> Iterator[tuple[Block, int]]:
-    """Yield the lines of a JSONL file in blocks, each with the bytes of the file read so far.
+) -> Iterator[tuple[Block, int, int | None]]:
+    """Yield the lines of a JSONL file in blocks.
+
+    Each comes with the bytes of the file read so far and, where the file itself holds these lines
+    in UTF-8 and can be read again, the place in it where the first block starts.
 
     Raises
     ------
@@ -545,8 +549,10 @@ def jsonl_blocks(
             if held not in ("jsonl", ""):
                 raise BadInputError(f"{source.name}: is no JSONL but {held}. Leave out --jobs.")
         with utf8_bytes(stream, encoding) as read:
+            again = isinstance(stream.raw, io.FileIO) and stream.seekable() and is_utf8(encoding)
+            start = stream.tell() if again else None
             for block in line_blocks(read, longest=options.longest_line):
-                yield block, _position(stream)
+                yield block, _position(stream), start
 
 
 def _position(stream: IO[bytes]) -> int:

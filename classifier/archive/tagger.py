@@ -19,6 +19,7 @@ from classifier.corpus.write import PredictionFields, Tagged, prediction_row, wi
 from classifier.errors import BadInputError, SettingsError
 from classifier.model.model import Model
 from classifier.model.prediction import Prediction
+from classifier.model.reading import checked_floors
 
 __all__ = [
     "Failure",
@@ -304,7 +305,9 @@ def check_options(model: Model, options: TagOptions) -> Keep | None:
         When the options name labels that the model has not, or thresholds that mean nothing.
     """
     # refuses wrong thresholds now rather than at the first article
-    model.predict([], thresholds=options.thresholds)
+    checked_floors(model.labels, options.thresholds, model.mode)
+    if not options.where and not options.tags:
+        return None
     return keeping(model.labels, where=options.where, tags=options.tags)
 
 

@@ -23,7 +23,7 @@ from classifier.archive.shard import (
     tag_shard,
 )
 from classifier.archive.tagger import Tagger, TagOptions, Tally, tag_block
-from classifier.archive.workers import Answer, Crew, Note, Report, told
+from classifier.archive.workers import Answer, Note, Pool, Report, reason_of
 from classifier.corpus.corpus import ReadTally
 from classifier.corpus.find import Source, find_sources
 from classifier.corpus.open import Block
@@ -238,8 +238,9 @@ def shard_worker(
 class BlockTask:
     """Lines of a file to tag; `packing` is ``.gz``, ``.zst`` or empty.
 
-    What becomes of them goes into the file `part`, if there is one: a worker that is killed while
-    it sends much would leave its run waiting for the rest.
+    Of a file that can be read again, `path`, only the place of its lines is sent, and how many
+    bytes they have. What becomes of them goes into the file `part`, if there is one: a worker that
+    is killed while it sends much would leave its run waiting for the rest.
     """
 
     block: Block
@@ -247,11 +248,35 @@ class BlockTask:
     packing: str
     read_bytes: int = 0
     part: Path | None = None
+    path: Path | None = None
+    size: int = 0
+
+    def placed(self, path: Path, start: int) -> BlockTask:
+        """Return the same task without its lines, which are those of a file from `start` on."""
+        block = replace(self.block, data=b"", start=start + self.block.start)
+        return replace(self, block=block, path=path, size=len(self.block.data))
+
+    def lines(self) -> Block:
+        """Return the lines.
+
+        Raises
+        ------
+        BadInputError
+            When the file has become shorter.
+        """
+        if self.path is None or self.block.too_long:
+            return self.block
+        with self.path.open("rb", buffering=0) as stream:
+            stream.seek(self.block.start)
+            data = stream.read(self.size)
+        if len(data) < self.size:
+            raise BadInputError(f"{self.file}: was changed while it was read. Run once more.")
+        return replace(self.block, data=data)
 
     @property
     def place(self) -> str:
         """The lines, for messages."""
-        n_more = self.block.data.count(b"\n") - 1
+        n_more = self.lines().data.count(b"\n") - 1
         first = self.block.first
         return f"{self.file} lines {first} to {first + max(n_more, 0)}"
 
@@ -286,7 +311,7 @@ def block_worker(
 
     def work(task: BlockTask, report: Report) -> TaggedBlock:
         tally, rejects = Tally(), list[str]()
-        data = tag_block(tagger, task.block, task.file, tally=tally, reject=rejects.append)
+        data = tag_block(tagger, task.lines(), task.file, tally=tally, reject=rejects.append)
         if data and task.packing:
             packing = io.BytesIO()
             with packed(packing, task.packing, gzip_level=GZIP_LEVEL) as stream:
@@ -395,8 +420,9 @@ def block_tasks(
     source: Source, options: TagOptions, packing: str, stdin: BinaryIO | None = None
 ) -> Iterator[BlockTask]:
     """Yield the lines of a JSONL file as tasks."""
-    for block, n_bytes in jsonl_blocks(source, options, stdin, checked=True):
-        yield BlockTask(block, source.name, packing, n_bytes)
+    for block, n_bytes, start in jsonl_blocks(source, options, stdin, checked=True):
+        task = BlockTask(block, source.name, packing, n_bytes)
+        yield task if source.path is None or start is None else task.placed(source.path, start)
 
 
 def tagged_blocks(
@@ -415,13 +441,13 @@ def tagged_blocks(
     BadInputError
         What the first that failed failed of.
     """
-    crew: Crew[BlockTask] = Crew(
+    pool: Pool[BlockTask] = Pool(
         block_worker, (model, options), jobs=jobs, ahead=WINDOW * jobs, copied=copied
     )
     early: dict[int, Answer[BlockTask]] = {}
     turn = 0
     numbered = (replace(task, part=folder / f"{n}.block") for n, task in enumerate(tasks))
-    with closing(crew.run(numbered)) as answers:
+    with closing(pool.run(numbered)) as answers:
         for answer in answers:
             if isinstance(answer, Answer):
                 early[answer.index] = answer
@@ -441,7 +467,7 @@ def _value(answer: Answer[BlockTask]) -> TaggedBlock:
 
 
 class SingleShard:
-    """In place of a `Crew`, when there is one file of JSONL and more than one worker."""
+    """In place of a `Pool`, when there is one file of JSONL and more than one worker."""
 
     n_replaced = 0
 
@@ -457,7 +483,7 @@ class SingleShard:
                 size, sha256 = task.part.stat().st_size, file_sha256(task.part)
                 yield Answer(0, task, ShardResult(size, sha256, tally))
             except (ClassifierError, OSError) as error:
-                reason, stop = told(error)
+                reason, stop = reason_of(error)
                 yield Answer(0, task, reason=reason, stop=stop)
 
     def _tagged(self, task: ShardTask, tally: Tally) -> Iterator[Note]:

@@ -27,12 +27,12 @@ from classifier.errors import BadInputError, ClassifierError
 
 __all__ = [
     "Answer",
-    "Crew",
     "Do",
     "Executor",
     "LostError",
     "Note",
     "Outcome",
+    "Pool",
     "Processes",
     "Report",
     "begin_worker",
@@ -41,7 +41,7 @@ __all__ = [
     "interrupts_held",
     "perform",
     "perform_here",
-    "told",
+    "reason_of",
 ]
 
 
@@ -49,7 +49,7 @@ __all__ = [
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
-def told(error: BaseException, *, made: bool = True) -> tuple[str, bool]:
+def reason_of(error: BaseException, *, made: bool = True) -> tuple[str, bool]:
     """Return what is said of an error, and whether other tasks would meet it too."""
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
@@ -64,7 +64,7 @@ Report = Callable[[int, int], None]
 Do = Callable[[Any, Report], object]
 # How often a task whose worker has died is tried once more.
 RETRIES = 2
-# How often a crew looks up while nothing happens, so that progress is shown.
+# How often a pool looks up while nothing happens, so that progress is shown.
 PATIENCE = 0.25
 GRACE = 5.0
 
@@ -128,7 +128,7 @@ def perform(make: Callable[[], Do], task: object, report: Report) -> Outcome:
         do = make()
         return Outcome(do(task, report))
     except Exception as error:
-        reason, stop = told(error, made=do is not None)
+        reason, stop = reason_of(error, made=do is not None)
         return Outcome(None, reason, stop, may_pass=not isinstance(error, ClassifierError))
 
 
@@ -137,7 +137,7 @@ class LostError(ClassifierError):
 
 
 class Executor(Protocol):
-    """What takes tasks for a crew, on this machine or on many."""
+    """What takes tasks for a pool, on this machine or on many."""
 
     @property
     def n_replaced(self) -> int:
@@ -172,7 +172,7 @@ class _Job(Generic[Task]):
     n_tries: int = 0
 
 
-class Crew(Generic[Task]):
+class Pool(Generic[Task]):
     """Workers for one kind of task.
 
     Parameters
@@ -305,18 +305,18 @@ class Processes:
     def submit(self, index: int, task: object) -> Future[Outcome]:
         """Begin with a task, in a process that lives."""
         with interrupts_held():
-            worker = self._idle.pop() if self._idle else self._hired(self._places.pop())
+            worker = self._idle.pop() if self._idle else self._started(self._places.pop())
             self._read[2 * worker.place : 2 * worker.place + 2] = 0, 0
             try:
                 future = worker.pool.submit(perform_here, task)
             except BrokenProcessPool:
                 # it has died while it was idle
-                self._bury(worker)
+                self._discard(worker)
                 return self.submit(index, task)
             self._busy[future] = worker, index
         return future
 
-    def _hired(self, place: int) -> _Worker:
+    def _started(self, place: int) -> _Worker:
         context = _OneProcess(self._context)
         begin = (self._make, os.getpid(), self._read, place)
         pool = ProcessPoolExecutor(
@@ -324,7 +324,7 @@ class Processes:
         )
         return _Worker(pool, context, place)
 
-    def _bury(self, worker: _Worker) -> None:
+    def _discard(self, worker: _Worker) -> None:
         worker.pool.shutdown()
         self._places.append(worker.place)
         self.n_replaced += 1
@@ -334,13 +334,15 @@ class Processes:
         worker, _ = self._busy.pop(future)
         error = future.exception()
         if isinstance(error, BrokenProcessPool):
-            self._bury(worker)
+            self._discard(worker)
             how = _death(worker.context.process)
             reason = f"the worker process died {RETRIES + 1} times on it ({how})"
             return Outcome(None, reason, may_pass=True)
         self._idle.append(worker)
         # what fails on this machine fails again
-        return Outcome(None, *told(error)) if error else replace(future.result(), may_pass=False)
+        return (
+            Outcome(None, *reason_of(error)) if error else replace(future.result(), may_pass=False)
+        )
 
     def notes(self) -> list[Note]:
         """Return how far the tasks under way are."""

@@ -7,16 +7,17 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from classifier.cli.options import ArchiveOptions
-from classifier.cli.output import Layout, tell_fields, write_stream
-from classifier.cli.terminal import echo_lines, on_terminal, remark
+from classifier.cli.output import Layout, write_bytes
+from classifier.cli.terminal import echo_lines, on_terminal, read_tally, remark, remark_on
 from classifier.corpus.corpus import ReadOptions
-from classifier.errors import BadInputError
+from classifier.errors import BadInputError, ClassifierError
 
 if TYPE_CHECKING:
     from classifier.archive.tagger import Progress, RunSummary, TagOptions
@@ -74,7 +75,7 @@ def predict_archive(
         )
     _refuse_documents(files)
     if not archive.dask:
-        tell_fields(files, reading, quiet=quiet)
+        _note_fields(files, reading, quiet=quiet)
     source = files[0] if len(files) == 1 else files
     options = replace(_tag_options(archive, _reading(reading, archive), thresholds), format=format)
     if archive.dry_run:
@@ -180,10 +181,50 @@ def predict_stream(
             "several processes write plain jsonl into a single file; leave it out",
             param_hint="--jobs",
         )
-    options = replace(_tag_options(archive, reading, thresholds), carry=False)
-    write_stream(
-        files, layout.out, model=model, jobs=archive.jobs or 1, options=options, quiet=quiet
-    )
+    from classifier.archive.tasks import tag_stream
+
+    _note_fields(files, reading, quiet=quiet)
+    tally = read_tally(quiet=quiet)
+    with write_bytes(layout.out) as (write, packing):
+        for data in tag_stream(
+            files,
+            model=model,
+            jobs=archive.jobs or 1,
+            options=replace(_tag_options(archive, reading, thresholds), carry=False),
+            packing=packing,
+            tally=tally,
+            copied=True,
+        ):
+            write(data)
+    remark_on(tally, quiet=quiet)
+
+
+# Rows that are looked at before processes are started: a field misspelt is in none of them.
+_ROWS_AHEAD = 1000
+
+
+def _note_fields(paths: Sequence[Path | str], reading: ReadOptions, *, quiet: bool) -> None:
+    """Say which fields are read as what, before several processes read the files.
+
+    Raises
+    ------
+    BadInputError
+        If a single file is to be read, and a field that `reading` names is in no row of it.
+    """
+    from classifier.corpus.read import read_articles
+
+    files = [Path(path) for path in paths if str(path) != "-" and Path(path).is_file()]
+    if not files:
+        return
+    some = replace(reading, on_error="skip", rejects=None)
+    articles = read_articles(files[:1], some, tally=read_tally(quiet=quiet))
+    try:
+        for _ in islice(articles, _ROWS_AHEAD if len(paths) == 1 else 1):
+            pass
+    except ClassifierError:
+        # of one file among several it says little, and each is told in its turn
+        if len(paths) == 1:
+            raise
 
 
 # Seconds between two lines of progress on a terminal, and elsewhere.

@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -19,17 +18,15 @@ import typer
 
 from classifier.article import Article
 from classifier.cli.explanation import TOP, deciding_spans
-from classifier.cli.terminal import on_terminal, read_tally, remark_on
-from classifier.corpus.corpus import ReadOptions
+from classifier.cli.terminal import on_terminal
 from classifier.corpus.write import Codes, table_line
-from classifier.errors import ClassifierError, ModelError, disarmed
+from classifier.errors import ModelError, disarmed
 from classifier.model.model import Model
 from classifier.model.prediction import Contribution, Explanation, Prediction
 from classifier.model.vocabulary import Analyzer
 from classifier.text import article_text
 
 if TYPE_CHECKING:
-    from classifier.archive.tagger import TagOptions
     from classifier.model.prediction import Prediction
 
 __all__ = [
@@ -37,10 +34,8 @@ __all__ = [
     "Layout",
     "Listing",
     "chosen_layout",
-    "tell_fields",
     "write_bytes",
     "write_predictions",
-    "write_stream",
 ]
 
 
@@ -220,75 +215,6 @@ def _trimmed(text: str) -> tuple[str, list[str]]:
         return text, []
     head = text[:LONGEST].rsplit(None, 1)[0]
     return head, [f"… and {len(text) - len(head):,} more characters"]
-
-
-def write_stream(
-    paths: Sequence[Path | str],
-    out: Path | None,
-    *,
-    model: Path | None,
-    jobs: int,
-    options: TagOptions,
-    quiet: bool,
-) -> None:
-    """Tag JSONL with several processes into one file or standard output.
-
-    Parameters
-    ----------
-    paths : sequence of paths
-    out : Path or None
-        Standard output when not given.
-    model : path or None
-        The shipped one when not given.
-    jobs : int
-    options : TagOptions
-    quiet : bool
-        Whether nothing is said of rows that were skipped.
-    """
-    from classifier.archive.tasks import tag_stream
-
-    tell_fields(paths, options.reading, quiet=quiet)
-    tally = read_tally(quiet=quiet)
-    with write_bytes(out) as (write, packing):
-        for data in tag_stream(
-            paths,
-            model=model,
-            jobs=jobs,
-            options=options,
-            packing=packing,
-            tally=tally,
-            copied=True,
-        ):
-            write(data)
-    remark_on(tally, quiet=quiet)
-
-
-# Rows that are looked at before processes are started: a field misspelt is in none of them.
-_ROWS_AHEAD = 1000
-
-
-def tell_fields(paths: Sequence[Path | str], reading: ReadOptions, *, quiet: bool) -> None:
-    """Say which fields are read as what, before several processes read the files.
-
-    Raises
-    ------
-    BadInputError
-        If a single file is to be read, and a field that `reading` names is in no row of it.
-    """
-    from classifier.corpus.read import read_articles
-
-    files = [Path(path) for path in paths if str(path) != "-" and Path(path).is_file()]
-    if not files:
-        return
-    some = replace(reading, on_error="skip", rejects=None)
-    articles = read_articles(files[:1], some, tally=read_tally(quiet=quiet))
-    try:
-        for _ in islice(articles, _ROWS_AHEAD if len(paths) == 1 else 1):
-            pass
-    except ClassifierError:
-        # of one file among several it says little, and each is told in its turn
-        if len(paths) == 1:
-            raise
 
 
 FORMATS = ("table", "jsonl", "csv", "parquet", "xlsx", "ninjs")

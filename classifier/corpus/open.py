@@ -16,7 +16,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from classifier.errors import BadInputError
+from classifier.errors import BadInputError, needing
 from classifier.files import open_zstd, replacing
 
 __all__ = [
@@ -315,12 +315,8 @@ def import_parquet(name: str) -> Any:
     BadInputError
         If pyarrow is missing; the message names the file `name` that asked for it.
     """
-    try:
+    with needing("parquet", f"{name}: Parquet needs pyarrow"):
         from pyarrow import parquet
-    except ImportError:
-        raise BadInputError(
-            f"{name}: Parquet needs pyarrow. Run: pip install 'classifier[parquet]'"
-        ) from None
     return parquet
 
 
@@ -386,11 +382,14 @@ class Block:
         The lines with their ends; only the last of a file may lack it.
     too_long : int
         Bytes of a line that was passed over; `data` is then empty.
+    start : int
+        Bytes of the stream before it.
     """
 
     first: int
     data: bytes
     too_long: int = 0
+    start: int = 0
 
 
 def line_blocks(
@@ -407,26 +406,27 @@ def line_blocks(
     size : int
         Bytes of a block, to which the rest of its last line comes.
     """
-    number, begun, held = 1, list[bytes](), 0
+    number, place, begun, held = 1, 0, list[bytes](), 0
     while piece := read(size):
         start = piece.find(b"\n") + 1
         if not start:
             held += len(piece)
             begun = [*begun, piece] if held <= longest else []
             continue
+        end, n_before = piece.rfind(b"\n") + 1, held
         if held + start - 1 > longest:
-            yield Block(number, b"", held + start - 1)
-            number, begun = number + 1, []
+            yield Block(number, b"", held + start - 1, place)
+            number, place, begun, n_before = number + 1, place + held + start, [], -start
         else:
             start = 0
-        end = piece.rfind(b"\n") + 1
         if end > start:
             data = b"".join([*begun, memoryview(piece)[start:end]])
-            yield Block(number, data)
+            yield Block(number, data, start=place)
             number += data.count(b"\n")
+        place += n_before + end
         begun, held = [piece[end:]], len(piece) - end
     if held:
-        yield Block(number, b"".join(begun), held if held > longest else 0)
+        yield Block(number, b"".join(begun), held if held > longest else 0, place)
 
 
 @contextmanager
