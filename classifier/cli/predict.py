@@ -73,6 +73,7 @@ class OutputOptions(OptionGroup):
         Path | None,
         typer.Option(
             metavar="FILE|FOLDER",
+            parser=named_path,
             help="Write there: .jsonl, .csv, .parquet, .xlsx, .ninjs or .txt (a table); .gz packs "
             "text. In a folder each file gets one of its name, with all its fields.",
             show_default=False,
