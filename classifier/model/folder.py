@@ -516,8 +516,11 @@ def model_folder(path: Path | str | None) -> Path:
 
 @cache
 def shipped_model() -> Model:
-    """Return the model that comes with the package, loaded once a process."""
-    return load_model(model_folder(None))
+    """Return the model that comes with the package, loaded once a process.
+
+    It is mapped, as nobody writes to an installed package.
+    """
+    return load_model(model_folder(None), mmap=True)
 
 
 def as_model(model: Model | Path | str) -> Model:
