@@ -226,7 +226,11 @@ def _is_path(name: str) -> bool:
 ModelOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        "--model", metavar="DIR", help="Folder of the model.", show_default="the shipped model"
+        "--model",
+        metavar="DIR",
+        parser=named_path,
+        help="Folder of the model.",
+        show_default="the shipped model",
     ),
 ]
 ModelTarget: TypeAlias = Annotated[
