@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,15 @@ from classifier.errors import SettingsError
 from classifier.model.calibration import PiecewiseLinear
 from classifier.training.calibrate import fit_calibration
 
-__all__ = ["POINTS", "WorkingPoint", "choose_shift", "choose_thresholds", "held_out_tags"]
+__all__ = [
+    "POINTS",
+    "CutRules",
+    "Cuts",
+    "WorkingPoint",
+    "choose_shift",
+    "choose_thresholds",
+    "held_out_tags",
+]
 
 
 RULES = ("expected-f1", "smoothed-f1", "micro-macro")
@@ -60,26 +69,12 @@ Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 
 
-def choose_thresholds(
-    scores: Matrix,
-    truth: Matrix,
-    *,
-    rule: str = "expected-f1",
-    rare_positives: int = 1,
-    max_false_tags: float | None = 1.0,
-    calibration: str = "auto",
-    isotonic_positives: int = 50,
-    fitted: PiecewiseLinear | None = None,
-    point: WorkingPoint = POINTS["balanced"],
-) -> Vector:
-    """Return, per label, the cut from which it is given.
+@dataclass(frozen=True)
+class CutRules:
+    """How cuts are chosen.
 
     Parameters
     ----------
-    scores : ndarray of shape (n_articles, n_labels)
-        Out-of-fold scores, never training scores; any scale that all labels share.
-    truth : ndarray of shape (n_articles, n_labels)
-        1 present, 0 absent, NaN unknown; unknown cells are left out.
     rule : {"expected-f1", "smoothed-f1", "micro-macro"}
         Half of the best expected F1, the cut in calibrated probability that is best for F1
         (Lipton et al., ECML 2014), for labels with `isotonic_positives` positives, whose
@@ -97,54 +92,131 @@ def choose_thresholds(
         least a quarter of the articles have no label, else for no limit.
     calibration, isotonic_positives
         Of the calibration behind expected F1, as in `fit_calibration`.
-    fitted : PiecewiseLinear, optional
-        That calibration, where these scores were calibrated before.
-    point : WorkingPoint
-        What takes the place of F1, and of `max_false_tags`; "micro-macro" knows F1 alone, and
-        smoothed F-beta stands in for it at other points.
-
-    Returns
-    -------
-    ndarray of shape (n_labels,)
-        A label of which nothing is known gets the pooled cut too.
 
     Raises
     ------
     SettingsError
         For any other rule.
     """
-    if rule not in RULES:
-        raise SettingsError(f"rule is '{rule}'. Choose one of {', '.join(RULES)}.")
-    curves = [_Curve(scores[:, k], truth[:, k]) for k in range(scores.shape[1])]
-    macro = rule == "micro-macro" and point.beta == 1
-    common = np.array([curve.n_positive >= isotonic_positives for curve in curves])
-    cuts = _micro_macro(curves) if macro else _smoothed(curves, point.beta, common)
-    if rule == "expected-f1":
-        fitted = fitted or fit_calibration(
-            scores, truth, method=calibration, isotonic_positives=isotonic_positives
-        )
-        probable = _expected(scores, fitted, point.beta)
-        cuts = np.where(common, probable, cuts)
-    rare = np.array([curve.n_positive < rare_positives for curve in curves])
-    unseen = np.array([len(curve.cuts) == 1 for curve in curves])
-    pooled = pooled_cut(scores, truth, point.beta) if (rare | unseen).any() else np.inf
-    cuts[rare] = np.maximum(cuts[rare], pooled)
-    cuts[unseen] = pooled
-    cuts = cuts + _raise(scores - cuts, truth, max_false_tags, point)
-    if point.beta == 1:
+
+    rule: str = "expected-f1"
+    rare_positives: int = 1
+    max_false_tags: float | None = 1.0
+    calibration: str = "auto"
+    isotonic_positives: int = 50
+
+    def __post_init__(self) -> None:
+        if self.rule not in RULES:
+            raise SettingsError(f"rule is '{self.rule}'. Choose one of {', '.join(RULES)}.")
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """The cuts of every working point; what they have in common is made once.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_articles, n_labels)
+        Out-of-fold scores, never training scores; any scale that all labels share.
+    truth : ndarray of shape (n_articles, n_labels)
+        1 present, 0 absent, NaN unknown; unknown cells are left out.
+    rules : CutRules
+    fitted : PiecewiseLinear, optional
+        The calibration that the rules ask for, where these scores were calibrated before.
+    """
+
+    scores: Matrix
+    truth: Matrix
+    rules: CutRules
+    fitted: PiecewiseLinear | None = None
+
+    def at(self, point: WorkingPoint) -> Vector:
+        """Return, per label, the cut from which it is given.
+
+        A label of which nothing is known gets the pooled cut too. No label is given sooner than
+        at the balanced point where fewer false tags are wanted, none later where fewer misses
+        are. The rule "micro-macro" knows F1 alone: smoothed F-beta stands in for it.
+
+        Returns
+        -------
+        ndarray of shape (n_labels,)
+        """
+        if point.beta == 1:
+            return self._chosen(point)
+        bound = np.maximum if point.beta < 1 else np.minimum
+        return np.asarray(bound(self._chosen(point), self._balanced))
+
+    @cached_property
+    def _balanced(self) -> Vector:
+        return self._chosen(POINTS["balanced"])
+
+    def _chosen(self, point: WorkingPoint) -> Vector:
+        cuts = self._best(point.beta)
+        rare = self._n_positive < self.rules.rare_positives
+        unseen = np.array([len(curve.cuts) == 1 for curve in self._curves])
+        pooled = np.inf
+        if (rare | unseen).any():
+            pooled = pooled_cut(self.scores, self.truth, point.beta)
+        cuts[rare] = np.maximum(cuts[rare], pooled)
+        cuts[unseen] = pooled
+        excess = self.scores - cuts
+        return np.asarray(cuts + _raise(excess, self.truth, self.rules.max_false_tags, point))
+
+    def _best(self, beta: float) -> Vector:
+        if self.rules.rule == "micro-macro" and beta == 1:
+            return _micro_macro(self._curves)
+        common = self._n_positive >= self.rules.isotonic_positives
+        cuts = _smoothed(self._curves, beta, common)
+        if self.rules.rule == "expected-f1":
+            line_of, probabilities = self._calibrated
+            for k in np.flatnonzero(common):
+                cuts[k] = np.interp(_best_cut(probabilities[:, k], beta), *line_of[k][::-1])
         return cuts
-    balanced = choose_thresholds(
-        scores,
-        truth,
-        rule=rule,
-        rare_positives=rare_positives,
-        max_false_tags=max_false_tags,
-        calibration=calibration,
-        isotonic_positives=isotonic_positives,
-        fitted=fitted,
-    )
-    # no label is given sooner where fewer false tags are wanted, none later where fewer misses are
-    return np.maximum(cuts, balanced) if point.beta < 1 else np.minimum(cuts, balanced)
+
+    @cached_property
+    def _curves(self) -> list[_Curve]:
+        return [_Curve(*columns) for columns in zip(self.scores.T, self.truth.T, strict=True)]
+
+    @cached_property
+    def _n_positive(self) -> NDArray[np.int64]:
+        return np.array([curve.n_positive for curve in self._curves])
+
+    @cached_property
+    def _calibrated(self) -> tuple[list[tuple[Sequence[float], Sequence[float]]], Matrix]:
+        """Each label's line of margins and probabilities, and the probabilities of the scores."""
+        fitted = self.fitted or fit_calibration(
+            self.scores,
+            self.truth,
+            method=self.rules.calibration,
+            isotonic_positives=self.rules.isotonic_positives,
+        )
+        return list(zip(fitted.margins, fitted.probabilities, strict=True)), fitted(self.scores)
+
+
+def choose_thresholds(
+    scores: Matrix,
+    truth: Matrix,
+    *,
+    fitted: PiecewiseLinear | None = None,
+    point: WorkingPoint = POINTS["balanced"],
+    **rules: Any,
+) -> Vector:
+    """Return, per label, the cut from which it is given at one working point.
+
+    Parameters
+    ----------
+    scores, truth, fitted
+        As in `Cuts`.
+    point : WorkingPoint
+        What takes the place of F1, and of `max_false_tags`.
+    **rules
+        Those of `CutRules`.
+
+    Returns
+    -------
+    ndarray of shape (n_labels,)
+    """
+    return Cuts(scores, truth, CutRules(**rules), fitted).at(point)
 
 
 def _raise(
@@ -200,19 +272,20 @@ def held_out_tags(
     folds: NDArray[np.int64],
     *,
     fitted: Sequence[PiecewiseLinear | None] = (),
+    points: Mapping[str, WorkingPoint] = POINTS,
     **rules: Any,
-) -> NDArray[np.bool_]:
-    """Return tags by cuts that were chosen on the other folds; shape of `scores`.
+) -> dict[str, NDArray[np.bool_]]:
+    """Return tags by cuts that were chosen on the other folds, of each point; shape of `scores`.
 
-    Rows outside every fold (fold -1) are given nothing. `rules` go to `choose_thresholds`, and
-    so does what is `fitted` to the others of each fold, where it is.
+    Rows outside every fold (fold -1) are given nothing. `rules` are those of `CutRules`; what is
+    `fitted` to the others of each fold goes to `Cuts`, where it is.
     """
-    given = np.zeros(scores.shape, dtype=bool)
-    fitted = fitted or [None] * (folds.max() + 1)
-    for fold, calibration in enumerate(fitted):
+    given = {name: np.zeros(scores.shape, dtype=bool) for name in points}
+    for fold, calibration in enumerate(fitted or [None] * (folds.max() + 1)):
         rest, test = (folds >= 0) & (folds != fold), folds == fold
-        cuts = choose_thresholds(scores[rest], truth[rest], fitted=calibration, **rules)
-        given[test] = scores[test] >= cuts
+        cuts = Cuts(scores[rest], truth[rest], CutRules(**rules), calibration)
+        for name, point in points.items():
+            given[name][test] = scores[test] >= cuts.at(point)
     return given
 
 
@@ -261,14 +334,6 @@ def _between(ranked: Vector) -> Vector:
     # Between neighbouring floats the mean is one of them; it must not be the lower.
     middle = np.where(middle > lower, middle, upper)
     return np.concatenate([[ranked[0] + 1.0], middle, [ranked[-1] - 1.0]])
-
-
-def _expected(scores: Matrix, fitted: PiecewiseLinear, beta: float) -> Vector:
-    probabilities = fitted(scores)
-    lines = zip(fitted.margins, fitted.probabilities, strict=True)
-    return np.array(
-        [np.interp(_best_cut(probabilities[:, k], beta), y, x) for k, (x, y) in enumerate(lines)]
-    )
 
 
 def _best_cut(probabilities: Vector, beta: float) -> float:
