@@ -153,7 +153,7 @@ class Cuts:
     def _chosen(self, point: WorkingPoint) -> Vector:
         cuts = self._best(point.beta)
         rare = self._n_positive < self.rules.rare_positives
-        unseen = np.array([len(curve.cuts) == 1 for curve in self._curves])
+        unseen = np.array([len(curve.ranked) == 0 for curve in self._curves])
         pooled = np.inf
         if (rare | unseen).any():
             pooled = pooled_cut(self.scores, self.truth, point.beta)
@@ -168,29 +168,31 @@ class Cuts:
         common = self._n_positive >= self.rules.isotonic_positives
         cuts = _smoothed(self._curves, beta, common)
         if self.rules.rule == "expected-f1":
-            line_of, probabilities = self._calibrated
             for k in np.flatnonzero(common):
-                cuts[k] = np.interp(_best_cut(probabilities[:, k], beta), *line_of[k][::-1])
+                margins, probabilities = self._calibrated[k]
+                promised = np.interp(np.sort(self.scores[:, k]), margins, probabilities)
+                cuts[k] = np.interp(_best_cut(promised, beta), probabilities, margins)
         return cuts
 
     @cached_property
     def _curves(self) -> list[_Curve]:
-        return [_Curve(*columns) for columns in zip(self.scores.T, self.truth.T, strict=True)]
+        columns = (np.ascontiguousarray(each.T) for each in (self.scores, self.truth))
+        return [_Curve(*each) for each in zip(*columns, strict=True)]
 
     @cached_property
     def _n_positive(self) -> NDArray[np.int64]:
         return np.array([curve.n_positive for curve in self._curves])
 
     @cached_property
-    def _calibrated(self) -> tuple[list[tuple[Sequence[float], Sequence[float]]], Matrix]:
-        """Each label's line of margins and probabilities, and the probabilities of the scores."""
+    def _calibrated(self) -> list[tuple[Sequence[float], Sequence[float]]]:
+        """Each label's line of margins and probabilities."""
         fitted = self.fitted or fit_calibration(
             self.scores,
             self.truth,
             method=self.rules.calibration,
             isotonic_positives=self.rules.isotonic_positives,
         )
-        return list(zip(fitted.margins, fitted.probabilities, strict=True)), fitted(self.scores)
+        return list(zip(fitted.margins, fitted.probabilities, strict=True))
 
 
 def choose_thresholds(
@@ -290,21 +292,22 @@ def held_out_tags(
 
 
 class _Curve:
-    """True and false positives of one label at every cut between neighbouring scores."""
+    """True and false positives of one label at every cut that can be the best.
+
+    That is above all scores, or right below a positive: further down there are only more false
+    positives.
+    """
 
     def __init__(self, scores: Vector, truth: Vector) -> None:
-        known = ~np.isnan(truth) & ~np.isnan(scores)
-        order = np.argsort(-scores[known])
-        ranked, hits = scores[known][order], truth[known][order] > 0
-        # Only where the score changes can a cut stand, so equals may be in any order; the last
-        # place is "give to all".
-        last = np.append(ranked[1:] != ranked[:-1], True) if len(ranked) else np.zeros(0, bool)
-        self.n_positive = int(hits.sum())
-        self.positive = ranked[hits]
-        self.ranked = ranked
-        self.tp = np.concatenate([[0], np.cumsum(hits)[last]])
-        self.fp = np.concatenate([[0], np.cumsum(~hits)[last]])
-        self.cuts = _between(ranked[last])
+        known = ~(np.isnan(truth) | np.isnan(scores))
+        self.ranked = np.sort(scores[known])
+        self.positive = np.sort(scores[known & (truth > 0)])
+        self.n_positive = len(self.positive)
+        at = np.unique(self.positive)[::-1]
+        self.tp = np.append(0, _reaching(self.positive, at))
+        self.fp = np.append(0, _reaching(self.ranked, at)) - self.tp
+        top = self.ranked[-1] + 1.0 if len(self.ranked) else np.inf
+        self.cuts = np.append(top, self.below(at))
 
     @property
     def fn(self) -> NDArray[np.int64]:
@@ -316,24 +319,22 @@ class _Curve:
     def smoothed(self, beta: float = 1.0) -> Vector:
         return _smoothed_f(self.tp, self.tp + self.fp, self.n_positive, beta)
 
-    def below(self, score: float) -> float:
-        """Return the cut between a score and the next one below it."""
-        lower = self.ranked[self.ranked < score]
-        return float(_between(np.array([score, *lower[:1]]))[1])
+    def below(self, scores: Vector) -> Vector:
+        """Return the cuts between scores and the next ones below them."""
+        places = self.ranked.searchsorted(scores)
+        lower = self.ranked[np.maximum(places - 1, 0)]
+        middle = (scores + lower) / 2
+        # Between neighbouring floats the mean is one of them; it must not be the lower.
+        middle = np.where(middle > lower, middle, scores)
+        return np.where(places > 0, middle, scores - 1.0)
 
     def f1(self) -> Vector:
         return np.asarray(2 * self.tp / np.maximum(2 * self.tp + self.fp + self.fn, 1))
 
 
-def _between(ranked: Vector) -> Vector:
-    """Return cuts above the highest score, between neighbours, and below the lowest."""
-    if not len(ranked):
-        return np.array([np.inf])
-    upper, lower = ranked[:-1], ranked[1:]
-    middle = (upper + lower) / 2
-    # Between neighbouring floats the mean is one of them; it must not be the lower.
-    middle = np.where(middle > lower, middle, upper)
-    return np.concatenate([[ranked[0] + 1.0], middle, [ranked[-1] - 1.0]])
+def _reaching(ranked: Vector, scores: Vector) -> NDArray[np.int64]:
+    """Return how many of the `ranked`, rising, are as high as each of the scores."""
+    return len(ranked) - ranked.searchsorted(scores)
 
 
 def _best_cut(probabilities: Vector, beta: float) -> float:
@@ -368,7 +369,7 @@ def _borrowed(curves: list[_Curve], beta: float) -> Vector:
     if len(tried) > MOST_TRIED:
         tried = np.quantile(tried, np.linspace(0, 1, MOST_TRIED), method="nearest")
     tp, given = (
-        np.array([(len(s) - np.searchsorted(s[::-1], tried)) for s in scores], dtype=np.float64)
+        np.array([_reaching(ranked, tried) for ranked in scores], dtype=np.float64)
         for scores in ([c.positive for c in curves], [c.ranked for c in curves])
     )
     n_positive = np.array([float(curve.n_positive) for curve in curves])
@@ -376,7 +377,7 @@ def _borrowed(curves: list[_Curve], beta: float) -> Vector:
     best = _smoothed_f(weights @ tp, weights @ given, (weights @ n_positive)[:, None], beta).argmax(
         axis=1
     )
-    return np.array([curve.below(tried[i]) for curve, i in zip(curves, best, strict=True)])
+    return np.array([curve.below(tried[[i]])[0] for curve, i in zip(curves, best, strict=True)])
 
 
 def _likeness(n_positive: Vector) -> Matrix:
