@@ -17,6 +17,7 @@ cdef extern from "Python.h":
     int PyUnicode_KIND(object text)
     void* PyUnicode_DATA(object text)
     Py_ssize_t PyUnicode_GetLength(object text) except -1
+    bint Py_UNICODE_ISALNUM(uint32_t c) noexcept nogil
     object PyUnicode_FromKindAndData(int kind, const void* data, Py_ssize_t size)
 
 
@@ -101,11 +102,15 @@ cdef enum:
     GONE = 7  # invisible marks, of which nothing is left
     FIRST_KNOWN = 0x300
     MOST_VERBS = 31
+    MOST_WORDS = 256
     LONGEST = 32
+    LONGEST_AGENCY = 48  # characters, "News Agency" among them
     LAST_SENTENCE = 300  # characters in which promotion is looked for, at most
+    SUBTITLE = 301  # characters, with the line end, after which a dateline is looked for, at most
+    DATELINE = 400  # characters in which the mark of a dateline is looked for, at most
 
 # What ENDS_VERB and OPENS_NAME stop at.
-VERB_ENDINGS = (b"ld", b"ed", b"ls", b"ts", b"th", b"by")
+VERB_ENDINGS = ("ld", "ed", "ls", "ts", "th", "by")
 NAME_OPENINGS = ("dp", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 cdef const uint8_t* THE = b"the "
@@ -113,7 +118,9 @@ cdef const uint8_t* THE_CAPITAL = b"The "
 cdef const uint8_t* REPORTS = b" reports"
 cdef const uint8_t* REPORTED = b" reported"
 cdef const uint8_t* CITING = b" citing "
-cdef const uint8_t* CONTRIBUTED = b" contributed "
+cdef const uint8_t* CONTRIBUTED_TO = b" contributed to this "
+cdef const uint8_t* CONTRIBUTED_REPORTING = b" contributed reporting."
+cdef const uint8_t* MONTHS = b"janfebmaraprmayjunjulaugsepoctnovdec"
 
 cdef uint8_t KINDS[FIRST_KNOWN]
 
@@ -124,12 +131,11 @@ cdef void _fill_kinds() noexcept:
         KINDS[c] = WORD
     for c in range(0x20):
         KINDS[c] = BLANK
-    for c in range(0x80, 0xA0):
-        KINDS[c] = UNSOUND
+    for c in range(0x7F, 0xA1):
+        KINDS[c] = BLANK
     for c in range(0xC2, 0xF5):
         KINDS[c] = LEAD
     KINDS[0x20] = SPACE
-    KINDS[0x7F] = KINDS[0xA0] = BLANK
     KINDS[0x0A] = LINE
     KINDS[0x0D] = RETURN
     KINDS[0xAD] = GONE
@@ -141,19 +147,23 @@ _fill_kinds()
 cdef inline int kind_of(uint32_t c) noexcept nogil:
     if c < FIRST_KNOWN:
         return KINDS[c]
-    # printable, and in normal form C next to anything
-    if 0x2010 <= c <= 0x2027 or 0x2030 <= c <= 0x205E or 0x20A0 <= c <= 0x20C0 or c == 0x2122:
+    # in normal form C next to anything: punctuation and signs
+    if 0x2010 <= c <= 0x2027 or 0x2030 <= c <= 0x205E or 0x2070 <= c <= 0x20C0 or c == 0x2122:
         return WORD
-    # Cyrillic, arrows, signs and pictures
-    if 0x400 <= c <= 0x482 or 0x48A <= c <= 0x52F or 0x2190 <= c <= 0x21FF or 0x2500 <= c <= 0x27BF:
+    if 0x212C <= c <= 0x2328 or 0x232B <= c <= 0x2ADB or 0xFF01 <= c <= 0xFFFD or c == 0xFE0F:
         return WORD
-    if 0x1F300 <= c <= 0x1F64F:
+    # Greek and Cyrillic, Arabic, Chinese and Japanese, pictures
+    if 0x388 <= c <= 0x482 or 0x48A <= c <= 0x52F or 0x620 <= c <= 0x64A or 0x3001 <= c <= 0x3029:
+        return WORD
+    if 0x3041 <= c <= 0x3096 or 0x309B <= c <= 0x30FF or 0x4E00 <= c <= 0x9FFF:
+        return WORD
+    if 0x1F1E6 <= c <= 0x1FAFF:
         return WORD
     if c == 0x200B or c == 0x200E or c == 0x200F or 0x202A <= c <= 0x202E or 0x2060 <= c <= 0x2069:
         return GONE
     if c == 0xFEFF:
         return GONE
-    return BLANK if c == 0x202F else UNSOUND
+    return BLANK if c == 0x202F or 0x2002 <= c <= 0x200A else UNSOUND
 
 
 cdef inline bint continues(uint32_t c) noexcept nogil:
@@ -168,16 +178,17 @@ cdef struct Word:
     int size
 
 
+cdef struct Words:
+    Word* words
+    int n
+    uint8_t letters[128]  # whether one of them begins or ends with it
+
+
 cdef struct Rules:
-    Word* verbs
-    Word* agencies
-    Word* openings
-    int n_verbs
-    int n_agencies
-    int n_openings
-    uint8_t ends_verb[128]  # whether a verb ends in this letter
-    uint8_t opens_agency[128]
-    uint8_t opens_promotion[128]
+    Words verbs
+    Words agencies
+    Words metadata
+    Words promotions
 
 
 cdef inline bint is_at(
@@ -193,47 +204,60 @@ cdef inline bint is_at(
     return True
 
 
-cdef inline bint folded_at(
-    const Unit* text, Py_ssize_t i, Py_ssize_t n, const uint8_t* letters, int size
+cdef bint opens_with(
+    const Words* words, const Unit* text, Py_ssize_t i, Py_ssize_t n
 ) noexcept nogil:
-    """Return whether these small letters stand at i, in any case."""
-    cdef int k
+    """Return whether one of these words, in small letters, may stand at i in any case.
+
+    Letters beyond ASCII are let through, as some of them stand for s, k and i there.
+    """
+    cdef int j, k
     cdef uint32_t c
-    if i + size > n:
-        return False
-    for k in range(size):
-        c = text[i + k]
-        if 0x41 <= c <= 0x5A:
-            c |= 0x20
-        if c != letters[k]:
-            return False
-    return True
+    if i >= n or text[i] >= 128 or not words.letters[text[i]]:
+        # but for opening quotation marks, which open none
+        return i < n and text[i] >= 128 and text[i] != 0x201C and text[i] != 0x2018
+    for j in range(words.n):
+        for k in range(words.words[j].size):
+            c = text[i + k] if i + k < n else 0
+            if 0x41 <= c <= 0x5A:
+                c |= 0x20
+            if c != words.words[j].letters[k] and c < 128:
+                break
+            if c >= 128 or k + 1 == words.words[j].size:
+                return True
+    return False
 
 
-cdef bint names_agency(
+cdef bint agency_at(
     const Rules* rules, const Unit* text, Py_ssize_t i, Py_ssize_t n
 ) noexcept nogil:
     """Return whether the name of an agency may begin at i."""
     cdef int k
-    if is_at(text, i, n, THE, 4) or is_at(text, i, n, THE_CAPITAL, 4):
-        i += 4
-    if i >= n or text[i] >= 128 or not rules.opens_agency[text[i]]:
+    if i >= n or text[i] >= 128 or not rules.agencies.letters[text[i]]:
         return False
-    for k in range(rules.n_agencies):
-        if is_at(text, i, n, rules.agencies[k].letters, rules.agencies[k].size):
+    for k in range(rules.agencies.n):
+        if is_at(text, i, n, rules.agencies.words[k].letters, rules.agencies.words[k].size):
             return True
     return False
 
 
-cdef bint reported_at(const Unit* text, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+cdef bint reported_at(
+    const Rules* rules, const Unit* text, Py_ssize_t i, Py_ssize_t n
+) noexcept nogil:
     """Return whether " reports" or " reported" stands at i as it does after a credit."""
+    cdef Py_ssize_t end
+    cdef Py_ssize_t begin = i
     if is_at(text, i, n, REPORTS, 8):
-        i += 8
+        end = i + 8
     elif is_at(text, i, n, REPORTED, 9):
-        i += 9
+        end = i + 9
     else:
         return False
-    return i < n and (text[i] == c"." or text[i] == c"," or is_at(text, i, n, CITING, 8))
+    if not (end < n and (text[end] == c"." or text[end] == c"," or is_at(text, end, n, CITING, 8))):
+        return False
+    while begin > 0 and i - begin < LONGEST_AGENCY and text[begin] != c",":
+        begin -= 1
+    return agency_at(rules, text, begin + 2, n)
 
 
 cdef uint32_t credits_at(
@@ -241,20 +265,21 @@ cdef uint32_t credits_at(
 ) noexcept nogil:
     """Return the bits of the verbs that end before the space at i and may name an agency."""
     cdef uint32_t found = 0
+    cdef Py_ssize_t name = i + 1
     cdef int k, size
     if i == 0 or i + 1 == n or text[i - 1] >= 128 or text[i + 1] >= 128:
         return 0
-    if text[i + 1] == c"r" and reported_at(text, i, n):
-        found |= <uint32_t>1 << rules.n_verbs
-    if not rules.ends_verb[text[i - 1]]:
+    if text[i + 1] == c"r" and reported_at(rules, text, i, n):
+        found |= <uint32_t>1 << rules.verbs.n
+    if not rules.verbs.letters[text[i - 1]]:
         return found
-    if (text[i + 1] | 0x20) != c"t" and not rules.opens_agency[text[i + 1]]:
+    if is_at(text, name, n, THE, 4) or is_at(text, name, n, THE_CAPITAL, 4):
+        name += 4
+    if not agency_at(rules, text, name, n):
         return found
-    for k in range(rules.n_verbs):
-        size = rules.verbs[k].size
-        if is_at(text, i - size, n, rules.verbs[k].letters, size) and names_agency(
-            rules, text, i + 1, n
-        ):
+    for k in range(rules.verbs.n):
+        size = rules.verbs.words[k].size
+        if is_at(text, i - size, n, rules.verbs.words[k].letters, size):
             found |= <uint32_t>1 << k
     return found
 
@@ -274,6 +299,8 @@ cdef inline int need_at(const Unit* text, Py_ssize_t i, Py_ssize_t n) noexcept n
     cdef int kind = kind_of(text[i])
     if kind == WORD:
         return WORD
+    if text[i] == 0x200D and i > 0 and text[i - 1] >= 0x2190 and kind_of(text[i - 1]) == WORD:
+        return WORD  # joins pictures
     if kind == LEAD:
         return UNSOUND if i + 1 < n and continues(text[i + 1]) else WORD
     if kind == SPACE:
@@ -381,26 +408,63 @@ cdef inline bint closes(uint32_t c) noexcept nogil:
     )
 
 
+cdef bint may_be_dateline(const Unit* text, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    """Return False when no pattern of datelines fits what begins at i.
+
+    In each, capitals, digits or the name of a month begin all words up to the first mark.
+    """
+    cdef Py_ssize_t end = min(n, i + DATELINE)
+    cdef uint32_t c
+    cdef int k
+    if i >= n or not (0x41 <= text[i] <= 0x5A or text[i] >= 0xC0):
+        return False
+    for i in range(i + 1, end):
+        c = text[i]
+        if 0x61 <= c <= 0x7A and text[i - 1] == c" ":
+            for k in range(0, 36, 3):
+                if is_at(text, i, n, MONTHS + k, 3):
+                    break
+            else:
+                return False
+        if 0x61 <= c | 0x20 <= 0x7A or c == c" " or c == c"." or c == c"," or c == c"'" or c == c"_":
+            continue
+        if c == c"-" and i + 1 < n and text[i + 1] != c" " and text[i + 1] != c"-":
+            continue
+        if c < 128:
+            return c == c"-" or c == c"(" or c == c"/" or 0x30 <= c <= 0x39
+        # letters but no digits, and the apostrophe
+        if not (0xC0 <= c < 0x530 or c == 0x2019):
+            return c != 0x201C and c != 0x201D
+    return False
+
+
+cdef bint may_open(const Rules* rules, const Unit* text, Py_ssize_t n) noexcept nogil:
+    """Return False when no pattern of metadata or datelines fits the first or the second line."""
+    cdef Py_ssize_t i = 0
+    if opens_with(&rules.metadata, text, 0, n) or may_be_dateline(text, 0, n):
+        return True
+    while i < n and i < SUBTITLE and text[i] != c"\n":
+        i += 1
+    if i == n or text[i] != c"\n":
+        return False
+    return may_be_dateline(text, i + 2 if i + 1 < n and text[i + 1] == c"\n" else i + 1, n)
+
+
 cdef bint may_end_in_promotion(const Rules* rules, const Unit* text, Py_ssize_t n) noexcept nogil:
     """Return False when what follows the last break of a spaced text is no promotion."""
     cdef Py_ssize_t i = n
     cdef Py_ssize_t at
     cdef int k
-    cdef uint32_t c
     while i > 0 and n - i <= LAST_SENTENCE:
-        c = text[i - 1]
-        if c == c"\n":
+        if text[i - 1] == c"\n":
             break
-        if c == c" " and i >= 2:
+        if text[i - 1] == c" " and i >= 2:
             at = i - 2
             k = 0
             while at > 0 and k < 2 and closes(text[at]):
                 at -= 1
                 k += 1
-            if ends_sentence(text[at]):
-                # after a title or an initial, the break is further back: let the pattern see
-                if text[at] == c"." and at > 0 and is_abbreviated(text, at):
-                    return True
+            if ends_sentence(text[at]) and not is_abbreviated(text, at):
                 break
         i -= 1
     else:
@@ -409,13 +473,22 @@ cdef bint may_end_in_promotion(const Rules* rules, const Unit* text, Py_ssize_t 
 
 
 cdef inline bint is_abbreviated(const Unit* text, Py_ssize_t dot) noexcept nogil:
-    """Return whether a capital, or one and a small letter of a title, stand before a dot."""
-    cdef uint32_t c = text[dot - 1]
-    if 0x41 <= c <= 0x5A:
-        return True
+    """Return whether the dot of a title or of an initial, which ends nothing, stands there."""
+    cdef Py_ssize_t i = dot - 1
+    cdef uint32_t c
+    if i < 0 or text[dot] != c".":
+        return False
+    c = text[i]
     if c == c"r" or c == c"s" or c == c"t":
-        return dot > 1 and 0x41 <= text[dot - 2] <= 0x5A
-    return False
+        i -= 1
+        if i < 0 or not (
+            (c == c"r" and (text[i] == c"D" or text[i] == c"M"))
+            or (c == c"s" and text[i] == c"M") or (c == c"t" and text[i] == c"S")
+        ):
+            return False
+    elif not 0x41 <= c <= 0x5A:
+        return False
+    return i == 0 or not (text[i - 1] == c"_" or Py_UNICODE_ISALNUM(text[i - 1]))
 
 
 cdef bint opens_promotion(
@@ -423,35 +496,46 @@ cdef bint opens_promotion(
 ) noexcept nogil:
     cdef int k
     cdef uint32_t c
-    cdef int marks = 0
-    while i < n and marks < 4:
-        c = text[i]
+    for k in range(4):
+        c = text[i] if i < n else 0
         if not (
             c == c"-" or c == 0x2013 or c == 0x2014 or c == c"*" or c == 0x2022 or c == c"|"
             or c == c">" or c == c" "
         ):
             break
         i += 1
-        marks += 1
-    if i == n:
-        return False
-    if text[i] >= 128:
-        # but for opening quotation marks, which open none
-        return text[i] != 0x201C and text[i] != 0x2018
-    if not rules.opens_promotion[text[i]]:
-        return False
-    for k in range(rules.n_openings):
-        if folded_at(text, i, n, rules.openings[k].letters, rules.openings[k].size):
-            return True
-    return False
+    if i < n and text[i] == c"(":
+        for k in range(1, 6):  # "(c/o" at most before an agency
+            if agency_at(rules, text, i + k, n):
+                return True
+    return opens_with(&rules.promotions, text, i, n)
 
 
 cdef bint has_contributed(const Unit* text, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t k
-    for k in range(i, n):
-        if text[k] == c" " and is_at(text, k, n, CONTRIBUTED, 13):
+    for i in range(i, n if n and text[n - 1] == c"." else i):
+        if text[i] == c" " and text[i + 1] == c"c" and (
+            is_at(text, i, n, CONTRIBUTED_TO, 21) or is_at(text, i, n, CONTRIBUTED_REPORTING, 23)
+        ):
             return True
     return False
+
+
+cdef Words filled(tuple words, Word* room) except *:
+    """Return words that are written to a room of as many."""
+    cdef Words found
+    memset(&found, 0, sizeof(Words))
+    found.words = room
+    for word in words:
+        letters = word.encode("ascii")
+        if not 0 < len(letters) <= LONGEST:
+            raise ValueError(f"a word must have 1 to {LONGEST} letters: {word!r}")
+        for k, letter in enumerate(letters):
+            room[found.n].letters[k] = letter
+        room[found.n].size = len(letters)
+        for letter in letters[:1] + letters[:1].upper() + letters[len(letters) - 1 :]:
+            found.letters[letter] = 1
+        found.n += 1
+    return found
 
 
 cdef class Scanner:
@@ -463,8 +547,8 @@ cdef class Scanner:
         After which the name of an agency is a credit; at most 31.
     agencies : tuple of str
         How the names of agencies begin.
-    openings : tuple of str
-        How promotion begins, in small letters.
+    metadata, promotions : tuple of str
+        How each of them begins, in small letters.
 
     Raises
     ------
@@ -472,39 +556,26 @@ cdef class Scanner:
         When a word is empty, too long, not ASCII, or none that is stopped at.
     """
 
-    cdef Word words[256]
+    cdef Word words[MOST_WORDS]
     cdef Rules rules
 
-    def __init__(self, tuple verbs not None, tuple agencies not None, tuple openings not None):
-        if len(verbs) > MOST_VERBS or len(verbs) + len(agencies) + len(openings) > 256:
+    def __init__(
+        self, tuple verbs not None, tuple agencies not None,
+        tuple metadata not None, tuple promotions not None,
+    ):
+        if len(verbs) > MOST_VERBS or len(verbs + agencies + metadata + promotions) > MOST_WORDS:
             raise ValueError("too many words")
-        memset(&self.rules, 0, sizeof(Rules))
-        cdef int i = 0
-        for word in verbs + agencies + openings:
-            letters = word.encode("ascii")
-            if not 0 < len(letters) <= LONGEST:
-                raise ValueError(f"a word must have 1 to {LONGEST} letters: {word!r}")
-            if i < len(verbs) and letters[-2:] not in VERB_ENDINGS:
-                raise ValueError(f"no verb that is stopped at: {word!r}")
-            if len(verbs) <= i < len(verbs) + len(agencies) and not word.startswith(NAME_OPENINGS):
-                raise ValueError(f"no name that is stopped at: {word!r}")
-            for k, letter in enumerate(letters):
-                self.words[i].letters[k] = letter
-            self.words[i].size = len(letters)
-            if i < len(verbs):
-                self.rules.ends_verb[letters[-1]] = 1
-            elif i < len(verbs) + len(agencies):
-                self.rules.opens_agency[letters[0]] = 1
-            else:
-                self.rules.opens_promotion[letters[0]] = 1
-                self.rules.opens_promotion[ord(word[0].upper())] = 1
-            i += 1
-        self.rules.n_verbs = len(verbs)
-        self.rules.n_agencies = len(agencies)
-        self.rules.n_openings = len(openings)
-        self.rules.verbs = &self.words[0]
-        self.rules.agencies = &self.words[self.rules.n_verbs]
-        self.rules.openings = &self.words[self.rules.n_verbs + self.rules.n_agencies]
+        for verb in verbs:
+            if not verb.endswith(VERB_ENDINGS):
+                raise ValueError(f"no verb that is stopped at: {verb!r}")
+        for name in agencies:
+            if not name.startswith(NAME_OPENINGS):
+                raise ValueError(f"no name that is stopped at: {name!r}")
+        cdef Word* room = &self.words[0]
+        self.rules.verbs = filled(verbs, room)
+        self.rules.agencies = filled(agencies, room + len(verbs))
+        self.rules.metadata = filled(metadata, room + len(verbs) + len(agencies))
+        self.rules.promotions = filled(promotions, room + MOST_WORDS - len(promotions))
 
     def spaced(self, str text not None):
         """Return `text` spaced once, with which credits may be in it, if it needs no other repair.
@@ -542,6 +613,17 @@ cdef class Scanner:
         if kind == 2:
             return respaced_str[uint16_t](<const uint16_t*>data, n)
         return respaced_str[uint32_t](<const uint32_t*>data, n)
+
+    def may_open(self, str text not None):
+        """Return False when no pattern of metadata or datelines fits how a text begins."""
+        cdef Py_ssize_t n = PyUnicode_GetLength(text)
+        cdef int kind = PyUnicode_KIND(text)
+        cdef void* data = PyUnicode_DATA(text)
+        if kind == 1:
+            return may_open[uint8_t](&self.rules, <const uint8_t*>data, n)
+        if kind == 2:
+            return may_open[uint16_t](&self.rules, <const uint16_t*>data, n)
+        return may_open[uint32_t](&self.rules, <const uint32_t*>data, n)
 
     def may_end_in_promotion(self, str text not None):
         """Return False when no pattern of promotion fits what follows the last break.
