@@ -6,7 +6,7 @@ Nearly all of nearly every text needs no repair, and few texts have a credit or 
 The patterns decide; this tells where they need not be asked.
 """
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
@@ -24,63 +24,63 @@ cdef extern from "Python.h":
 cdef extern from *:
     """
     #include <stdint.h>
-    #include <string.h>
-    /* Sixteen characters at once, by vectors where the compiler has them; c is the text, y and z
-       come before it, a, b and d after. They are plain where all are printable ASCII, line ends or
-       general punctuation, and of two neighbours one at most is a space or a line end. A credit
-       needs a space after the last two letters of a verb and before a capital, "th" or "dp", or
-       one before the "rep" of "reports". */
-    #define NOT_PLAIN_IN(UNIT, z, c, a)                                                          \\
-        (((c < 0x20) & (c != 0x0A)) | ((c > 0x7E) & (WRAPPED(UNIT, c - (UNIT)0x2010) > 0x17))    \\
-            | ((c <= 0x20) & ((a <= 0x20) | (z <= 0x20))))
-    #define ENDS_VERB(y, z)                                                                      \\
-        (((z == 'd') & ((y == 'l') | (y == 'e'))) | ((z == 's') & ((y == 'l') | (y == 't')))     \\
+    #define CHUNK 256  /* characters made bytes together */
+    #define AS_BYTE(UNIT, c)                                                                     \
+        ((c) < 0x100 ? (c) : ((c) < 0x300) | ((UNIT)((c) - 0x2010) < 0x18) ? 0xFF : 0x80)
+    /* y and z come before a character c, a, b, d and e after. It is plain where it is printable
+       ASCII, a Latin letter or general punctuation before such, or one space or line end. A credit
+       needs a space after the last two letters of a verb and before a capital, "the" and such, or
+       "dp", or one before the "rep" of "reports". */
+    #define NOT_PLAIN_AT(z, c, a)                                                                \
+        (((c < 0x20) & (c != '\\n')) | ((c > 0x7E) & ((c < 0xA1) | (c == 0xAD) | (a > 0x7F)))    \
+            | ((c <= 0x20) & (z <= 0x20)))
+    #define ENDS_VERB(y, z)                                                                      \
+        (((z == 'd') & ((y == 'l') | (y == 'e'))) | ((z == 's') & ((y == 'l') | (y == 't')))     \
             | ((z == 'h') & (y == 't')) | ((z == 'y') & (y == 'b')))
-    #define OPENS_NAME(UNIT, a, b)                                                               \\
-        ((WRAPPED(UNIT, a - (UNIT)'A') < 26) | ((a == 't') & (b == 'h')) | ((a == 'd') & (b == 'p')))
-    #define CREDIT_IN(UNIT, y, z, c, a, b, d)                                                    \\
-        ((c == 0x20) & (((a == 'r') & (b == 'e') & (d == 'p'))                                   \\
-            | (ENDS_VERB(y, z) & OPENS_NAME(UNIT, a, b))))
-    #if defined(__GNUC__) && !defined(NO_VECTORS)
-    #define WRAPPED(UNIT, difference) (difference)
-    #define AT(NAME, place) *(const NAME##_units*)(text + k + place)
-    #define EXAMINE(NAME, UNIT, SIGNED)                                                          \\
-        typedef UNIT NAME##_units __attribute__((vector_size(16), aligned(1), may_alias));       \\
-        typedef SIGNED NAME##_truths __attribute__((vector_size(16)));                           \\
-        static inline int NAME(const UNIT* text) {                                               \\
-            NAME##_truths odd = {0}, credit = {0};                                               \\
-            uint64_t any_odd[2], any_credit[2];                                                  \\
-            for (unsigned k = 0; k < 16; k += 16 / sizeof(UNIT)) {                               \\
-                NAME##_units y = AT(NAME, -2), z = AT(NAME, -1), c = AT(NAME, 0);                \\
-                NAME##_units a = AT(NAME, 1), b = AT(NAME, 2), d = AT(NAME, 3);                  \\
-                odd |= NOT_PLAIN_IN(UNIT, z, c, a);                                              \\
-                credit |= CREDIT_IN(UNIT, y, z, c, a, b, d);                                     \\
-            }                                                                                    \\
-            memcpy(any_odd, &odd, 16);                                                           \\
-            memcpy(any_credit, &credit, 16);                                                     \\
-            return (any_odd[0] | any_odd[1] ? 1 : 0) | (any_credit[0] | any_credit[1] ? 2 : 0);  \\
+    #define IS_CAPITAL(a) ((uint8_t)(a - 'A') < 26)
+    #define OPENS_NAME(a, b, e)                                                                  \
+        (IS_CAPITAL(a) | ((a == 't') & (b == 'h') & IS_CAPITAL(e)) | ((a == 'd') & (b == 'p')))
+    #define CREDIT_AT(y, z, c, a, b, d, e)                                                       \
+        ((c == ' ')                                                                              \
+            & (((a == 'r') & (b == 'e') & (d == 'p')) | (ENDS_VERB(y, z) & OPENS_NAME(a, b, e))))
+    /* Writes 1 for each character that is not plain, and 2 for each that may come before a credit.
+       It is written for the compiler's vectors, which are wider where the processor has them. */
+    #define EXAMINE(NAME, UNIT, TARGET)                                                          \
+        TARGET static void NAME(const UNIT* text, Py_ssize_t n, uint8_t* found) {                \
+            uint8_t room[CHUNK + 7];                                                             \
+            const uint8_t* at = room;                                                            \
+            Py_ssize_t i, k, size;                                                               \
+            for (i = 0; i < n; i += size) {                                                      \
+                size = n - i < CHUNK ? n - i : CHUNK;                                            \
+                if (sizeof(UNIT) == 1) at = (const uint8_t*)text + i - 2;                        \
+                else for (k = 0; k < size + 7; k++)                                              \
+                    room[k] = (uint8_t)AS_BYTE(UNIT, text[i + k - 2]);                           \
+                for (k = 0; k < size; k++) {                                                     \
+                    uint8_t y = at[k], z = at[k + 1], c = at[k + 2], a = at[k + 3];              \
+                    uint8_t b = at[k + 4], d = at[k + 5], e = at[k + 7];                         \
+                    found[i + k] = NOT_PLAIN_AT(z, c, a) | CREDIT_AT(y, z, c, a, b, d, e) << 1;  \
+                }                                                                                \
+            }                                                                                    \
         }
+    EXAMINE(examine_1, uint8_t, )
+    EXAMINE(examine_2, uint16_t, )
+    EXAMINE(examine_4, uint32_t, )
+    #if defined(__GNUC__) && defined(__x86_64__)
+    EXAMINE(examine_1_wide, uint8_t, __attribute__((target("avx2"))))
+    EXAMINE(examine_2_wide, uint16_t, __attribute__((target("avx2"))))
+    #define IS_WIDE __builtin_cpu_supports("avx2")
     #else
-    #define WRAPPED(UNIT, difference) ((UNIT)(difference))
-    #define EXAMINE(NAME, UNIT, SIGNED)                                                          \\
-        static inline int NAME(const UNIT* text) {                                               \\
-            int odd = 0, credit = 0;                                                             \\
-            for (int k = 0; k < 16; k++) {                                                       \\
-                UNIT y = text[k - 2], z = text[k - 1], c = text[k];                              \\
-                UNIT a = text[k + 1], b = text[k + 2], d = text[k + 3];                          \\
-                odd |= NOT_PLAIN_IN(UNIT, z, c, a);                                              \\
-                credit |= CREDIT_IN(UNIT, y, z, c, a, b, d);                                     \\
-            }                                                                                    \\
-            return odd | credit << 1;                                                            \\
-        }
+    #define examine_1_wide examine_1
+    #define examine_2_wide examine_2
+    #define IS_WIDE 0
     #endif
-    EXAMINE(examine_1, uint8_t, int8_t)
-    EXAMINE(examine_2, uint16_t, int16_t)
-    EXAMINE(examine_4, uint32_t, int32_t)
     """
-    int examine_1(const uint8_t* text) noexcept nogil
-    int examine_2(const uint16_t* text) noexcept nogil
-    int examine_4(const uint32_t* text) noexcept nogil
+    bint IS_WIDE
+    void examine_1(const uint8_t* text, Py_ssize_t n, uint8_t* found) noexcept nogil
+    void examine_2(const uint16_t* text, Py_ssize_t n, uint8_t* found) noexcept nogil
+    void examine_4(const uint32_t* text, Py_ssize_t n, uint8_t* found) noexcept nogil
+    void examine_1_wide(const uint8_t* text, Py_ssize_t n, uint8_t* found) noexcept nogil
+    void examine_2_wide(const uint16_t* text, Py_ssize_t n, uint8_t* found) noexcept nogil
 
 
 ctypedef fused Unit:
@@ -89,7 +89,6 @@ ctypedef fused Unit:
     uint32_t
 
 cdef enum:
-    BLOCK = 16
     NOT_PLAIN = 1
     MAY_CREDIT = 2
     WORD = 0  # what stands for itself
@@ -284,14 +283,36 @@ cdef uint32_t credits_at(
     return found
 
 
-cdef inline int block_of(const Unit* text) noexcept nogil:
-    """Return NOT_PLAIN and MAY_CREDIT for 16 characters; 2 before and 3 behind are read too."""
+cdef bint wide = IS_WIDE
+
+
+cdef inline void examine(const Unit* text, Py_ssize_t n, uint8_t* found) noexcept nogil:
+    """Write NOT_PLAIN and MAY_CREDIT for n characters; 2 before and 5 behind are read too."""
     if Unit is uint8_t:
-        return examine_1(text)
+        if wide:
+            examine_1_wide(text, n, found)
+        else:
+            examine_1(text, n, found)
     elif Unit is uint16_t:
-        return examine_2(text)
+        if wide:
+            examine_2_wide(text, n, found)
+        else:
+            examine_2(text, n, found)
     else:
-        return examine_4(text)
+        examine_4(text, n, found)
+
+
+cdef inline Py_ssize_t next_found(const uint8_t* found, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    """Return the first place from i on where something is found, n if there is none."""
+    cdef uint64_t eight = 0
+    while i + 8 <= n:
+        memcpy(&eight, found + i, 8)
+        if eight:
+            break
+        i += 8
+    while i < n and not found[i]:
+        i += 1
+    return i
 
 
 cdef inline int need_at(const Unit* text, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
@@ -315,38 +336,34 @@ cdef inline int need_at(const Unit* text, Py_ssize_t i, Py_ssize_t n) noexcept n
 
 
 cdef int examined(
-    const Rules* rules, const Unit* text, Py_ssize_t n, uint32_t* credits
+    const Rules* rules, const Unit* text, Py_ssize_t n, uint8_t* found, uint32_t* credits
 ) noexcept nogil:
-    """Return UNSOUND, SPACE when runs of space have to be made shorter, WORD else."""
-    cdef Py_ssize_t i = 0
-    cdef Py_ssize_t end, k
-    cdef int need, block
-    cdef int found = WORD
+    """Return what the text needs: UNSOUND, or SPACE where `found` then says so, WORD else."""
+    cdef Py_ssize_t i
+    cdef int need = WORD
     credits[0] = 0
+    memset(found, NOT_PLAIN | MAY_CREDIT, n)
+    if n > 7:
+        examine(text + 2, n - 7, found + 2)
+    i = next_found(found, 0, n)
     while i < n:
-        block = NOT_PLAIN | MAY_CREDIT
-        end = min(i + BLOCK, n)
-        if i > 1 and i + BLOCK + 2 < n:
-            block = block_of(text + i)
-        if block & NOT_PLAIN:
-            for k in range(i, end):
-                need = need_at(text, k, n)
-                if need == UNSOUND:
-                    return UNSOUND
-                if need == SPACE:
-                    found = SPACE
-        if block & MAY_CREDIT:
-            for k in range(i, end):
-                if text[k] == c" ":
-                    credits[0] |= credits_at(rules, text, k, n)
-        i = end
-    return found
+        if found[i] & MAY_CREDIT and text[i] == c" ":
+            credits[0] |= credits_at(rules, text, i, n)
+        found[i] = need_at(text, i, n) if found[i] & NOT_PLAIN else WORD
+        if found[i] == UNSOUND:
+            return UNSOUND
+        need |= found[i]
+        i = next_found(found, i + 1, n)
+    return need
 
 
-cdef Py_ssize_t respaced(const Unit* text, Py_ssize_t n, Unit* out) noexcept nogil:
+cdef Py_ssize_t respaced(
+    const Unit* text, Py_ssize_t n, const uint8_t* found, Unit* out
+) noexcept nogil:
     """Write `text` with its runs of space made short; return its length."""
     cdef Py_ssize_t i = 0
     cdef Py_ssize_t size = 0
+    cdef Py_ssize_t run
     cdef int lines = 0
     cdef int kind
     cdef bint spaced = False
@@ -370,30 +387,35 @@ cdef Py_ssize_t respaced(const Unit* text, Py_ssize_t n, Unit* out) noexcept nog
         elif size and spaced:
             out[size] = c" "
             size += 1
-        out[size] = text[i]
-        size += 1
-        i += 1
-        while i > 1 and i + BLOCK + 2 < n and not block_of(text + i) & NOT_PLAIN:
-            memcpy(out + size, text + i, BLOCK * sizeof(Unit))
-            size += BLOCK
-            i += BLOCK
+        run = next_found(found, i + 1, n) - i
+        memcpy(out + size, text + i, run * sizeof(Unit))
+        size += run
+        i += run
         # the last of them may belong to a run
-        lines = 1 if out[size - 1] == c"\n" else 0
-        spaced = out[size - 1] == c" "
-        if lines or spaced:
+        lines = 0
+        while out[size - 1] == c"\n":
             size -= 1
+            lines += 1
+        spaced = out[size - 1] == c" "
+        size -= spaced
     return size
 
 
-cdef object respaced_str(const Unit* text, Py_ssize_t n):
-    cdef Py_ssize_t size
-    cdef Unit* out = <Unit*>malloc(n * sizeof(Unit))
+cdef tuple spaced_of(const Rules* rules, str text, const Unit* units, Py_ssize_t n):
+    """Return what `Scanner.spaced` does of a text whose characters are stored in such units."""
+    cdef Unit* out = <Unit*>malloc(n * sizeof(Unit) + n + 1)
+    cdef uint8_t* found = <uint8_t*>(out + n)
+    cdef uint32_t credits
+    cdef int need
     if out == NULL:
         raise MemoryError
     try:
-        with nogil:
-            size = respaced(text, n, out)
-        return PyUnicode_FromKindAndData(sizeof(Unit), out, size)
+        need = examined(rules, units, n, found, &credits)
+        if need == SPACE:
+            n = respaced(units, n, found, out)
+            examined(rules, out, n, found, &credits)
+            text = PyUnicode_FromKindAndData(sizeof(Unit), out, n)
+        return None if need == UNSOUND else (text, credits)
     finally:
         free(out)
 
@@ -586,33 +608,14 @@ cdef class Scanner:
             The text, and a bit for each verb, the next one for a credit before "reports".
             None for a text that needs more than that.
         """
-        cdef uint32_t credits = 0
         cdef Py_ssize_t n = PyUnicode_GetLength(text)
-        cdef int found = self._examined(text, n, &credits)
-        if found == UNSOUND:
-            return None
-        if found == SPACE:
-            text = self._respaced(text, n)
-            self._examined(text, PyUnicode_GetLength(text), &credits)
-        return text, credits
-
-    cdef int _examined(self, str text, Py_ssize_t n, uint32_t* credits) noexcept:
         cdef int kind = PyUnicode_KIND(text)
         cdef void* data = PyUnicode_DATA(text)
         if kind == 1:
-            return examined[uint8_t](&self.rules, <const uint8_t*>data, n, credits)
+            return spaced_of[uint8_t](&self.rules, text, <const uint8_t*>data, n)
         if kind == 2:
-            return examined[uint16_t](&self.rules, <const uint16_t*>data, n, credits)
-        return examined[uint32_t](&self.rules, <const uint32_t*>data, n, credits)
-
-    cdef str _respaced(self, str text, Py_ssize_t n):
-        cdef int kind = PyUnicode_KIND(text)
-        cdef void* data = PyUnicode_DATA(text)
-        if kind == 1:
-            return respaced_str[uint8_t](<const uint8_t*>data, n)
-        if kind == 2:
-            return respaced_str[uint16_t](<const uint16_t*>data, n)
-        return respaced_str[uint32_t](<const uint32_t*>data, n)
+            return spaced_of[uint16_t](&self.rules, text, <const uint16_t*>data, n)
+        return spaced_of[uint32_t](&self.rules, text, <const uint32_t*>data, n)
 
     def may_open(self, str text not None):
         """Return False when no pattern of metadata or datelines fits how a text begins."""
