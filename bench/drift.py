@@ -15,9 +15,9 @@ import numpy as np
 
 from classifier.article import Article
 from classifier.corpus.corpus import Corpus
+from classifier.corpus.folds import stratified_folds
 from classifier.corpus.labels import truth_matrix
 from classifier.corpus.read import read_articles
-from classifier.corpus.split import stratified_folds
 from classifier.drift.drift import LEAST_ARTICLES, LEVELS, drift
 from classifier.model.model import Model
 from classifier.published.sources import load_corpus

@@ -18,7 +18,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from bench.environment import ROOT, peers_python
-from classifier.corpus.split import stratified_folds
+from classifier.corpus.folds import stratified_folds
 from classifier.evaluation.metrics import average_precision
 from classifier.files import cache_dir, write_json_lines
 from classifier.training.cuts import choose_thresholds

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from classifier.article import Article
 from classifier.corpus.corpus import Corpus
+from classifier.corpus.folds import stratified_folds, time_split
 from classifier.corpus.labels import truth_matrix
 from classifier.corpus.read import read_articles
-from classifier.corpus.split import stratified_folds, time_split
 from classifier.model.model import Model
 from classifier.published.sources import GROUPS, load_corpus
 from classifier.text import article_text

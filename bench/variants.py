@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from bench.pages import put_between_marks
 from bench.unseen import HOUSE, LEFT_OUT, OUTLETS, ROOT, SOURCES, WORLD, News, Split, gather, splits
-from classifier.corpus.split import stratified_folds
+from classifier.corpus.folds import stratified_folds
 from classifier.evaluation.bootstrap import paired_bootstrap
 from classifier.evaluation.metrics import average_precision, false_tag_rate, micro_f1
 from classifier.pages.document import markdown_table, signed

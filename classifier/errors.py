@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 __all__ = [
     "BadInputError",
@@ -13,6 +14,7 @@ __all__ = [
     "SettingsError",
     "disarmed",
     "listed",
+    "needing",
 ]
 
 _MOST_LISTED = 12
@@ -61,3 +63,27 @@ class SettingsError(ClassifierError):
 
 class ModelError(ClassifierError):
     """A model folder that cannot be trusted or does not fit what is asked of it."""
+
+
+@contextmanager
+def needing(extra: str, what: str) -> Iterator[None]:
+    """Say which extra of the package to install where an import in the block fails.
+
+    Parameters
+    ----------
+    extra : str
+    what : str
+        Who needs what, such as ``"a.xlsx: XLSX needs openpyxl"``.
+
+    Raises
+    ------
+    BadInputError
+        When an import fails.
+    """
+    try:
+        yield
+    except ImportError:
+        message = f"{what}. Run: pip install 'classifier[{extra}]'"
+    else:
+        return
+    raise BadInputError(message)

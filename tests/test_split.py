@@ -9,16 +9,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
 
 from classifier.article import Article, Labels
-from classifier.corpus.split import (
-    SplitOptions,
+from classifier.corpus.folds import (
     outlet_folds,
     outlet_split,
-    split_corpus,
     stratified_folds,
     stratified_split,
     time_folds,
     time_split,
 )
+from classifier.corpus.split import SplitOptions, split_corpus
 from classifier.errors import CorpusError, SettingsError
 
 CELL = st.sampled_from([0.0, 1.0, np.nan])

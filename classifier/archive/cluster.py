@@ -541,25 +541,19 @@ def tag_files(
     """
     options, place = options or TagOptions(), place_of(out)
     packed = packed_model(model)
-    plan = planned(
-        source,
-        place,
-        model=model_here(packed),
-        sha256=packed.sha256,
-        options=options,
-        restart=restart,
-    )
+    loaded, sha256 = model_here(packed), packed.sha256
+    plan = planned(source, place, model=loaded, sha256=sha256, options=options, restart=restart)
     check_versions(client)
     with opened_journal(place) as journal:
 
         def pool_for(todo: list[Shard]) -> Pool[FarTask]:
-            workers = FarWorkers(client, far_worker, packed, options)
-            return Pool(far_worker, (), executor=workers)
+            return Pool(far_worker, (), executor=FarWorkers(client, far_worker, packed, options))
 
         def task_of(run: str, shard: Shard) -> FarTask:
             where = place.path if place.is_local else place.address
             return FarTask(shard, where, run, journal.is_free(shard.target))
 
-        n_threads = sum(client.nthreads().values())
-        run = ArchiveRun(plan, journal, pool_for, task_of, packed.signature, n_threads)
-        return run.finished(progress)
+        jobs = sum(client.nthreads().values())
+        return ArchiveRun(plan, journal, pool_for, task_of, packed.signature, jobs).finished(
+            progress
+        )

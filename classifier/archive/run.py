@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -364,19 +365,19 @@ def tag_archive(
     options, jobs = options or TagOptions(), jobs or os.cpu_count() or 1
     plan = _planned_here(source, out, model, options, restart=restart)
     folder = Path(plan.out.below(FOLDER))
-    with (
-        opened_journal(plan.out) as journal,
-        private_model(model, folder / "model", loaded=plan.model) as own,
-    ):
+    own_model = private_model(model, folder / "model", loaded=plan.model)
+    with opened_journal(plan.out) as journal, own_model as own:
 
         def pool_for(todo: list[Shard]) -> Pool[ShardTask] | SingleShard:
             if len(todo) == 1 and todo[0].by_lines and jobs > 1:
                 return SingleShard(own, options, jobs=jobs)
             return Pool(shard_worker, (own, options), jobs=min(jobs, len(todo)))
 
-        def task_of(run: str, shard: Shard) -> ShardTask:
-            part = Path(plan.out.below(f"{PARTS}/{run}/{secrets.token_hex(8)}"))
-            return ShardTask(shard, part, part.with_suffix(".rejects"))
+        return ArchiveRun(
+            plan, journal, pool_for, partial(_task, plan.out), own.signature, jobs
+        ).finished(progress)
 
-        run = ArchiveRun(plan, journal, pool_for, task_of, own.signature, jobs)
-        return run.finished(progress)
+
+def _task(out: Place, run: str, shard: Shard) -> ShardTask:
+    part = Path(out.below(f"{PARTS}/{run}/{secrets.token_hex(8)}"))
+    return ShardTask(shard, part, part.with_suffix(".rejects"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,13 +128,9 @@ def audit(
         LineWatch(), DamageWatch(), LanguageWatch(), LengthWatch(), TermWatch(settings),
     )  # fmt: skip
 
-    def counted() -> Iterable[str]:
-        for n_read, text in enumerate(kept.texts(corpora, watches), 1):
-            progress("reading articles", n_read, 0)
-            yield text
-
+    texts = _counted(kept.texts(corpora, watches), progress)
     threshold, seed = settings.similarity, settings.seed
-    groups = near_duplicate_groups(counted(), threshold=threshold, seed=seed)
+    groups = near_duplicate_groups(texts, threshold=threshold, seed=seed)
     groups = separate_empty(groups, kept)
     return Audit(
         corpus=kept.names[AUDITED],
@@ -153,6 +149,12 @@ def audit(
         labels=count_labels(kept),
         suspicious=terms.found(kept, groups, progress),
     )
+
+
+def _counted(texts: Iterable[str], progress: Progress) -> Iterator[str]:
+    for n_read, text in enumerate(texts, 1):
+        progress("reading articles", n_read, 0)
+        yield text
 
 
 def _corpora(

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from classifier.cli.options import QuietOption, open_corpus, reads_articles, report_target
+from classifier.cli.options import (
+    OptionGroup,
+    QuietOption,
+    open_corpus,
+    reads_articles,
+    report_target,
+)
 from classifier.cli.terminal import (
     print_document,
     read_tally,
@@ -21,6 +27,7 @@ from classifier.files import json_text
 
 if TYPE_CHECKING:
     from classifier.audit.audit import Audit
+    from classifier.audit.kept import AuditSettings
 
 EPILOG = """Examples:
   classifier audit news.jsonl
@@ -32,35 +39,31 @@ EPILOG = """Examples:
 PAGE_ROWS = 50
 
 
-@reads_articles(labels=True)
-def audit(
-    corpus: Annotated[
-        str,
-        typer.Argument(metavar="CORPUS", help="A file, a folder, or a fetched corpus's name."),
-    ],
-    *,
+class AuditOptions(OptionGroup):
+    """What to look for, and what to show."""
+
     against: Annotated[
         str | None,
         typer.Option(
             metavar="OTHER", help="A corpus in which no article of CORPUS should stand: a test set."
         ),
-    ] = None,
+    ] = None
     no_labels: Annotated[
         bool, typer.Option("--no-labels", help="Do not judge labels, which takes fits.")
-    ] = False,
+    ] = False
     similarity: Annotated[
         float, typer.Option(metavar="SHARE", help="Of word 5-grams, from which texts are the same.")
-    ] = 0.7,
+    ] = 0.7
     repeats: Annotated[
         int,
         typer.Option(metavar="N", help="Articles of an outlet that make a line boilerplate."),
-    ] = 5,
+    ] = 5
     shown: Annotated[
         int, typer.Option(min=1, metavar="N", help="Rows of each table; JSON always has all.")
-    ] = 10,
+    ] = 10
     format: Annotated[
         Literal["table", "json", "markdown"], typer.Option(help="What is printed.")
-    ] = "table",
+    ] = "table"
     out: Annotated[
         Path | None,
         typer.Option(
@@ -68,14 +71,31 @@ def audit(
             callback=report_target,
             help="Also write audit.json, audit.md and audit.html into this folder.",
         ),
-    ] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Exit code 1 at leaks or conflicts.")
-    ] = False,
-    seed: Annotated[int, typer.Option(metavar="N", help="Of folds and signatures.")] = 0,
+    ] = None
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 at leaks or conflicts.")] = (
+        False
+    )
+    seed: Annotated[int, typer.Option(metavar="N", help="Of folds and signatures.")] = 0
     jobs: Annotated[
         int, typer.Option(min=1, metavar="N", help="Labels fitted at once; changes only the time.")
-    ] = 1,
+    ] = 1
+
+    def settings(self) -> AuditSettings:
+        """Return what they ask for."""
+        from classifier.audit.kept import AuditSettings
+
+        given = {name: getattr(self, name) for name in ("similarity", "repeats", "seed", "jobs")}
+        return AuditSettings(**given, labels=not self.no_labels)
+
+
+@reads_articles(labels=True)
+def audit(
+    corpus: Annotated[
+        str,
+        typer.Argument(metavar="CORPUS", help="A file, a folder, or a fetched corpus's name."),
+    ],
+    *,
+    options: AuditOptions,
     quiet: QuietOption = False,
     reading: ReadOptions,
 ) -> None:
@@ -86,24 +106,21 @@ def audit(
     kept or shown, but for headlines and the starts of repeated lines.
     """
     from classifier.audit.audit import audit as audit_corpus
-    from classifier.audit.kept import AuditSettings
 
+    against, out = options.against, options.out
     if corpus == against == "-":
         raise typer.BadParameter("standard input can only be read once", param_hint="--against")
-    settings = AuditSettings(
-        similarity=similarity, repeats=repeats, labels=not no_labels, seed=seed, jobs=jobs
-    )
     tally = read_tally(quiet=quiet)
     first = open_corpus(corpus, reading, tally)
     second = open_corpus(against, reading, tally) if against is not None else None
     with training_progress(quiet=quiet) as progress:
-        found = audit_corpus(first, against=second, settings=settings, progress=progress)
-    _print(found, format, shown)
+        found = audit_corpus(first, against=second, settings=options.settings(), progress=progress)
+    _print(found, options.format, options.shown)
     if out is not None:
-        _write(found, out, shown=shown, quiet=quiet)
+        _write(found, out, shown=options.shown, quiet=quiet)
     if tally.skipped or not found.summary.n_articles:
         remark_on(tally, quiet=quiet)
-    if strict and found.fails:
+    if options.strict and found.fails:
         typer.echo("classifier: leaks or conflicts were found (--strict)", err=True)
         raise typer.Exit(1)
 

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from classifier.cli.options import QuietOption, open_corpus, reads_articles, report_target
+from classifier.cli.options import (
+    OptionGroup,
+    QuietOption,
+    open_corpus,
+    reads_articles,
+    report_target,
+)
 from classifier.cli.terminal import (
     counted_on_terminal,
     print_document,
@@ -28,6 +34,39 @@ EPILOG = """Examples:
   classifier compare sectors mymodel test.jsonl.gz --fail-if-worse 0.005 --measure macro"""
 
 
+class CompareOptions(OptionGroup):
+    """What to show, and when a model is worse."""
+
+    format: Annotated[Literal["table", "json", "markdown"], typer.Option(help="How to print.")] = (
+        "table"
+    )
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            callback=report_target,
+            help="Also write compare.json, compare.md and compare.html there.",
+        ),
+    ] = None
+    fail_if_worse: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="BY",
+            help="Exit with code 1 when the F1 of B is lower than that of A by more than this.",
+            show_default="never",
+        ),
+    ] = None
+    measure: Annotated[
+        Literal["micro", "macro"], typer.Option(help="Which F1 --fail-if-worse looks at.")
+    ] = "micro"
+    examples: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Fixed and broken articles to explain.")
+    ] = 5
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the bootstrap.")] = 0
+
+
 @reads_articles(labels=True)
 def compare(
     a: Annotated[
@@ -46,34 +85,7 @@ def compare(
         ),
     ],
     *,
-    format: Annotated[
-        Literal["table", "json", "markdown"], typer.Option(help="How to print.")
-    ] = "table",
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            callback=report_target,
-            help="Also write compare.json, compare.md and compare.html there.",
-        ),
-    ] = None,
-    fail_if_worse: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            metavar="BY",
-            help="Exit with code 1 when the F1 of B is lower than that of A by more than this.",
-            show_default="never",
-        ),
-    ] = None,
-    measure: Annotated[
-        Literal["micro", "macro"], typer.Option(help="Which F1 --fail-if-worse looks at.")
-    ] = "micro",
-    examples: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Fixed and broken articles to explain.")
-    ] = 5,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the bootstrap.")] = 0,
+    options: CompareOptions,
     quiet: QuietOption = False,
     reading: ReadOptions,
 ) -> None:
@@ -91,14 +103,14 @@ def compare(
     tally.follow(models[1].labels)
     articles = open_corpus(corpus, reading, tally).articles
     shown = counted_on_terminal(articles, "articles", quiet=quiet)
-    comparison = compare_models(*models, shown, n_examples=examples, seed=seed)
-    _print(comparison, format)
-    if out is not None:
-        _write(comparison, out)
+    comparison = compare_models(*models, shown, n_examples=options.examples, seed=options.seed)
+    _print(comparison, options.format)
+    if options.out is not None:
+        _write(comparison, options.out)
     if tally.skipped:
         remark_on(tally, quiet=quiet)
-    if fail_if_worse is not None:
-        _judge(comparison, measure, fail_if_worse, quiet=quiet)
+    if options.fail_if_worse is not None:
+        _judge(comparison, options.measure, options.fail_if_worse, quiet=quiet)
 
 
 def _print(comparison: Comparison, format: str) -> None:

@@ -15,6 +15,7 @@ from classifier.cli.options import (
     CorpusArgument,
     CorpusTarget,
     Group,
+    OptionGroup,
     QuietOption,
     file_target,
     open_corpus,
@@ -123,6 +124,39 @@ def show(
         remark_on(tally, quiet=quiet)
 
 
+class MergeOptions(OptionGroup):
+    """How labels and corrections are put into a corpus."""
+
+    suggested_out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            callback=file_target,
+            help="Move newly labelled articles that a model chose there; train takes them as "
+            "--auxiliary.",
+            show_default="they stay in the corpus",
+        ),
+    ] = None
+    prefer: Annotated[
+        Literal["new", "old"] | None,
+        typer.Option(
+            help="Which label counts where a row contradicts the corpus.",
+            show_default="refuse such rows",
+        ),
+    ] = None
+    new_labels: Annotated[
+        bool,
+        typer.Option("--new-labels", help="Let in labels that the corpus does not know."),
+    ] = False
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A column that is no label; repeatable."),
+    ] = None
+    labelled_encoding: Annotated[
+        str, typer.Option(metavar="NAME", help="Encoding of LABELLED.")
+    ] = "utf-8"
+
+
 @app.command(
     cls=Command,
     epilog="""Examples:
@@ -143,34 +177,7 @@ def merge(
     ],
     *,
     out: CorpusTarget,
-    suggested_out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            callback=file_target,
-            help="Move newly labelled articles that a model chose there; train takes them as "
-            "--auxiliary.",
-            show_default="they stay in the corpus",
-        ),
-    ] = None,
-    prefer: Annotated[
-        Literal["new", "old"] | None,
-        typer.Option(
-            help="Which label counts where a row contradicts the corpus.",
-            show_default="refuse such rows",
-        ),
-    ] = None,
-    new_labels: Annotated[
-        bool,
-        typer.Option("--new-labels", help="Let in labels that the corpus does not know."),
-    ] = False,
-    ignore: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="A column that is no label; repeatable."),
-    ] = None,
-    labelled_encoding: Annotated[
-        str, typer.Option(metavar="NAME", help="Encoding of LABELLED.")
-    ] = "utf-8",
+    options: MergeOptions,
     quiet: QuietOption = False,
     reading: ReadOptions,
 ) -> None:
@@ -183,13 +190,16 @@ def merge(
     from classifier.labelling.merge import merge_labels, save_articles
     from classifier.labelling.sheet import read_verdicts
 
+    suggested_out = options.suggested_out
     for target in filter(None, (out, suggested_out)):
         refuse_inputs(target, [Path(corpus), Path(labelled)])
     tally = read_tally(quiet=quiet)
     reading = dataclasses.replace(reading, usual_labels=False)
-    verdicts = read_verdicts(labelled, ignore=ignore or [], encoding=labelled_encoding)
+    verdicts = read_verdicts(
+        labelled, ignore=options.ignore or [], encoding=options.labelled_encoding
+    )
     articles = open_corpus(corpus, reading, tally).articles
-    merged = merge_labels(articles, verdicts, prefer=prefer, new_labels=new_labels)
+    merged = merge_labels(articles, verdicts, prefer=options.prefer, new_labels=options.new_labels)
     fair, chosen = merged.parts() if suggested_out else (merged.articles, [])
     echo_lines(str(merged))
     for articles, path in ((chosen, suggested_out), (fair, out)):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from classifier.cli.options import (
+    OptionGroup,
     QuietOption,
     SheetFormatOption,
     file_target,
@@ -52,6 +53,50 @@ MOST_LABELS = 40
 _Format: Any = Literal[FORMATS]
 
 
+class EvaluateOptions(OptionGroup):
+    """What to write, and how to judge."""
+
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            callback=report_target,
+            help=f"Write {JSON}, {MARKDOWN} and {HTML} into this folder.",
+            show_default=False,
+        ),
+    ] = None
+    errors_out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            callback=lambda path: path and file_target(path),
+            help="Write the articles with the worst errors there, to be labelled again: .csv, "
+            ".jsonl for doccano, .json for Label Studio.",
+            show_default=False,
+        ),
+    ] = None
+    sheet_format: SheetFormatOption = None
+    no_html: Annotated[
+        bool,
+        typer.Option("--no-html", help=f"With --out, write no {HTML}."),
+    ] = False
+    format: Annotated[_Format, typer.Option(help="What to print.")] = "table"
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LABEL=P",
+            help="Give a label from this probability on instead of the model's cut; repeatable.",
+        ),
+    ] = None
+    repeats: Annotated[
+        int,
+        typer.Option(
+            min=0, metavar="N", help="Resamples behind the intervals; 0 for no intervals."
+        ),
+    ] = 1000
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the resamples.")] = 0
+
+
 @reads_articles(labels=True)
 def evaluate(
     model: Annotated[
@@ -66,45 +111,7 @@ def evaluate(
         ),
     ],
     *,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            callback=report_target,
-            help=f"Write {JSON}, {MARKDOWN} and {HTML} into this folder.",
-            show_default=False,
-        ),
-    ] = None,
-    errors_out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            callback=lambda path: path and file_target(path),
-            help="Write the articles with the worst errors there, to be labelled again: .csv, "
-            ".jsonl for doccano, .json for Label Studio.",
-            show_default=False,
-        ),
-    ] = None,
-    sheet_format: SheetFormatOption = None,
-    no_html: Annotated[
-        bool,
-        typer.Option("--no-html", help=f"With --out, write no {HTML}."),
-    ] = False,
-    format: Annotated[_Format, typer.Option(help="What to print.")] = "table",
-    threshold: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="LABEL=P",
-            help="Give a label from this probability on instead of the model's cut; repeatable.",
-        ),
-    ] = None,
-    repeats: Annotated[
-        int,
-        typer.Option(
-            min=0, metavar="N", help="Resamples behind the intervals; 0 for no intervals."
-        ),
-    ] = 1000,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the resamples.")] = 0,
+    options: EvaluateOptions,
     quiet: QuietOption = False,
     reading: ReadOptions,
 ) -> None:
@@ -117,7 +124,8 @@ def evaluate(
     from classifier.archive.score import load
     from classifier.evaluation.evaluate import evaluate as evaluate_model
 
-    floors, tally = thresholds_from(threshold or []), read_tally(quiet=quiet)
+    floors, tally = thresholds_from(options.threshold or []), read_tally(quiet=quiet)
+    out, errors_out = options.out, options.errors_out
     if out is not None:
         refuse_inputs(out / JSON, [Path(corpus)])
     if errors_out is not None:
@@ -133,19 +141,19 @@ def evaluate(
             articles.articles,
             name=articles.name,
             thresholds=floors,
-            repeats=repeats,
-            seed=seed,
+            repeats=options.repeats,
+            seed=options.seed,
             progress=progress,
         )
     if tally.skipped:
         remark_on(tally, quiet=quiet)
     _warn(report, quiet=quiet)
-    _print(report, format)
+    _print(report, options.format)
     if out is not None:
-        _write(report, out, html=not no_html)
+        _write(report, out, html=not options.no_html)
     if errors_out is not None:
         again = open_corpus(corpus, reading, ReadTally(tell=lambda note: None))
-        _write_sheet(judged, report, again.articles, errors_out, sheet_format)
+        _write_sheet(judged, report, again.articles, errors_out, options.sheet_format)
 
 
 def _warn(report: Report, *, quiet: bool) -> None:

@@ -25,9 +25,11 @@ __all__ = [
     "Group",
     "ModelOption",
     "ModelTarget",
+    "OptionGroup",
     "QuietOption",
     "SheetFormatOption",
     "file_target",
+    "grouped",
     "model_target",
     "named_path",
     "open_corpora",
@@ -291,8 +293,11 @@ _DateField: Any = _field("date", "Field with the day of publication.")
 class OptionGroup:
     """Options that a command takes as one value: its fields with what Typer is to know of each.
 
-    No dataclass, as making one takes as long as tagging twenty articles.
+    No dataclass, as making one takes as long as tagging twenty articles. `on_error_named` is no
+    option of its own: whether ``--on-error`` was given.
     """
+
+    on_error_named: bool = False
 
     def __init__(self, **values: Any) -> None:
         vars(self).update(values)
@@ -427,10 +432,7 @@ class LabelledOptions(TextOptions):
 
 
 class ArchiveOptions(OptionGroup):
-    """The options of `classifier predict` that are about archives.
-
-    `on_error_named` is no option of its own: whether ``--on-error`` was given.
-    """
+    """The options of `classifier predict` that are about archives."""
 
     jobs: Annotated[
         int | None,
@@ -489,7 +491,6 @@ class ArchiveOptions(OptionGroup):
     dry_run: Annotated[
         bool, _archive("--dry-run", help="List what a folder would get; write nothing.")
     ] = False
-    on_error_named: bool = False
 
     @property
     def wanted_tags(self) -> tuple[str, ...]:
@@ -510,43 +511,55 @@ _WRITTEN = ("out", "rejects", "summary", "assignments", "suggested_out", "errors
 
 
 def reads_articles(*, labels: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the reading options; it receives them as one `reading: ReadOptions`.
+    """Give a command the reading options; it receives them as one `reading: ReadOptions`."""
+    return functools.partial(grouped, reading=LabelledOptions if labels else TextOptions)
 
-    A parameter `archive: ArchiveOptions` stands for the options of archives in the same way. Typer
-    builds options from a function's signature, so the wrapper's is that of the command with both
-    replaced by the fields of their groups.
+
+def grouped(
+    command: Callable[..., None], *, reading: type[TextOptions] | None = None
+) -> Callable[..., None]:
+    """Return a command that has the options of its groups, its parameters of type `OptionGroup`.
+
+    Typer builds options from a function's signature, so that of the result has the fields of the
+    groups in their places.
     """
-    kind = LabelledOptions if labels else TextOptions
+    own = inspect.signature(command, eval_str=True).parameters
+    groups = {name: p.annotation for name, p in own.items() if _is_group(p.annotation)}
+    groups |= {"reading": reading} if reading else {}
 
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        own = inspect.signature(command, eval_str=True).parameters
-        groups: dict[str, Any] = {"archive": ArchiveOptions} if "archive" in own else {}
-        groups["reading"] = kind
-
-        @functools.wraps(command)
-        def wrapper(**values: Any) -> None:
-            _refuse_one_file(values)
-            made = {
-                name: group(**{each: values.pop(each) for each in _options(group)})
-                for name, group in groups.items()
-            }
+    @functools.wraps(command)
+    def wrapper(**values: Any) -> None:
+        _refuse_one_file(values)
+        made = {
+            name: group(**{each: values.pop(each) for each in _options(group)})
+            for name, group in groups.items()
+        }
+        if reading:
             given = made.pop("reading")
-            if "archive" in made:
-                made["archive"].on_error_named = given.on_error is not None
-            command(**values, **made, reading=given.reading())
+            for group in made.values():
+                group.on_error_named = given.on_error is not None
+            made["reading"] = given.reading()
+        command(**values, **made)
 
-        keyword = inspect.Parameter.KEYWORD_ONLY
-        parameters = [p.replace(kind=keyword) for p in own.values() if p.name not in groups]
-        for group in groups.values():
-            parameters += [
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters: list[inspect.Parameter] = []
+    for each in own.values():
+        group = groups.get(each.name)
+        parameters += (
+            [each.replace(kind=keyword)]
+            if group is None
+            else [
                 inspect.Parameter(name, keyword, default=getattr(group, name), annotation=hint)
                 for name, hint in _options(group).items()
             ]
-        wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
-        return wrapper
+        )
+    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
+    return wrapper
 
-    return decorate
+
+def _is_group(annotation: object) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, OptionGroup)
 
 
 def _options(group: Any) -> dict[str, Any]:

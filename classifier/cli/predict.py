@@ -13,13 +13,14 @@ from classifier.cli.archive import is_archive, predict_archive, predict_stream
 from classifier.cli.options import (
     ArchiveOptions,
     ModelOption,
+    OptionGroup,
     QuietOption,
     named_path,
     reads_articles,
     refuse_inputs,
     thresholds_from,
 )
-from classifier.cli.output import FORMATS, chosen_layout, write_predictions
+from classifier.cli.output import FORMATS, Layout, chosen_layout, write_predictions
 from classifier.cli.terminal import counted_on_terminal, on_terminal, read_tally, remark_on
 from classifier.corpus.corpus import ReadOptions
 
@@ -38,6 +39,73 @@ EPILOG = """Examples:
 _Format: Any = Literal[FORMATS]
 
 
+class CutOptions(OptionGroup):
+    """From when on a label is given."""
+
+    point: Annotated[
+        Literal["balanced", "precise", "complete"],
+        typer.Option(help="Cuts that decide: precise for few false tags, complete for few misses."),
+    ] = "balanced"
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LABEL=P",
+            help="Give a label from this probability on instead of the model's cut; repeatable.",
+        ),
+    ] = None
+
+    def floors(self, model: Path | None) -> dict[str, float]:
+        """Return the probabilities that decide in place of the model's own cuts."""
+        given = thresholds_from(self.threshold or [])
+        if self.point == "balanced":
+            return given
+        return chosen_model(model).thresholds_at(self.point) | given
+
+
+class OutputOptions(OptionGroup):
+    """Where predictions go, and in what form."""
+
+    format: Annotated[
+        _Format | None,
+        typer.Option(help="How to print.", show_default="table on a terminal, jsonl elsewhere"),
+    ] = None
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE|FOLDER",
+            help="Write there: .jsonl, .csv, .parquet, .xlsx, .ninjs or .txt (a table); .gz packs "
+            "text. In a folder each file gets one of its name, with all its fields.",
+            show_default=False,
+        ),
+    ] = None
+    scores: Annotated[
+        bool, typer.Option("--scores", help="In a table, draw every label's score.")
+    ] = False
+    terms: Annotated[
+        bool,
+        typer.Option("--terms", help="In a table, name the words behind each tag."),
+    ] = False
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Show the words that raised and lowered each tag."),
+    ] = False
+    codes: Annotated[
+        bool,
+        typer.Option("--codes", help="Add the codes of each tag, such as IPTC Media Topics."),
+    ] = False
+
+    def layout(self) -> Layout:
+        """Return what they ask for.
+
+        Raises
+        ------
+        typer.BadParameter
+            When they contradict each other.
+        """
+        shown = {name: getattr(self, name) for name in ("scores", "terms", "explain", "codes")}
+        return chosen_layout(self.format, self.out, **shown)
+
+
 @reads_articles(labels=False)
 def predict(
     files: Annotated[
@@ -51,45 +119,8 @@ def predict(
     ] = None,
     *,
     model: ModelOption = None,
-    point: Annotated[
-        Literal["balanced", "precise", "complete"],
-        typer.Option(help="Cuts that decide: precise for few false tags, complete for few misses."),
-    ] = "balanced",
-    threshold: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="LABEL=P",
-            help="Give a label from this probability on instead of the model's cut; repeatable.",
-        ),
-    ] = None,
-    format: Annotated[
-        _Format | None,
-        typer.Option(help="How to print.", show_default="table on a terminal, jsonl elsewhere"),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE|FOLDER",
-            help="Write there: .jsonl, .csv, .parquet, .xlsx, .ninjs or .txt (a table); .gz packs "
-            "text. In a folder each file gets one of its name, with all its fields.",
-            show_default=False,
-        ),
-    ] = None,
-    scores: Annotated[
-        bool, typer.Option("--scores", help="In a table, draw every label's score.")
-    ] = False,
-    terms: Annotated[
-        bool,
-        typer.Option("--terms", help="In a table, name the words behind each tag."),
-    ] = False,
-    explain: Annotated[
-        bool,
-        typer.Option("--explain", help="Show the words that raised and lowered each tag."),
-    ] = False,
-    codes: Annotated[
-        bool,
-        typer.Option("--codes", help="Add the codes of each tag, such as IPTC Media Topics."),
-    ] = False,
+    cuts: CutOptions,
+    output: OutputOptions,
     quiet: QuietOption = False,
     archive: ArchiveOptions,
     reading: ReadOptions,
@@ -104,17 +135,15 @@ def predict(
     """
     from classifier.corpus.read import read_articles
 
-    floors = thresholds_from(threshold or [])
-    if point != "balanced":
-        floors = chosen_model(model).thresholds_at(point) | floors
+    floors, out = cuts.floors(model), output.out
     common: dict[str, Any] = {"model": model, "thresholds": floors, "quiet": quiet}
     if files and out is not None and (archive.dask or is_archive(files, out)):
-        if codes:
+        if output.codes:
             raise typer.BadParameter("goes into a single file", param_hint="--codes")
-        predict_archive(files, out, archive, reading, format=format, **common)
+        predict_archive(files, out, archive, reading, format=output.format, **common)
         return
     archive.refuse_folder_options()
-    layout = chosen_layout(format, out, scores=scores, terms=terms, explain=explain, codes=codes)
+    layout = output.layout()
     tally = read_tally(quiet=quiet)
     # people are shown the headline of an article without an id
     reading = dataclasses.replace(

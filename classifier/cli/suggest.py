@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from classifier.cli.options import (
+    OptionGroup,
     QuietOption,
     SheetFormatOption,
     file_target,
@@ -29,6 +30,38 @@ EPILOG = """Examples:
   classifier train labelled.jsonl --auxiliary chosen.jsonl --out mymodel"""
 
 
+class SuggestOptions(OptionGroup):
+    """Which articles to choose, and how to show them."""
+
+    number: Annotated[
+        int, typer.Option("--number", "-n", min=1, metavar="N", help="How many articles.")
+    ] = 100
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            callback=file_target,
+            help="Sheet to write: .csv, .jsonl for doccano, .json for Label Studio.",
+            show_default="standard output",
+        ),
+    ] = None
+    random_share: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="P",
+            help="Share drawn at random. Cuts and calibration need such a fair sample.",
+        ),
+    ] = 0.5
+    excerpt: Annotated[
+        int,
+        typer.Option(min=0, metavar="N", help="Characters of each text; 0 gives all of it."),
+    ] = 600
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the draw.")] = 0
+    sheet_format: SheetFormatOption = None
+
+
 @reads_articles(labels=True)
 def suggest(
     model: Annotated[
@@ -43,33 +76,7 @@ def suggest(
         ),
     ],
     *,
-    number: Annotated[
-        int, typer.Option("--number", "-n", min=1, metavar="N", help="How many articles.")
-    ] = 100,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            callback=file_target,
-            help="Sheet to write: .csv, .jsonl for doccano, .json for Label Studio.",
-            show_default="standard output",
-        ),
-    ] = None,
-    random_share: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            max=1,
-            metavar="P",
-            help="Share drawn at random. Cuts and calibration need such a fair sample.",
-        ),
-    ] = 0.5,
-    excerpt: Annotated[
-        int,
-        typer.Option(min=0, metavar="N", help="Characters of each text; 0 gives all of it."),
-    ] = 600,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the draw.")] = 0,
-    sheet_format: SheetFormatOption = None,
+    options: SuggestOptions,
     quiet: QuietOption = False,
     reading: ReadOptions,
 ) -> None:
@@ -85,6 +92,7 @@ def suggest(
     from classifier.labelling.sheet import sheet_format as format_of
     from classifier.labelling.suggest import suggest as suggest_articles
 
+    out, n = options.out, options.number
     refuse_inputs(out or Path("-"), map(Path, articles))
     tagger, tally = load(model), read_tally(quiet=quiet)
     tally.follow(tagger.labels)
@@ -93,18 +101,20 @@ def suggest(
     corpora = [open_corpus(name, reading, tally) for name in articles]
     stream = chain.from_iterable(corpus.articles for corpus in corpora)
     shown = counted_on_terminal(stream, "articles", quiet=quiet)
-    chosen = suggest_articles(tagger, shown, n=number, random_share=random_share, seed=seed)
+    chosen = suggest_articles(
+        tagger, shown, n=n, random_share=options.random_share, seed=options.seed
+    )
     save_sheet(
         [each.entry for each in chosen],
         out or sys.stdout,
         labels=tagger.labels,
-        excerpt=excerpt,
-        format=format_of(out, sheet_format),
+        excerpt=options.excerpt,
+        format=format_of(out, options.sheet_format),
         model=tagger.signature,
     )
     if out is not None and not quiet:
         remark(f"{len(chosen)} articles to label in {out}")
-    if not quiet and len(chosen) < number:
+    if not quiet and len(chosen) < n:
         remark(
             f"{len(chosen)} articles to suggest; the rest have labels, are copies, or cannot be "
             "judged"

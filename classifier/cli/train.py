@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from classifier.cli.options import ModelTarget, QuietOption, open_corpora, reads_articles
+from classifier.cli.options import (
+    ModelTarget,
+    OptionGroup,
+    QuietOption,
+    open_corpora,
+    reads_articles,
+)
 from classifier.cli.terminal import echo_lines, read_tally, remark_on, training_progress
 from classifier.corpus.corpus import ReadOptions
 
@@ -36,6 +42,56 @@ EPILOG = """Examples:
   classifier train news_articles --out mymodel"""
 
 
+class TrainOptions(OptionGroup):
+    """How to train."""
+
+    auxiliary: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--auxiliary",
+            metavar="CORPUS",
+            help="More labelled articles that help the fit but are no fair sample: cuts, "
+            "calibration and figures leave them out. Repeatable.",
+        ),
+    ] = None
+    settings: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Settings in TOML, in place of the defaults."),
+    ] = None
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="N", help="Seed of the folds, in place of the settings'."),
+    ] = None
+    false_tags: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="SHARE",
+            help="Largest share of articles without a label that may be given one.",
+            show_default="0.09 where a quarter of the articles have none",
+        ),
+    ] = None
+    label_codes: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Codes that labels stand for, as TOML, JSON or CSV; the model carries them, and "
+            "labels that are narrower codes become these labels.",
+            show_default="the sectors' Media Topics for published corpora",
+        ),
+    ] = None
+    jobs: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Labels fitted at once; changes only the time.")
+    ] = 1
+    memory: Annotated[str | None, typer.Option(hidden=True, callback=_dropped, help="Dropped.")] = (
+        None
+    )
+    scratch: Annotated[
+        Path | None, typer.Option(hidden=True, callback=_dropped, help="Dropped.")
+    ] = None
+
+
 @reads_articles(labels=True)
 def train(
     corpus: Annotated[
@@ -48,51 +104,7 @@ def train(
     ],
     *,
     out: ModelTarget,
-    auxiliary: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--auxiliary",
-            metavar="CORPUS",
-            help="More labelled articles that help the fit but are no fair sample: cuts, "
-            "calibration and figures leave them out. Repeatable.",
-        ),
-    ] = None,
-    settings: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Settings in TOML, in place of the defaults."),
-    ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(min=0, metavar="N", help="Seed of the folds, in place of the settings'."),
-    ] = None,
-    false_tags: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            metavar="SHARE",
-            help="Largest share of articles without a label that may be given one.",
-            show_default="0.09 where a quarter of the articles have none",
-        ),
-    ] = None,
-    label_codes: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Codes that labels stand for, as TOML, JSON or CSV; the model carries them, and "
-            "labels that are narrower codes become these labels.",
-            show_default="the sectors' Media Topics for published corpora",
-        ),
-    ] = None,
-    jobs: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Labels fitted at once; changes only the time.")
-    ] = 1,
-    memory: Annotated[
-        str | None, typer.Option(hidden=True, callback=_dropped, help="Dropped.")
-    ] = None,
-    scratch: Annotated[
-        Path | None, typer.Option(hidden=True, callback=_dropped, help="Dropped.")
-    ] = None,
+    options: TrainOptions,
     quiet: QuietOption = False,
     reading: ReadOptions,
 ) -> None:
@@ -102,13 +114,10 @@ def train(
     figures printed come from articles that the fits had not seen. An old
     model in the folder stays in place until the new one is whole.
     """
-    chosen, tally = (
-        _settings(settings, seed=seed, max_false_tags=false_tags),
-        read_tally(quiet=quiet),
-    )
-    codes = chosen_codes(label_codes, corpus)
+    settings, tally = _settings(options), read_tally(quiet=quiet)
+    codes = chosen_codes(options.label_codes, corpus)
     corpora = open_corpora(corpus, reading, tally)
-    corpora += open_corpora(auxiliary or [], reading, tally, natural=False)
+    corpora += open_corpora(options.auxiliary or [], reading, tally, natural=False)
     # what takes seconds to load comes after what may be wrong with the call
     from classifier.evaluation.card import model_card, quality_table
     from classifier.model.folder import save_model
@@ -117,10 +126,10 @@ def train(
     with training_progress(quiet=quiet) as progress:
         model = train_model(
             corpora,
-            chosen,
+            settings,
             name=out.resolve().name,
             codes=codes,
-            jobs=jobs,
+            jobs=options.jobs,
             progress=progress,
             tell=tally.note,
         )
@@ -140,9 +149,9 @@ def chosen_codes(path: Path | None, corpora: list[str]) -> LabelCodes | None:
     return sector_codes() if published else None
 
 
-def _settings(path: Path | None, **others: object) -> Settings:
+def _settings(options: TrainOptions) -> Settings:
     from classifier.training.settings import Settings, read_settings
 
-    settings = Settings() if path is None else read_settings(path)
-    given = {name: value for name, value in others.items() if value is not None}
-    return dataclasses.replace(settings, **given)  # type: ignore[arg-type]
+    settings = read_settings(options.settings) if options.settings else Settings()
+    given = {"seed": options.seed, "max_false_tags": options.false_tags}
+    return dataclasses.replace(settings, **{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]

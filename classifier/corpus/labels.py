@@ -20,6 +20,7 @@ from classifier.fields import inner_word, is_blank
 
 __all__ = [
     "LabelSpelling",
+    "label_fields",
     "label_names",
     "parse_label_columns",
     "parse_labels",
@@ -137,22 +138,28 @@ def parse_labels(
     --------
     >>> sorted(parse_labels("energy|technology").present)
     ['energy', 'technology']
-    >>> parse_labels("")
-    Labels(present=frozenset(), absent=None, borderline=False, sample='')
     """
+    sides = _sides(value, negative, tell)
+    present, absent = (_label_set(side, separator, spell, tell) for side in sides)
+    if present is None and absent is None:
+        return None
+    _check_sides(present or frozenset(), absent or frozenset(), known)
+    return Labels(present or frozenset(), absent, borderline, sample)
+
+
+def _sides(value: object, negative: object, tell: Callable[[str], None]) -> tuple[object, object]:
     value = _unpacked(value, tell)
     if _holds_scores(value):
         value, negative = _by_score(value)  # type: ignore[arg-type]
-    present = _label_set(value, separator, spell, tell)
-    absent = _label_set(_unpacked(negative, tell), separator, spell, tell)
-    if present is None and absent is None:
-        return None
-    present = present or frozenset()
-    _check_known(present | (absent or frozenset()), known)
-    both = sorted(present & (absent or frozenset()))
-    if both:
-        raise BadInputError(f"label '{both[0]}' is both present and negative. Keep one of them.")
-    return Labels(present, absent, borderline, sample)
+    return value, _unpacked(negative, tell)
+
+
+def _check_sides(
+    present: frozenset[str], absent: frozenset[str], known: Collection[str] | None
+) -> None:
+    _check_known(present | absent, known)
+    for label in sorted(present & absent):
+        raise BadInputError(f"label '{label}' is both present and negative. Keep one of them.")
 
 
 def parse_label_columns(
@@ -447,3 +454,17 @@ def _check_named(present: frozenset[str], names: Sequence[str], *, article: int)
             f"article {article + 1}: label '{strangers[0]}' is not among the labels asked for "
             f"({', '.join(names)}). Add it, or leave the article out."
         )
+
+
+def label_fields(labels: Labels | None) -> dict[str, object]:
+    """Return the fields of a row that `parse_labels` reads as these labels."""
+    if labels is None:
+        return {}
+    fields: dict[str, object] = {"labels": sorted(labels.present)}
+    if labels.absent is not None:
+        fields["negative"] = sorted(labels.absent)
+    if labels.borderline:
+        fields["confidence"] = "borderline"
+    if labels.sample:
+        fields["sample"] = labels.sample
+    return fields

@@ -16,7 +16,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from classifier.errors import BadInputError
+from classifier.errors import BadInputError, needing
 from classifier.files import open_zstd, replacing
 
 __all__ = [
@@ -321,12 +321,8 @@ def import_parquet(name: str) -> Any:
     BadInputError
         If pyarrow is missing; the message names the file `name` that asked for it.
     """
-    try:
+    with needing("parquet", f"{name}: Parquet needs pyarrow"):
         from pyarrow import parquet
-    except ImportError:
-        raise BadInputError(
-            f"{name}: Parquet needs pyarrow. Run: pip install 'classifier[parquet]'"
-        ) from None
     return parquet
 
 

@@ -18,14 +18,8 @@ from typing import IO, TextIO
 import numpy as np
 
 from classifier.article import Article
-from classifier.corpus.split import (
-    IntArray,
-    Outline,
-    Split,
-    SplitOptions,
-    outline_of,
-    split_outline,
-)
+from classifier.corpus.folds import IntArray
+from classifier.corpus.split import Outline, Split, SplitOptions, outline_of, split_outline
 from classifier.corpus.write import write_articles_jsonl
 from classifier.errors import BadInputError, CorpusError
 from classifier.files import file_sha256, packed

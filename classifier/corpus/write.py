@@ -14,10 +14,11 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Protocol, TextIO, TypeAlias
 
-from classifier.article import Article, Labels
+from classifier.article import Article
 from classifier.corpus.corpus import ITEM
+from classifier.corpus.labels import label_fields
 from classifier.corpus.open import open_parquet_writer
-from classifier.errors import BadInputError, disarmed
+from classifier.errors import BadInputError, disarmed, needing
 from classifier.fields import PARTS, usual_field
 from classifier.files import replacing
 
@@ -361,12 +362,8 @@ def write_xlsx(
     ClassifierError
         If `path` cannot be written.
     """
-    try:
+    with needing("xlsx", f"{path}: XLSX needs openpyxl"):
         from openpyxl import Workbook
-    except ImportError:
-        raise BadInputError(
-            f"{path}: XLSX needs openpyxl. Run: pip install 'classifier[xlsx]'"
-        ) from None
     names, predictions = _score_labels(predictions, labels)
     book = Workbook(write_only=True)
     sheet = book.create_sheet("predictions")
@@ -563,7 +560,7 @@ def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 def _article_object(article: Article) -> dict[str, object]:
     words = {name: getattr(article, name) for name in ("id", "title", "text", "source", "date")}
-    fields = {name: value for name, value in words.items() if value} | _label_fields(article.labels)
+    fields = {name: value for name, value in words.items() if value} | label_fields(article.labels)
     # a date that is not understood is carried under its own name
     own = {*words, "labels", "negative", *fields} - ({"date"} if not article.date else set())
     taken = sorted(own & set(article.extra))
@@ -591,16 +588,3 @@ def _is_usual(extra: Mapping[str, object], part: str) -> bool:
         return usual_field(extra, part) is not None
     except BadInputError:
         return True
-
-
-def _label_fields(labels: Labels | None) -> dict[str, object]:
-    if labels is None:
-        return {}
-    fields: dict[str, object] = {"labels": sorted(labels.present)}
-    if labels.absent is not None:
-        fields["negative"] = sorted(labels.absent)
-    if labels.borderline:
-        fields["confidence"] = "borderline"
-    if labels.sample:
-        fields["sample"] = labels.sample
-    return fields

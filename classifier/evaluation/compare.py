@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -464,29 +464,30 @@ def compare(
         reading = read_with_both((a, b), labelled_articles(articles), shared, spool)
         judgement = judge_pair(reading, shared)
         turned, *changed = turned_articles(judgement)
-        fixed, broken = (
-            explained_changes((a, b), reading, judgement, strongest(judgement, rows, n_examples))
-            for rows in changed
-        )
-    changes = paired_f1_changes(
-        judgement.truth, *judgement.given, groups=judgement.groups, repeats=repeats, seed=seed
-    )
+        chosen = (strongest(judgement, rows, n_examples) for rows in changed)
+        fixed, broken = (explained_changes((a, b), reading, judgement, rows) for rows in chosen)
+    truth, given, groups = judgement.truth, judgement.given, judgement.groups
+    changes = paired_f1_changes(truth, *given, groups=groups, repeats=repeats, seed=seed)
     return Comparison(
         a=_side(0, a, reading, judgement),
         b=_side(1, b, reading, judgement),
         n_articles=len(reading.articles),
         n_judged=len(judgement.places),
-        n_separate=len(np.unique(judgement.groups)),
+        n_separate=len(np.unique(groups)),
         micro=changes.micro,
         macro=changes.macro,
         labels=_label_changes(judgement, changes),
-        only_a=tuple(label for label in a.labels if label not in shared),
-        only_b=tuple(label for label in b.labels if label not in shared),
-        unjudged=tuple(label for label in shared if label not in judgement.labels),
+        only_a=_without(a.labels, shared),
+        only_b=_without(b.labels, shared),
+        unjudged=_without(shared, judgement.labels),
         turned=turned,
         fixed=fixed,
         broken=broken,
     )
+
+
+def _without(labels: Iterable[str], others: Sequence[str]) -> tuple[str, ...]:
+    return tuple(label for label in labels if label not in others)
 
 
 def _shared_labels(a: Model, b: Model) -> tuple[str, ...]:

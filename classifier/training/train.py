@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from classifier.article import Progress, no_progress
 from classifier.corpus.codes import LabelCodes
 from classifier.corpus.corpus import Corpus
+from classifier.corpus.folds import stratified_folds
 from classifier.corpus.labels import truth_matrix
-from classifier.corpus.split import stratified_folds
 from classifier.fields import Articles
 from classifier.model.calibration import Calibration, PiecewiseLinear
 from classifier.model.model import Model

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 from classifier.corpus.formats.documents import MOST_TAGS, html_article
 from classifier.corpus.formats.shapes import host_of
 from classifier.corpus.rows import Row
-from classifier.errors import BadInputError
+from classifier.errors import BadInputError, needing
 
 __all__ = ["warc_rows"]
 
@@ -42,13 +42,9 @@ def warc_rows(stream: BinaryIO, file: str, tell: Callable[[str], None]) -> Itera
 
 def _records(stream: BinaryIO, file: str) -> Iterator[tuple[int, Any]]:
     """Yield each record with its number; what is left of it unread is checked for its length."""
-    try:
+    with needing("warc", f"{file}: web archives need warcio and trafilatura"):
         from warcio.archiveiterator import ArchiveIterator
         from warcio.exceptions import ArchiveLoadFailed
-    except ImportError:
-        raise BadInputError(
-            f"{file}: web archives need warcio and trafilatura. Run: pip install 'classifier[warc]'"
-        ) from None
     number, watched = 0, _Watched(stream)
     records = ArchiveIterator(watched)
     records.INC_RECORD = ""  # what it would print on standard error

@@ -14,7 +14,7 @@ from typing import Any
 from classifier.corpus.corpus import ReadOptions
 from classifier.corpus.formats.header import below_caption, column_names
 from classifier.corpus.rows import Row
-from classifier.errors import BadInputError
+from classifier.errors import BadInputError, needing
 
 __all__ = ["NO_WORKBOOK", "xlsx_rows"]
 
@@ -40,12 +40,8 @@ def xlsx_rows(
         When openpyxl is missing, the file is no workbook or damaged, unpacks to far more than it
         is, or has no such sheet.
     """
-    try:
+    with needing("xlsx", f"{file}: XLSX needs openpyxl"):
         from openpyxl import load_workbook
-    except ImportError:
-        raise BadInputError(
-            f"{file}: XLSX needs openpyxl. Run: pip install 'classifier[xlsx]'"
-        ) from None
     _check_size(path, file)
     book, stream = None, path.open("rb")
     try:

@@ -11,7 +11,7 @@ from typing import Any
 
 from classifier.corpus.formats.documents import plain_html
 from classifier.corpus.rows import Row
-from classifier.errors import BadInputError
+from classifier.errors import BadInputError, needing
 
 __all__ = ["xml_rows"]
 
@@ -50,12 +50,8 @@ def _numbered(rows: Iterator[dict[str, Any]], file: str) -> Iterator[Row]:
 
 
 def _entries(data: bytes, file: str) -> Iterator[dict[str, Any]]:
-    try:
+    with needing("feeds", f"{file}: feeds need feedparser"):
         import feedparser
-    except ImportError:
-        raise BadInputError(
-            f"{file}: feeds need feedparser. Run: pip install 'classifier[feeds]'"
-        ) from None
     try:
         feed = feedparser.parse(io.BytesIO(data), resolve_relative_uris=False)
     except (ValueError, RecursionError, LookupError) as error:
@@ -87,12 +83,8 @@ def _day(parsed: Any) -> str:
 
 
 def _news_items(data: bytes, file: str) -> Iterator[dict[str, Any]]:
-    try:
+    with needing("html", f"{file}: NewsML-G2 and NITF need lxml"):
         from lxml import etree
-    except ImportError:
-        raise BadInputError(
-            f"{file}: NewsML-G2 and NITF need lxml. Run: pip install 'classifier[html]'"
-        ) from None
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
         root = etree.fromstring(data, parser)
