@@ -45,6 +45,7 @@ _USUAL: dict[str, tuple[tuple[str, ...], ...]] = {
             "full_text",
             "fulltext",
         ),
+        ("news",),
         ("description",),
         ("lead_paragraph",),
         ("short_description", "summary"),

@@ -18,6 +18,7 @@ from classifier.compiled import SCAN, compiled
 from classifier.fields import as_article
 
 __all__ = [
+    "METADATA_OPENINGS",
     "PROMOTION_OPENINGS",
     "STEPS",
     "TEXT_RULES_VERSION",
@@ -106,6 +107,11 @@ _METADATA = re.compile(
     "|(?i:category|section|tags?|topics?|author|byline): ?[^\n.!?]{1,60}"
     f"|(?:By|BY) {_NAME}(?:(?:,| and| &)? {_NAME}){{1,6}})\n\\s*"
 )
+METADATA_OPENINGS = (
+    *("date ", "date:", "published", "updated", "posted", "first published", "first updated"),
+    *("first posted", "last published", "last updated", "last posted", "category:", "section:"),
+    *("tag:", "tags:", "topic:", "topics:", "author:", "byline:", "by "),
+)
 # Where a bare "CITY —" is a dateline; "NATO — The" and "OIL — Prices" open sentences.
 _CITIES = (
     "(?:ANKARA|ASTANA|ATLANTA|BAGHDAD|BAKU|BEIJING|BEIRUT|BERLIN|BOSTON|BRUSSELS|CAIRO|CHICAGO"
@@ -172,16 +178,16 @@ _PROMOTIONS = (
     "(?i:media contacts?):? [^\n]{1,120}",
     f"\\([a-z]{{0,3}}/?(?:{_AGENCY_NAMES})(?:(?:, ?|/| and )(?:{_AGENCY_NAMES}))*\\)",
 )
-# How each of them begins, in small letters and up to the first that other letters can stand for
-# where case does not count (ſ for s, ı for i); © and capitals beyond ASCII are let through.
+# How each of them begins, in small letters; © and what stands in brackets of agencies apart.
 PROMOTION_OPENINGS = (
-    *("stay ", "you can ", "follow ", "like ", "find ", "join ", "visit our ", "read m", "read al"),
-    *("see m", "see al", "al", "more on ", "related", "subscribe ", "sign up ", "click "),
-    *("download ", "get ", "(c)", "copyr", "please check "),
-    *("source:", "cont", "write to ", "med", "("),
-    *("image", "photo", "picture", "(image", "(photo", "(picture"),
-    *("this material ", "this story ", "this article ", "this report ", "this page ", "this post "),
-    "this is a ",
+    *("stay up", "stay tuned", "stay informed", "follow ", "like ", "find ", "join ", "visit our "),
+    *("you can follow ", "you can like ", "you can find ", "you can join ", "read more", "read also"),
+    *("see more", "see also", "also read", "more on this ", "related", "subscribe ", "sign up "),
+    *("click now", "click here", "click today", "download our ", "download the ", "get our "),
+    *("get the ", "(c)", "copyright", "all rights reserved", "please check back", "source:"),
+    *("continue reading", "write to ", "media contact", "image", "photo", "picture", "(image"),
+    *("(photo", "(picture", "this material ", "this story ", "this article ", "this report "),
+    *("this page ", "this post ", "this is a breaking ", "this is a developing "),
 )
 _PROMOTION = f"[-–—*•|>]{{0,3}} ?(?:{'|'.join(_PROMOTIONS)})"
 
@@ -383,7 +389,8 @@ def without_found_credits(text: str, found: int) -> str:
     """
     for k, (verb, pattern) in enumerate(_CREDITS_AFTER.items()):
         text = _compiled(pattern).sub(verb, text) if found >> k & 1 else text
-    return _CREDIT_BEFORE.sub(", ", text)
+    # "reports" that lost its agency, the last of the verbs, may follow another
+    return _CREDIT_BEFORE.sub(", ", text) if found >> len(_CREDITS_AFTER) - 1 else text
 
 
 @cache
@@ -480,7 +487,9 @@ def scanner() -> Any:
     module = compiled(SCAN)
     if module is None:
         return None
-    return module.Scanner(credit_verbs(), agency_openings(), PROMOTION_OPENINGS)
+    return module.Scanner(
+        credit_verbs(), agency_openings(), METADATA_OPENINGS, PROMOTION_OPENINGS
+    )
 
 
 def article_text(article: Article | str | Mapping[str, Any]) -> str:
@@ -522,7 +531,8 @@ def article_text(article: Article | str | Mapping[str, Any]) -> str:
             body = f"{body}\n".removeprefix(f"{title}\n").strip()
     if credits:
         body = without_found_credits(body, credits)
-    body = without_opening(body)
+    if scan.may_open(body):
+        body = without_opening(body)
     if scan.may_end_in_promotion(body):
         body = without_promotion(body)
     return _under(title, body)

@@ -671,6 +671,7 @@ def test_a_reader_that_leaves_is_no_error(model, tmp_path):
     ("redirection", "code", "message"),
     [
         ("<&-", 2, "name a file or a folder, or pipe text in"),
+        ("- <&-", 1, "standard input is closed. Name a file, or give it something to read."),
         (">&- <<< 'oil and gas'", 1, "standard output is closed; name a file with --out"),
         ("<<< 'oil and gas' > /dev/full", 1, "No space left on device"),
     ],

@@ -83,6 +83,8 @@ def test_every_file_has_a_case():
         {"0": ROWS[0], "1": ROWS[1]},
         {"response": {"docs": ROWS}},
         {"schema": {"fields": []}, "data": ROWS},
+        {"status": "ok", "response": {"total": 2, "data": {"articles": ROWS, "next": None}}},
+        {"data": {"posts": {"nodes": ROWS}}},
         "\ufeff" + json.dumps(ROWS, indent=2),
         "\n".join(map(json.dumps, ROWS)),
         "".join(map(json.dumps, ROWS)),
@@ -96,6 +98,8 @@ def test_every_file_has_a_case():
         "index",
         "inner",
         "table",
+        "three deep",
+        "nodes",
         "mark",
         "lines",
         "concatenated",
@@ -106,6 +110,44 @@ def test_json_files_hold_articles(tmp_path, content):
     path = written(tmp_path, "a.json", content)
 
     assert read(path) == PLAIN
+
+
+def test_what_articles_stand_under_is_their_id(tmp_path):
+    """Unless they have one; numbers are those of lines."""
+    rows = {"dam-17": {"title": "Dam", "text": ONE}, "x": {"text": TWO, "guid": "2"}}
+
+    assert read(written(tmp_path, "a.json", rows)) == [
+        ("dam-17", "Dam", ONE, None),
+        ("2", "", TWO, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"title": "Dam", "headline": "Dam", "news": [ONE, TWO]},
+        {"uri": "a", "versionCreated": "x", "headline": "Dam", "bodyXhtml": f"<p>{ONE}</p>{TWO}"},
+        {"_index": "n", "_id": "a", "fields": {"title": ["Dam"], "text": [ONE, TWO]}},
+    ],
+    ids=["AFP", "Reuters", "fields of Elasticsearch"],
+)
+def test_articles_of_agencies_have_a_text(tmp_path, row):
+    """They were judged on the headline alone."""
+    found = read(written(tmp_path, "a.jsonl", json.dumps(row)))
+
+    assert [(title, text.split()) for _, title, text, _ in found] == [
+        ("Dam", f"{ONE} {TWO}".split())
+    ]
+
+
+def test_a_list_that_may_be_the_text_is_told(tmp_path):
+    """A headline is no article where paragraphs stand under a name that is not known."""
+    path = written(
+        tmp_path, "a.jsonl", json.dumps({"title": "Dam", "absätze": [ONE, f"{ONE} {TWO}"]})
+    )
+
+    with pytest.raises(BadInputError, match=r"no 'text' field .* pass --text-field absätze"):
+        read(path)
 
 
 def test_a_frame_by_columns_is_read_by_rows(tmp_path):
@@ -149,7 +191,7 @@ def test_bad_json_is_told(tmp_path, content, message):
     [
         ('<!DOCTYPE x [<!ENTITY a "b">]><rss>&a;</rss>', "declares entities of its own"),
         ('<!DOCTYPE x [<!ENTITY a SYSTEM "file:///x">]><rss>&a;</rss>', "declares entities"),
-        ("<html><p>x</p></html>", "neither RSS, Atom nor NewsML-G2"),
+        ("<html><p>x</p></html>", "neither RSS, Atom, NewsML-G2 nor NITF"),
         ((FILES / "newsml.xml").read_text()[:300], "not well-formed XML"),
     ],
 )
@@ -190,6 +232,24 @@ def test_a_caption_above_the_header_of_a_sheet_is_passed_over(tmp_path):
 
     assert read(captioned) == [("", "Dam", ONE, None)]
     assert [text for _, _, text, _ in read(single)] == [ONE, TWO]
+
+
+def test_the_first_sheet_that_holds_anything_is_read_and_others_are_told(tmp_path):
+    """Some programs leave an empty one in front."""
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for title in ("Stories", "Notes"):
+        book.create_sheet(title).append(["text"])
+        book[title].append([ONE])
+    book.save(tmp_path / "a.xlsx")
+    tally = ReadTally(tell=lambda note: None)
+
+    articles = list(read_articles(tmp_path / "a.xlsx", tally=tally))
+
+    assert [article.text for article in articles] == [ONE]
+    assert tally.notes == [
+        f"{tmp_path / 'a.xlsx'}: reading the sheet 'Stories'; --sheet reads another: 'Notes'."
+    ]
 
 
 def test_a_workbook_that_is_none_or_a_bomb_is_refused(tmp_path):
@@ -488,6 +548,40 @@ def test_packed_files_are_known_by_their_first_bytes(tmp_path, name):
     assert read(tmp_path / name) == PLAIN
     with pytest.raises(BadInputError, match="the name does not tell its format"):
         read(tmp_path / "words")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a.tar.gz", "an archive of files"),
+        ("a.jsonl.bz2", "a packed file"),
+        ("a.eml", "a mail"),
+        ("a.pkl", "a pickle"),
+        ("a.feather", "a data frame in Feather"),
+    ],
+)
+def test_what_cannot_be_read_is_named(tmp_path, name, kind):
+    """To name a format for it would not help."""
+    (tmp_path / name).write_bytes(gzip.compress(b"x"))
+
+    with pytest.raises(BadInputError, match=rf"{name}: {kind}.* cannot be read"):
+        read(tmp_path / name)
+
+
+def test_rich_text_called_txt_is_refused(tmp_path):
+    """Its words of control would be read as the article's."""
+    path = written(tmp_path, "a.txt", r"{\rtf1\ansi The dam is full.}")
+
+    with pytest.raises(BadInputError, match="this is Rich Text; save it as plain text"):
+        read(path)
+
+
+def test_a_page_in_utf8_is_read_so_whatever_it_declares(tmp_path):
+    """Programs that save pages leave the declaration of the server there."""
+    page = f'<html><head><meta charset="windows-1251"></head><body><p>«Дом» {ONE * 9}</p></body>'
+    pytest.importorskip("trafilatura")
+
+    assert read(written(tmp_path, "a.html", page))[0][2].startswith("«Дом» The dam")
 
 
 @pytest.mark.parametrize("path", ["", " "])

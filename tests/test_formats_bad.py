@@ -76,7 +76,7 @@ CASES = {
     # what holds nothing
     "empty xlsx": ("a.xlsx", b"", "a.xlsx: not a workbook"),
     "empty parquet": ("a.parquet", b"", "a.parquet: not a Parquet file"),
-    "empty xml": ("a.xml", b"", "a.xml: neither RSS, Atom nor NewsML-G2"),
+    "empty xml": ("a.xml", b"", "a.xml: neither RSS, Atom, NewsML-G2 nor NITF"),
     # nested too deeply
     "deep jsonl": ("a.jsonl", b'{"text": ' + b"[" * DEEP, "a.jsonl line 1: not valid JSON (nested"),
     "deep json": ("a.json", b'[{"text": ' + b"[" * DEEP, "a.json item 1: nested too deeply"),

@@ -384,6 +384,15 @@ def test_rejects_hold_the_rows_left_out(write, tmp_path):
     assert (tally.read, tally.skipped) == (1, 3)
 
 
+def test_rejects_are_named_by_a_string_as_well(write, tmp_path):
+    """As paths are everywhere."""
+    options = ReadOptions(on_error="skip", rejects=str(tmp_path / "rejects.jsonl"))
+
+    assert list(read_articles(write("a.jsonl", "{}\n"), options)) == []
+    assert "no text field" not in (tmp_path / "rejects.jsonl").read_text()
+    assert "no 'text' field" in (tmp_path / "rejects.jsonl").read_text()
+
+
 def test_rejects_are_empty_when_nothing_was_wrong(write, tmp_path):
     """An older list of rejects does not outlive the run that found none."""
     rejects = tmp_path / "rejects.jsonl"
@@ -675,7 +684,7 @@ def test_a_broken_archive_is_an_error_even_when_skipping(write, name, pack, mess
         (b"PK\x03\x04 words", "this is a ZIP archive or office document"),
         (
             gzip.compress(gzip.compress(b"x", mtime=0), mtime=0),
-            "this is a gzip archive; unpack it, or let its name end in .gz",
+            "this is a gzip archive; unpack it first",
         ),
         (bytes(range(256)), "this is a binary file, not text"),
         ("words".encode("utf-16-le"), "Pass --encoding utf-16-le"),
@@ -690,8 +699,8 @@ def test_a_file_that_is_no_text_is_named_for_what_it_is(write, content, message)
 
 
 def test_a_folder_is_read_in_sorted_order(write, tmp_path):
-    """All the way down, without links to folders, hidden files and names that tell nothing."""
-    for name in ("b.txt", "a.md", "c/a.txt", "image.png", ".hidden.txt", ".git/x.txt"):
+    """All the way down, without links to folders, hidden files, locks and names of no format."""
+    for name in ("b.txt", "a.md", "c/a.txt", "image.png", ".hidden.txt", ".git/x.txt", "~$a.xlsx"):
         write(f"news/{name}", "words")
     (tmp_path / "news" / "c" / "loop").symlink_to(tmp_path / "news")
 

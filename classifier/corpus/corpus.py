@@ -80,14 +80,14 @@ class ReadOptions:
     line_ids : bool
         Call articles without an id by their place, such as ``news.csv line 17``.
     sheet : str
-        Which sheet of a workbook; the first where it is empty.
+        Which sheet of a workbook; where it is empty, the first that holds anything.
     keep_item : bool
         Carry each item of ninjs as it came in `Article.extra`, to be written again.
     known_labels : tuple of str or None
         The labels allowed; any other is an error.
     on_error : str
         ``"stop"`` at the first bad row, or ``"skip"`` and count it.
-    rejects : Path or None
+    rejects : Path, str or None
         Where skipped rows go, as JSONL.
 
     Raises
@@ -122,7 +122,7 @@ class ReadOptions:
     sheet: str = ""
     keep_item: bool = False
     on_error: str = "stop"
-    rejects: Path | None = None
+    rejects: Path | str | None = None
 
     def __post_init__(self) -> None:
         if self.format is not None and self.format not in FORMATS:

@@ -47,7 +47,25 @@ _OTHER_KINDS = {
     ".zip": "a ZIP archive",
     ".sgm": "SGML",
     ".rtf": "Rich Text",
+    ".odt": "a text document",
+    ".eml": "a mail",
+    ".msg": "a mail",
+    ".mhtml": "a web archive of a browser",
+    ".mht": "a web archive of a browser",
+    ".tar": "an archive of files",
+    ".tgz": "an archive of files",
+    ".7z": "an archive of files",
+    ".rar": "an archive of files",
+    ".bz2": "a packed file other than .gz and .zst",
+    ".xz": "a packed file other than .gz and .zst",
+    ".feather": "a data frame in Feather",
+    ".orc": "a table in ORC",
+    ".pkl": "a pickle, which may run what it likes,",
+    ".db": "a database",
+    ".sqlite": "a database",
 }
+# What editors and spreadsheets leave beside a file that is open.
+_PASSED_OVER = (".", "~$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +110,9 @@ def find_sources(
     ----------
     paths : iterable of Path or str
         Files, folders, or ``-`` for standard input. Folders are walked down in sorted order;
-        files in them with a name that tells no format, hidden ones and folders behind links are
-        passed over. Where all files of a folder are one article each and lie in folders that may
-        be called as labels, those without a suffix are read as well.
+        files in them with a name that tells no format, hidden ones, the locks of spreadsheets and
+        folders behind links are passed over. Where all files of a folder are one article each and
+        lie in folders that may be called as labels, those without a suffix are read as well.
     format : str, optional
         Read every file as this, whatever its name says.
     tell : callable
@@ -175,7 +193,7 @@ def _format_inside(path: Path) -> str:
 
 
 def _reason_unread(path: Path) -> str:
-    other = _OTHER_KINDS.get(path.suffix.lower())
+    other = _OTHER_KINDS.get(path.suffix.lower()) or _OTHER_KINDS.get(_unpacked_suffix(path))
     if other:
         return (
             f"{other} cannot be read. Save it, or what it holds, as .csv, .jsonl, .parquet or .txt "
@@ -183,7 +201,8 @@ def _reason_unread(path: Path) -> str:
         )
     return (
         "the name does not tell its format. Name it with --input-format, for example "
-        "--input-format csv when it holds a table, jsonl when it holds a JSON object a line."
+        "--input-format csv when it holds a table, jsonl when it holds a JSON object a line, txt "
+        "when it is one article."
     )
 
 
@@ -250,7 +269,7 @@ def _is_special(path: Path) -> bool:
 def _walk(folder: Path) -> Iterator[Path]:
     for parent, folders, files in os.walk(folder, onerror=_refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(parent, name) for name in files if not name.startswith("."))
+        yield from (Path(parent, name) for name in files if not name.startswith(_PASSED_OVER))
 
 
 def _refuse(error: OSError) -> None:
@@ -265,9 +284,14 @@ def format_by_name(path: PurePath) -> str:
     >>> format_by_name(Path("news.JSONL.gz"))
     'jsonl'
     """
+    found = _FORMAT_OF.get(_unpacked_suffix(path), "")
     packed = path.suffix.lower() in COMPRESSIONS
-    found = _FORMAT_OF.get(PurePath(path.stem if packed else path.name).suffix.lower(), "")
     return "" if packed and found in ("parquet", "xlsx") else found
+
+
+def _unpacked_suffix(path: PurePath) -> str:
+    packed = path.suffix.lower() in COMPRESSIONS
+    return PurePath(path.stem if packed else path.name).suffix.lower()
 
 
 def _bare(path: Path) -> Path:

@@ -21,6 +21,7 @@ from classifier.files import open_zstd, replacing
 
 __all__ = [
     "COMPRESSIONS",
+    "PACKED",
     "Block",
     "Rows",
     "bad_bytes",
@@ -45,13 +46,16 @@ _HEAD_BYTES = 4096
 # A line is found a few times sooner in this than in the usual eight kilobytes.
 _BUFFER_BYTES = 2**18
 _UTF8_MARK = b"\xef\xbb\xbf"
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+# The first bytes of packed files.
+PACKED = _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _KINDS = {
-    _GZIP: "a gzip archive; unpack it, or let its name end in .gz",
-    _ZSTD: "a zstd archive; unpack it, or let its name end in .zst",
+    _GZIP: "a gzip archive; unpack it first",
+    _ZSTD: "a zstd archive; unpack it first",
     b"PK\x03\x04": "a ZIP archive or office document; unpack it or save it as text",
+    b"\xd0\xcf\x11\xe0": "an old Office document or mail; save it as text or as .xlsx",
+    b"{\\rtf": "Rich Text; save it as plain text",
     b"%PDF": "a PDF document; convert it to text",
-    b"PAR1": "a Parquet file; pass --input-format parquet",
+    b"PAR1": "a Parquet file; read it from a file whose name ends in .parquet",
     b"\x89PNG": "an image",
     b"\xff\xd8\xff": "an image",
 }
@@ -115,6 +119,10 @@ def open_bytes(
     """
     with _named_errors(source.name):
         if source.path is None:
+            if stdin is None and sys.stdin is None:
+                raise BadInputError(
+                    f"{source.name} is closed. Name a file, or give it something to read."
+                )
             yield from _borrow(stdin or sys.stdin.buffer, source.name, encoding)
         else:
             with _unpacked(source.path) as stream:

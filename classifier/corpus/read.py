@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, TextIO
 from classifier.article import Article
 from classifier.corpus.corpus import UNREAD, ReadOptions, ReadTally
 from classifier.corpus.find import Source, find_sources
-from classifier.corpus.formats.documents import html_article, markdown_article
+from classifier.corpus.formats.documents import html_article, in_declared_charset, markdown_article
 from classifier.corpus.formats.header import found_delimiter
 from classifier.corpus.formats.jsonl import jsonl_rows, utf8_jsonl_rows
 from classifier.corpus.formats.table import csv_table
@@ -209,7 +209,7 @@ def read_rows(
     if source.format == "parquet":
         yield from parquet_rows(source)
     elif source.format == "xlsx":
-        yield from _workbook_rows(source, options)
+        yield from _workbook_rows(source, options, tally)
     else:
         with open_bytes(source, stdin, encoding=options.encoding) as stream:
             yield from _stream_rows(stream, source, options, tally)
@@ -262,12 +262,12 @@ def _labelled_texts(text: io.TextIOBase, name: str, format: str, encoding: str) 
     return rows(text, name, encoding)
 
 
-def _workbook_rows(source: Source, options: ReadOptions) -> Iterator[Row]:
+def _workbook_rows(source: Source, options: ReadOptions, tally: ReadTally) -> Iterator[Row]:
     from classifier.corpus.formats.xlsx import xlsx_rows
 
     if source.path is None:
         raise BadInputError("standard input: XLSX cannot be streamed. Save it to a file first.")
-    yield from xlsx_rows(source.path, source.name, options)
+    yield from xlsx_rows(source.path, source.name, options, tally.note)
 
 
 def _item_rows(
@@ -295,6 +295,8 @@ def _document_rows(
             f"{source.name}: is longer than {_MOST_CHARACTERS:,} characters, so no article. Name "
             "its format with --input-format, or leave it out."
         )
+    if format == "html":
+        content = in_declared_charset(content, encoding)
     position, found = bad_bytes(content)
     if found:
         problem = BadRowError("bad encoding", encoding_reason(content, encoding))
@@ -401,7 +403,7 @@ def check_rejects(options: ReadOptions, sources: list[Source]) -> None:
     """Raise `BadInputError` when the file for rejects is one of the inputs."""
     if options.rejects is None:
         return
-    target = options.rejects.resolve()
+    target = Path(options.rejects).resolve()
     if any(source.path is not None and source.path.resolve() == target for source in sources):
         raise BadInputError(f"{options.rejects}: is also an input. Name another file for rejects.")
 
@@ -410,7 +412,7 @@ def _open_rejects(options: ReadOptions) -> AbstractContextManager[TextIO | None]
     if options.on_error == "stop" or options.rejects is None:
         return nullcontext()
     # Undecodable bytes live in the row as lone surrogates; the escape is legal JSON.
-    return opened_text(options.rejects, errors="backslashreplace")
+    return opened_text(Path(options.rejects), errors="backslashreplace")
 
 
 def labelled_articles(given: Articles | Path | str, *, name: str = "articles") -> Iterator[Article]:

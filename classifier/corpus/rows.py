@@ -506,6 +506,8 @@ def _prose(values: Mapping[str, object], before: str = "") -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in values.items():
         way = f"{before}{name}"
+        if isinstance(value, list):
+            value = max((each for each in value if isinstance(each, str)), key=len, default="")
         if isinstance(value, str) and value.strip().count(" ") >= _PROSE_BLANKS:
             found[way] = value
         elif isinstance(value, Mapping) and before.count(".") < 3:

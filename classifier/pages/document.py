@@ -7,7 +7,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from classifier.errors import disarmed
 
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Block",
     "Bullets",
+    "Code",
     "Document",
     "Figure",
+    "Folded",
+    "Marked",
     "Row",
     "Section",
     "Table",
@@ -55,10 +58,15 @@ class Table:
     columns : tuple of str
     rows : tuple of tuple of str
         Cells as they came in: each form of the document escapes them.
+    notes : tuple of str
+        What the page says under the tile of each row, where a table of names and values stands in
+        the lead.
     """
 
     columns: Row
     rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+    kind: ClassVar[str] = "table"
 
     @property
     def numeric(self) -> tuple[bool, ...]:
@@ -68,10 +76,55 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Marked:
+    """A text of which parts are marked on the page.
+
+    Parameters
+    ----------
+    text : str
+    marks : tuple of (int, int, float)
+        From where to where, and what the part weighs: for above 0, against below. Of parts that
+        overlap the first counts.
+    """
+
+    text: str
+    marks: tuple[tuple[int, int, float], ...]
+    kind: ClassVar[str] = "marked"
+
+    def __str__(self) -> str:
+        return self.text
+
+    def pieces(self) -> Iterator[tuple[str, float, float]]:
+        """Yield the parts of the text, each with its strength from -1 to 1 and its weight."""
+        strongest = max((abs(weight) for *_, weight in self.marks), default=0) or 1
+        done = 0
+        for start, end, weight in sorted(self.marks):
+            if done <= start < end:
+                yield self.text[done:start], 0.0, 0.0
+                yield self.text[start:end], weight / strongest, weight
+                done = end
+        yield self.text[done:], 0.0, 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Bullets:
     """A list of items, each a line with the lines under it."""
 
-    items: tuple[tuple[str, tuple[str, ...]], ...]
+    items: tuple[tuple[str, tuple[str | Marked, ...]], ...]
+    kind: ClassVar[str] = "bullets"
+
+    @property
+    def marked(self) -> bool:
+        """Whether some line is marked: the page then shows each item in a box."""
+        return any(isinstance(line, Marked) for _, under in self.items for line in under)
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What can be copied into a terminal."""
+
+    text: str
+    kind: ClassVar[str] = "code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +133,20 @@ class Figure:
 
     plot: Markup
     caption: str
+    kind: ClassVar[str] = "figure"
 
 
-Block: TypeAlias = str | Table | Bullets | Figure
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """Blocks under a line of their own, which the page shows when they are asked for."""
+
+    title: str
+    blocks: tuple[Block, ...]
+    kind: ClassVar[str] = "folded"
+
+
+# Figures in a tuple stand side by side.
+Block: TypeAlias = str | Table | Bullets | Code | Figure | Folded | tuple[Figure, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +156,7 @@ class Section:
     Parameters
     ----------
     title : str
-    blocks : tuple of str, Table, Bullets or Figure
+    blocks : tuple of Block
         A string is a paragraph.
     alarm : bool
         Whether no figure can be trusted as long as this stands.
@@ -112,7 +176,7 @@ class Document:
     kind : str
         What the document is called above its title, such as "audit".
     title : str
-    lead : tuple of str, Table, Bullets or Figure
+    lead : tuple of Block
         What stands before the first section.
     sections : tuple of Section
     warnings : tuple of str
@@ -149,8 +213,8 @@ def document_text(document: Document, *, width: int | None = None) -> Iterator[s
         Columns; sentences break and cells are cut to fit. ``None`` cuts nothing.
     """
     for section in document.parts:
-        yield from section_text(section, width=width)
-        yield ""
+        if lines := list(section_text(section, width=width))[1:]:
+            yield from (disarmed(section.title), *lines, "")
 
 
 def section_text(section: Section, *, width: int | None = None) -> Iterator[str]:
@@ -167,7 +231,12 @@ def _block_text(block: Block, width: int | None) -> Iterator[str]:
         for item, under in block.items:
             yield from _wrapped(item, width, "  ")
             for line in under:
-                yield from _wrapped(line, width, "    ")
+                yield from _wrapped(str(line), width, "    ")
+    elif isinstance(block, Folded):
+        if lines := [line for each in block.blocks for line in _block_text(each, width)]:
+            yield from (*_wrapped(block.title, width, ""), *lines)
+    elif isinstance(block, Code):
+        yield f"  {disarmed(block.text)}"
     elif isinstance(block, str):
         yield from _wrapped(block, width, "")
 
@@ -207,7 +276,8 @@ def markdown(document: Document) -> str:
     blocks += [f"> **Warning:** {plain(warning)}" for warning in document.warnings]
     blocks += _markdown_blocks(document.lead)
     for section in document.sections:
-        blocks += [f"## {plain(section.title)}", *_markdown_blocks(section.blocks)]
+        if under := list(_markdown_blocks(section.blocks)):
+            blocks += [f"## {plain(section.title)}", *under]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -220,10 +290,15 @@ def _markdown_blocks(blocks: Iterable[Block]) -> Iterator[str]:
             yield _markdown_table(block.columns, block.numeric, rows)
         elif isinstance(block, Bullets):
             lines = (
-                [f"- {plain(item)}", *(f"  - {plain(line)}" for line in under)]
+                [f"- {plain(item)}", *(f"  - {plain(str(line))}" for line in under)]
                 for item, under in block.items
             )
             yield "\n".join(line for item in lines for line in item)
+        elif isinstance(block, Folded):
+            if under := list(_markdown_blocks(block.blocks)):
+                yield from (plain(block.title), *under)
+        elif isinstance(block, Code):
+            yield f"    {disarmed(block.text)}"
 
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from classifier.errors import BadInputError
 
-__all__ = ["MOST_TAGS", "html_article", "markdown_article", "plain_html"]
+__all__ = ["MOST_TAGS", "html_article", "in_declared_charset", "markdown_article", "plain_html"]
 
 # Compiled when they are needed, as those of Markdown take longer than an article to tag.
 _FRONT_MATTER = r"(?sm)\A---[ \t]*\n(?=[\w-]+:|#)(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)"
@@ -17,6 +17,10 @@ _HEADING = r"\A\s*#[ \t]+(.*)(?:\n|\Z)"
 # Every pattern stops at the next marker of its own kind, so none can be made to run for long.
 # The time to find the text of a page grows with the square of their number: 4 s for so many.
 MOST_TAGS = 30_000
+_CHARSET = r"(?i)<meta\s[^<>]{0,200}charset\s*=\s*[\"']?([\w-]{1,40})"
+_HEAD_CHARACTERS = 4096
+# What browsers read under these names.
+_READ_AS = {"iso-8859-1": "cp1252", "latin-1": "cp1252", "us-ascii": "cp1252"}
 _TAG = r"<[^<>]{0,2000}>"
 _BLOCK = r"(?i)</?(?:p|br|div|h[1-6]|li|tr|blockquote)\b[^<>]{0,2000}>"
 _MARKUP = (
@@ -77,6 +81,32 @@ def html_article(page: str | bytes, name: str) -> tuple[str, str, str]:
         return "", "", ""
     title, text = found.title or "", found.text or ""
     return title, text.removeprefix(f"{title}\n") if title else text, found.date or ""
+
+
+def in_declared_charset(page: str, encoding: str) -> str:
+    """Return a page in the encoding that it names, where it has bytes that are not `encoding`.
+
+    Parameters
+    ----------
+    page : str
+        Undecodable bytes stand as U+DC80 to U+DCFF.
+    encoding : str
+        What it was decoded as.
+    """
+    named = re.search(_CHARSET, page[:_HEAD_CHARACTERS])
+    if named is None or page.isascii():
+        return page
+    charset = named[1].lower()
+    try:
+        page.encode(encoding)
+    except UnicodeError:
+        pass
+    else:
+        return page
+    try:
+        return page.encode(encoding, "surrogateescape").decode(_READ_AS.get(charset, charset))
+    except (UnicodeError, LookupError):
+        return page
 
 
 def plain_html(markup: str) -> str:

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
+from typing import Any
 
 from classifier.corpus.corpus import ReadOptions
 from classifier.errors import BadInputError
@@ -61,15 +62,28 @@ def column_names(cells: Sequence[str], place: str, options: ReadOptions) -> list
     return header
 
 
-def below_caption(rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows of a sheet but for a caption, such as "Export of May", above its header."""
-    head = list(islice(rows, _HEAD_ROWS))
-    widths = [sum(map(bool, cells)) for _, cells in head]
-    header = next((row for row, width in enumerate(widths) if width > 1), 0)
-    words = (cell for _, cells in head[:header] for cell in cells)
-    if any(usual_field([word], part) for word in words for part in PARTS):
-        header = 0
-    return chain(head[header:], rows)
+def below_caption(rows: Iterator[Any], options: ReadOptions) -> Iterator[Any]:
+    """Yield the rows of a table but for a caption, such as "Export of May", above its header.
+
+    Parameters
+    ----------
+    rows : iterator of (int, list of str)
+        Number and cells of each; what else is among them is no caption. No more are taken ahead
+        than what may be a caption.
+    options : ReadOptions
+        A table without a header, or whose text is named, has no caption.
+    """
+    if not options.header or options.text_field:
+        return rows
+    head = list[Any]()
+    for row in islice(rows, _HEAD_ROWS):
+        head.append(row)
+        words = [cell for cell in row[1] if cell] if isinstance(row, tuple) else []
+        if len(words) > 1:
+            return chain([row], rows)
+        if not isinstance(row, tuple) or any(usual_field(words, part) for part in PARTS):
+            break
+    return chain(head, rows)
 
 
 def found_delimiter(stream: io.BufferedReader, format: str, options: ReadOptions) -> str:

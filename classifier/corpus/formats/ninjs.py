@@ -49,7 +49,7 @@ def objects(parts: object) -> list[dict[str, Any]]:
 def _text(values: Values) -> object:
     plain = values.get("body_text") or values.get("body_main")
     return plain or plain_html(
-        _beginning_with("body_", values)
+        _beginning_with("body", values)
         or _first_value(values.get("bodies"), _is_html)
         or _beginning_with("description_", values)
         or _first_value(values.get("descriptions"), _is_no_text)
@@ -57,8 +57,9 @@ def _text(values: Values) -> object:
 
 
 def _beginning_with(name: str, values: Values) -> Any:
-    """Return the first value that is there and whose name begins so."""
-    return next((value for key, value in values.items() if key.startswith(name) and value), "")
+    """Return the first value that is there, is no group of others, and whose name begins so."""
+    single = ((key, value) for key, value in values.items() if not isinstance(value, dict | list))
+    return next((value for key, value in single if key.startswith(name) and value), "")
 
 
 def _first_value(parts: object, order: Callable[[Values], bool]) -> str:

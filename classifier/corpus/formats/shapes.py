@@ -110,7 +110,7 @@ _SHAPES: tuple[tuple[tuple[frozenset[str], ...], Callable[[Values], Values]], ..
         ("uri", "body_text body_html body_xhtml bodies", ninjs_row),
         ("uri", "versioncreated versionCreated standard", "type headline headlines", ninjs_row),
         ("content_text content_html", _feed_item),
-        # CouchDB, the viewer of Hugging Face, the Guardian
-        ("doc row fields", "key row_idx webTitle", _within),
+        # CouchDB, the viewer of Hugging Face, the Guardian, chosen fields of Elasticsearch
+        ("doc row fields", "key row_idx webTitle _index", _within),
     )
 )

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 from classifier.corpus.corpus import ReadOptions
-from classifier.corpus.formats.header import column_names
+from classifier.corpus.formats.header import below_caption, column_names
 from classifier.corpus.rows import BadRowError, Row, check_bytes
 from classifier.errors import BadInputError
 
@@ -52,7 +52,7 @@ def csv_table(
     delimiter = feed.skip_separator_line() or delimiter
     dialect: Any = {"quoting": csv.QUOTE_MINIMAL if options.quoting else csv.QUOTE_NONE}
     reader = csv.reader(feed, delimiter=delimiter, strict=True, **dialect)
-    records = _records(reader, feed, file)
+    records = below_caption(_records(reader, feed, file), options)
     first = next(records, None)
     if first is None:
         return [], iter(())

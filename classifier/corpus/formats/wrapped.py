@@ -7,14 +7,19 @@ from typing import Any
 
 from classifier.corpus.formats.shapes import shape_of
 from classifier.errors import BadInputError
+from classifier.fields import USUAL_NAMES
 
 __all__ = ["articles_in"]
 
 # Where objects that hold a list of articles keep it.
-_LISTS = ("articles", "items", "docs", "documents", "results", "data", "entries", "rows", "records")
+_LISTS = (
+    *("articles", "items", "docs", "documents", "results", "data", "entries", "rows", "records"),
+    "nodes",
+)
 # What holds a body is no wrapper; a feed may have a description.
 _BODIES = frozenset(("text", "body", "content", "article", "maintext", "body_text", "full_text"))
-
+# How many objects deep a list may lie.
+_LEVELS = 2
 _COLUMNS = frozenset(("title", *_BODIES))
 
 
@@ -24,8 +29,8 @@ def articles_in(whole: Mapping[str, Any], file: str) -> list[Any]:
     Parameters
     ----------
     whole : mapping
-        An article; an object with one list of objects in it, or in an object in it; what pandas
-        writes by rows, columns or as ``split``.
+        An article; an object with one list of objects in it, at most two objects deeper; what
+        pandas writes by rows, columns or as ``split``.
     file : str
         What messages call it.
 
@@ -34,27 +39,39 @@ def articles_in(whole: Mapping[str, Any], file: str) -> list[Any]:
     BadInputError
         When it holds several lists that may be meant.
     """
-    if shape_of(whole) or any(isinstance(whole[n], str) for n in whole if n.lower() in _BODIES):
+    if shape_of(whole) or _has_body(whole):
         return [whole]
     hits = whole.get("hits")
     if isinstance(hits, dict) and isinstance(hits.get("hits"), list):
         return list(hits["hits"])
     if _is_split(whole):
         return [dict(zip(whole["columns"], row, strict=False)) for row in whole["data"]]
-    inner = {name: value for name, value in whole.items() if isinstance(value, dict)}
-    below = {f"{name}.{key}": inner[name][key] for name in inner for key in inner[name]}
-    lists = (
-        _lists(whole, _LISTS)
-        or _lists(whole, whole)
-        or _lists(below, (f"{name}.{key}" for name in inner for key in _LISTS))
-    )
+    lists, level = _lists(whole, _LISTS) or _lists(whole, whole), whole
+    for _ in range(_LEVELS):
+        level = _below(level)
+        lists = lists or _lists(level, (way for way in level if way.rpartition(".")[2] in _LISTS))
     if len(lists) > 1:
         raise BadInputError(f"{file}: holds several lists of objects ({', '.join(lists)}).")
     if lists:
         return next(iter(lists.values()))
     if any(whole.get(name) == [] for name in _LISTS):
         return []
-    return _frame(inner) if inner and len(inner) == len(whole) else [whole]
+    rows = whole and all(isinstance(value, dict) for value in whole.values())
+    return _frame(whole) if rows else [whole]
+
+
+def _below(level: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is one level further down, by its way, but not the parts of an article."""
+    return {
+        f"{way}.{name}": value
+        for way, inner in level.items()
+        if isinstance(inner, dict) and not _has_body(inner)
+        for name, value in inner.items()
+    }
+
+
+def _has_body(values: Mapping[str, Any]) -> bool:
+    return any(isinstance(values[name], str) for name in values if name.lower() in _BODIES)
 
 
 def _lists(whole: Mapping[str, Any], names: Iterable[str]) -> dict[str, list[Any]]:
@@ -84,6 +101,12 @@ def _frame(whole: Mapping[str, Mapping[str, Any]]) -> list[Any]:
     if not any(map(str.isdigit, whole)):
         by_columns = by_columns or (bool(inner) and all(map(str.isdigit, inner)))
     if not by_columns or not inner:
-        return list(whole.values())
+        return [_called(name, row) for name, row in whole.items()]
     keys = dict.fromkeys(key for column in whole.values() for key in column)
     return [{name: column.get(key) for name, column in whole.items()} for key in keys]
+
+
+def _called(name: str, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a row called as what it stands under, unless it has an id or that is a number."""
+    has_id = any(each.lower() in USUAL_NAMES["id"] for each in row)
+    return row if name.isdigit() or has_id else {"id": name, **row}

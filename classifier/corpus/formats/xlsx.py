@@ -6,9 +6,10 @@ import datetime
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, repeat
 from pathlib import Path
+from typing import Any
 
 from classifier.corpus.corpus import ReadOptions
 from classifier.corpus.formats.header import below_caption, column_names
@@ -26,8 +27,12 @@ _MOST_RATIO = 50
 _HEAD_BYTES = 4096
 
 
-def xlsx_rows(path: Path, file: str, options: ReadOptions) -> Iterator[Row]:
-    """Yield one row per line below the header of a sheet, the first sheet where none is named.
+def xlsx_rows(
+    path: Path, file: str, options: ReadOptions, tell: Callable[[str], None]
+) -> Iterator[Row]:
+    """Yield one row per line below the header of a sheet.
+
+    Without the name of one, the first sheet that holds anything is read, and told where others do.
 
     Raises
     ------
@@ -47,8 +52,9 @@ def xlsx_rows(path: Path, file: str, options: ReadOptions) -> Iterator[Row]:
             raise BadInputError(
                 f"{file}: no sheet '{options.sheet}' (found: {', '.join(book.sheetnames)})."
             )
-        sheet = book[options.sheet] if options.sheet else book.worksheets[0]
-        sheet.reset_dimensions()  # which may say a million rows where there are ten
+        for sheet in book.worksheets:
+            sheet.reset_dimensions()  # which may say a million rows where there are ten
+        sheet = book[options.sheet] if options.sheet else _first_filled(book.worksheets, file, tell)
         yield from _sheet_rows(sheet.iter_rows(values_only=True), file, options)
     except BadInputError:
         raise
@@ -62,6 +68,18 @@ def xlsx_rows(path: Path, file: str, options: ReadOptions) -> Iterator[Row]:
         stream.close()
 
 
+def _first_filled(sheets: list[Any], file: str, tell: Callable[[str], None]) -> Any:
+    filled = [sheet for sheet in sheets if _is_filled(sheet)] or sheets
+    if len(filled) > 1:
+        others = ", ".join(f"'{sheet.title}'" for sheet in filled[1:])
+        tell(f"{file}: reading the sheet '{filled[0].title}'; --sheet reads another: {others}.")
+    return filled[0]
+
+
+def _is_filled(sheet: Any) -> bool:
+    return any(any(cell not in (None, "") for cell in line) for line in sheet.values)
+
+
 def _sheet_rows(
     lines: Iterable[tuple[object, ...]], file: str, options: ReadOptions
 ) -> Iterator[Row]:
@@ -69,7 +87,7 @@ def _sheet_rows(
     rows: Iterator[tuple[int, list[str]]] = (
         (number, cells) for number, cells in shown if any(cells)
     )
-    below = below_caption(rows) if options.header and not options.text_field else rows
+    below = below_caption(rows, options)
     first = next(below, None)
     if first is None:
         return

@@ -1,4 +1,4 @@
-"""RSS and Atom feeds, and NewsML-G2, without entities and without the network."""
+"""RSS and Atom feeds, NewsML-G2 and NITF, without entities and without the network."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from classifier.errors import BadInputError, needing
 __all__ = ["xml_rows"]
 
 _END = re.compile(rb"</(?:\w+:)?(?:rss|feed|rdf)\s*>\s*(?:<!--.*-->\s*)?\Z", re.I | re.S)
-_G2 = re.compile(rb"iptc\.org/std/nar|<(?:\w+:)?news(?:Message|Item)\b")
+_G2 = re.compile(rb"iptc\.org/std/nar|<(?:\w+:)?(?:news(?:Message|Item)|nitf)\b")
+# What an export of WordPress holds beside articles.
+_NO_POSTS = ("attachment", "revision", "nav_menu_item", "custom_css", "customize_changeset")
 # A feed is held whole, several times over.
 _MOST_BYTES = 5 * 10**7
 
 
 def xml_rows(stream: io.BufferedIOBase, file: str) -> Iterator[Row]:
-    """Yield one row per entry of a feed or per news item of NewsML-G2.
+    """Yield one row per entry of a feed, per news item of NewsML-G2 or for a story in NITF.
 
     Raises
     ------
@@ -38,10 +40,8 @@ def xml_rows(stream: io.BufferedIOBase, file: str) -> Iterator[Row]:
     plain = data.replace(b"\0", b"")  # as there are between letters in UTF-16
     if b"<!ENTITY" in plain.upper():
         raise BadInputError(f"{file}: declares entities of its own, which are not read.")
-    if _G2.search(plain[:10_000]):
-        yield from _numbered(_news_items(data, file), file)
-    else:
-        yield from _numbered(_entries(data, file), file)
+    read = _news_items if _G2.search(plain[:10_000]) else _entries
+    yield from _numbered(read(data, file), file)
 
 
 def _numbered(rows: Iterator[dict[str, Any]], file: str) -> Iterator[Row]:
@@ -58,14 +58,14 @@ def _entries(data: bytes, file: str) -> Iterator[dict[str, Any]]:
         raise BadInputError(f"{file}: not well-formed XML ({error}).") from None
     if not feed.get("version"):
         raise BadInputError(
-            f"{file}: neither RSS, Atom nor NewsML-G2 was found in it. Save "
+            f"{file}: neither RSS, Atom, NewsML-G2 nor NITF was found in it. Save "
             "its articles as .jsonl or .csv first."
         )
     if feed.bozo and not feed.entries:
         raise BadInputError(f"{file}: not well-formed XML ({feed.bozo_exception}).")
     if feed.bozo and not _END.search(data.replace(b"\0", b"")):
         raise BadInputError(f"{file}: the feed is not closed, so the file was cut short.")
-    for entry in feed.entries:
+    for entry in (each for each in feed.entries if each.get("wp_post_type") not in _NO_POSTS):
         full = max((c.get("value") or "" for c in entry.get("content") or []), key=len, default="")
         row = {
             "id": entry.get("id") or entry.get("link") or "",
@@ -83,13 +83,15 @@ def _day(parsed: Any) -> str:
 
 
 def _news_items(data: bytes, file: str) -> Iterator[dict[str, Any]]:
-    with needing("html", f"{file}: NewsML-G2 needs lxml"):
+    with needing("html", f"{file}: NewsML-G2 and NITF need lxml"):
         from lxml import etree
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
         raise BadInputError(f"{file}: not well-formed XML ({error}).") from None
+    if etree.QName(root).localname == "nitf":
+        yield _nitf(root)
     # of any namespace: senders leave it out now and then
     for item in root.iter("{*}newsItem"):
         row, kind = _news_item(item), item.find("{*}itemMeta/{*}itemClass")
@@ -115,6 +117,18 @@ def _news_item(item: Any) -> dict[str, Any]:
     }
     codes = [s.get("qcode") or s.get("literal") for s in item.iter("{*}subject")]
     return row | ({"labels": [c for c in codes if c]} if any(codes) else {})
+
+
+def _nitf(story: Any) -> dict[str, Any]:
+    """Return a story in NITF, as agencies send it without an envelope of NewsML-G2."""
+    known, issued = (next(story.iter(f"{{*}}{name}"), {}) for name in ("doc-id", "date.issue"))
+    paragraphs = (_text(p) for body in story.iter("{*}body.content") for p in body.iter("{*}p"))
+    return {
+        "id": known.get("id-string", ""),
+        "title": _first(next(story.iter("{*}hedline"), None), "hl1"),
+        "text": "\n\n".join(filter(None, paragraphs)),
+        "date": issued.get("norm", "")[:8],
+    }
 
 
 def _text(element: Any) -> str:
