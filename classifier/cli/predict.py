@@ -178,6 +178,6 @@ def _inputs(files: list[Path] | None, out: Path | None) -> list[Path | str]:
 
 def chosen_model(folder: Path | None) -> Model:
     """Return the model in a folder, or the shipped one."""
-    from classifier.model.folder import load_model, model_folder, shipped_model
+    from classifier.model.folder import as_model, shipped_model
 
-    return shipped_model() if folder is None else load_model(model_folder(folder))
+    return shipped_model() if folder is None else as_model(folder)

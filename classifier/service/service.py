@@ -15,10 +15,9 @@ from typing import Any, TypeVar
 
 from starlette.requests import Request
 
-from classifier.archive.score import model_folder
 from classifier.article import Article
 from classifier.errors import ModelError
-from classifier.model.folder import load_model, read_card
+from classifier.model.folder import load_model, model_folder, read_card
 from classifier.model.model import Model
 from classifier.model.prediction import Prediction
 from classifier.service.corrections import FeedbackFile
