@@ -542,6 +542,10 @@ cdef bint has_contributed(const Unit* text, Py_ssize_t i, Py_ssize_t n) noexcept
     return False
 
 
+cdef int edges(const Rules* rules, const Unit* text, Py_ssize_t n) noexcept nogil:
+    return may_open(rules, text, n) | may_end_in_promotion(rules, text, n) << 1
+
+
 cdef Words filled(tuple words, Word* room) except *:
     """Return words that are written to a room of as many."""
     cdef Words found
@@ -617,30 +621,19 @@ cdef class Scanner:
             return spaced_of[uint16_t](&self.rules, text, <const uint16_t*>data, n)
         return spaced_of[uint32_t](&self.rules, text, <const uint32_t*>data, n)
 
-    def may_open(self, str text not None):
-        """Return False when no pattern of metadata or datelines fits how a text begins."""
-        cdef Py_ssize_t n = PyUnicode_GetLength(text)
-        cdef int kind = PyUnicode_KIND(text)
-        cdef void* data = PyUnicode_DATA(text)
-        if kind == 1:
-            return may_open[uint8_t](&self.rules, <const uint8_t*>data, n)
-        if kind == 2:
-            return may_open[uint16_t](&self.rules, <const uint16_t*>data, n)
-        return may_open[uint32_t](&self.rules, <const uint32_t*>data, n)
+    def edges(self, str text not None):
+        """Return whether a spaced text may open with metadata or a dateline, or end in promotion.
 
-    def may_end_in_promotion(self, str text not None):
-        """Return False when no pattern of promotion fits what follows the last break.
-
-        Parameters
-        ----------
-        text : str
-            Spaced once.
+        Returns
+        -------
+        int
+            1 and 2 for what a pattern may fit, added up.
         """
         cdef Py_ssize_t n = PyUnicode_GetLength(text)
         cdef int kind = PyUnicode_KIND(text)
         cdef void* data = PyUnicode_DATA(text)
         if kind == 1:
-            return may_end_in_promotion[uint8_t](&self.rules, <const uint8_t*>data, n)
+            return edges[uint8_t](&self.rules, <const uint8_t*>data, n)
         if kind == 2:
-            return may_end_in_promotion[uint16_t](&self.rules, <const uint16_t*>data, n)
-        return may_end_in_promotion[uint32_t](&self.rules, <const uint32_t*>data, n)
+            return edges[uint16_t](&self.rules, <const uint16_t*>data, n)
+        return edges[uint32_t](&self.rules, <const uint32_t*>data, n)
