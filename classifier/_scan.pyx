@@ -102,6 +102,7 @@ cdef enum:
     FIRST_KNOWN = 0x300
     MOST_VERBS = 31
     MOST_WORDS = 256
+    ROOM = 8192  # words of eight bytes
     LONGEST = 32
     LONGEST_AGENCY = 48  # characters, "News Agency" among them
     LAST_SENTENCE = 300  # characters in which promotion is looked for, at most
@@ -401,13 +402,18 @@ cdef Py_ssize_t respaced(
     return size
 
 
-cdef tuple spaced_of(const Rules* rules, str text, const Unit* units, Py_ssize_t n):
+cdef tuple spaced_of(
+    const Rules* rules, uint64_t* room, str text, const Unit* units, Py_ssize_t n
+):
     """Return what `Scanner.spaced` does of a text whose characters are stored in such units."""
-    cdef Unit* out = <Unit*>malloc(n * sizeof(Unit) + n + 1)
+    # to ask for memory may take longer than all else, so most texts find some
+    cdef size_t size = n * (sizeof(Unit) + 1)
+    cdef void* memory = <void*>room if size <= ROOM * sizeof(uint64_t) else malloc(size)
+    cdef Unit* out = <Unit*>memory
     cdef uint8_t* found = <uint8_t*>(out + n)
     cdef uint32_t credits
     cdef int need
-    if out == NULL:
+    if memory == NULL:
         raise MemoryError
     try:
         need = examined(rules, units, n, found, &credits)
@@ -417,7 +423,8 @@ cdef tuple spaced_of(const Rules* rules, str text, const Unit* units, Py_ssize_t
             text = PyUnicode_FromKindAndData(sizeof(Unit), out, n)
         return None if need == UNSOUND else (text, credits)
     finally:
-        free(out)
+        if memory != room:
+            free(memory)
 
 
 cdef inline bint ends_sentence(uint32_t c) noexcept nogil:
@@ -584,6 +591,7 @@ cdef class Scanner:
 
     cdef Word words[MOST_WORDS]
     cdef Rules rules
+    cdef uint64_t room[ROOM]
 
     def __init__(
         self, tuple verbs not None, tuple agencies not None,
@@ -616,10 +624,10 @@ cdef class Scanner:
         cdef int kind = PyUnicode_KIND(text)
         cdef void* data = PyUnicode_DATA(text)
         if kind == 1:
-            return spaced_of[uint8_t](&self.rules, text, <const uint8_t*>data, n)
+            return spaced_of[uint8_t](&self.rules, self.room, text, <const uint8_t*>data, n)
         if kind == 2:
-            return spaced_of[uint16_t](&self.rules, text, <const uint16_t*>data, n)
-        return spaced_of[uint32_t](&self.rules, text, <const uint32_t*>data, n)
+            return spaced_of[uint16_t](&self.rules, self.room, text, <const uint16_t*>data, n)
+        return spaced_of[uint32_t](&self.rules, self.room, text, <const uint32_t*>data, n)
 
     def edges(self, str text not None):
         """Return whether a spaced text may open with metadata or a dateline, or end in promotion.
