@@ -180,15 +180,15 @@ _PROMOTIONS = (
     "(?i:media contacts?):? [^\n]{1,120}",
     f"\\([a-z]{{0,3}}/?(?:{_AGENCY_NAMES})(?:(?:, ?|/| and )(?:{_AGENCY_NAMES}))*\\)",
 )
-# How each of them begins, in small letters; © and what stands in brackets of agencies apart.
+# How each of them begins, in small letters; © is let through.
 PROMOTION_OPENINGS = (
     *("stay up", "stay tuned", "stay informed", "follow ", "like ", "find ", "join ", "visit our "),
     *("you can follow ", "you can like ", "you can find ", "you can join ", "read more", "read also"),
     *("see more", "see also", "also read", "more on this ", "related", "subscribe ", "sign up "),
     *("click now", "click here", "click today", "download our ", "download the ", "get our "),
-    *("get the ", "(c)", "copyright", "all rights reserved", "please check back", "source:"),
-    *("continue reading", "write to ", "media contact", "image", "photo", "picture", "(image"),
-    *("(photo", "(picture", "this material ", "this story ", "this article ", "this report "),
+    *("get the ", "copyright", "all rights reserved", "please check back", "source:"),
+    *("continue reading", "write to ", "media contact", "image", "photo", "picture", "("),
+    *("this material ", "this story ", "this article ", "this report "),
     *("this page ", "this post ", "this is a breaking ", "this is a developing "),
 )
 _PROMOTION = f"[-–—*•|>]{{0,3}} ?(?:{'|'.join(_PROMOTIONS)})"
