@@ -17,7 +17,6 @@ cdef extern from "Python.h":
     int PyUnicode_KIND(object text)
     void* PyUnicode_DATA(object text)
     Py_ssize_t PyUnicode_GetLength(object text) except -1
-    bint Py_UNICODE_ISALNUM(uint32_t c) noexcept nogil
     object PyUnicode_FromKindAndData(int kind, const void* data, Py_ssize_t size)
 
 
@@ -45,8 +44,13 @@ cdef extern from *:
             & (((a == 'r') & (b == 'e') & (d == 'p')) | (ENDS_VERB(y, z) & OPENS_NAME(a, b, e))))
     /* Writes 1 for each character that is not plain, and 2 for each that may come before a credit.
        It is written for the compiler's vectors, which are wider where the processor has them. */
-    #define EXAMINE(NAME, UNIT, TARGET)                                                          \
-        TARGET static void NAME(const UNIT* text, Py_ssize_t n, uint8_t* found) {                \
+    #if defined(__GLIBC__) && defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+    #define ANY_WIDTH __attribute__((target_clones("avx2", "default")))
+    #else
+    #define ANY_WIDTH
+    #endif
+    #define EXAMINE(NAME, UNIT)                                                                  \
+        ANY_WIDTH static void NAME(const UNIT* text, Py_ssize_t n, uint8_t* found) {                \
             uint8_t room[CHUNK + 7];                                                             \
             const uint8_t* at = room;                                                            \
             Py_ssize_t i, k, size;                                                               \
@@ -62,25 +66,13 @@ cdef extern from *:
                 }                                                                                \
             }                                                                                    \
         }
-    EXAMINE(examine_1, uint8_t, )
-    EXAMINE(examine_2, uint16_t, )
-    EXAMINE(examine_4, uint32_t, )
-    #if defined(__GNUC__) && defined(__x86_64__)
-    EXAMINE(examine_1_wide, uint8_t, __attribute__((target("avx2"))))
-    EXAMINE(examine_2_wide, uint16_t, __attribute__((target("avx2"))))
-    #define IS_WIDE __builtin_cpu_supports("avx2")
-    #else
-    #define examine_1_wide examine_1
-    #define examine_2_wide examine_2
-    #define IS_WIDE 0
-    #endif
+    EXAMINE(examine_1, uint8_t)
+    EXAMINE(examine_2, uint16_t)
+    EXAMINE(examine_4, uint32_t)
     """
-    bint IS_WIDE
     void examine_1(const uint8_t* text, Py_ssize_t n, uint8_t* found) noexcept nogil
     void examine_2(const uint16_t* text, Py_ssize_t n, uint8_t* found) noexcept nogil
     void examine_4(const uint32_t* text, Py_ssize_t n, uint8_t* found) noexcept nogil
-    void examine_1_wide(const uint8_t* text, Py_ssize_t n, uint8_t* found) noexcept nogil
-    void examine_2_wide(const uint16_t* text, Py_ssize_t n, uint8_t* found) noexcept nogil
 
 
 ctypedef fused Unit:
@@ -102,6 +94,7 @@ cdef enum:
     FIRST_KNOWN = 0x300
     MOST_VERBS = 31
     MOST_WORDS = 256
+    ROOM = 8192  # words of eight bytes
     LONGEST = 32
     LONGEST_AGENCY = 48  # characters, "News Agency" among them
     LAST_SENTENCE = 300  # characters in which promotion is looked for, at most
@@ -283,21 +276,12 @@ cdef uint32_t credits_at(
     return found
 
 
-cdef bint wide = IS_WIDE
-
-
 cdef inline void examine(const Unit* text, Py_ssize_t n, uint8_t* found) noexcept nogil:
     """Write NOT_PLAIN and MAY_CREDIT for n characters; 2 before and 5 behind are read too."""
     if Unit is uint8_t:
-        if wide:
-            examine_1_wide(text, n, found)
-        else:
-            examine_1(text, n, found)
+        examine_1(text, n, found)
     elif Unit is uint16_t:
-        if wide:
-            examine_2_wide(text, n, found)
-        else:
-            examine_2(text, n, found)
+        examine_2(text, n, found)
     else:
         examine_4(text, n, found)
 
@@ -401,13 +385,18 @@ cdef Py_ssize_t respaced(
     return size
 
 
-cdef tuple spaced_of(const Rules* rules, str text, const Unit* units, Py_ssize_t n):
+cdef tuple spaced_of(
+    const Rules* rules, uint64_t* room, str text, const Unit* units, Py_ssize_t n
+):
     """Return what `Scanner.spaced` does of a text whose characters are stored in such units."""
-    cdef Unit* out = <Unit*>malloc(n * sizeof(Unit) + n + 1)
+    # to ask for memory may take longer than all else, so most texts find some
+    cdef size_t size = n * (sizeof(Unit) + 1)
+    cdef void* memory = <void*>room if size <= ROOM * sizeof(uint64_t) else malloc(size)
+    cdef Unit* out = <Unit*>memory
     cdef uint8_t* found = <uint8_t*>(out + n)
     cdef uint32_t credits
     cdef int need
-    if out == NULL:
+    if memory == NULL:
         raise MemoryError
     try:
         need = examined(rules, units, n, found, &credits)
@@ -417,7 +406,8 @@ cdef tuple spaced_of(const Rules* rules, str text, const Unit* units, Py_ssize_t
             text = PyUnicode_FromKindAndData(sizeof(Unit), out, n)
         return None if need == UNSOUND else (text, credits)
     finally:
-        free(out)
+        if memory != room:
+            free(memory)
 
 
 cdef inline bint ends_sentence(uint32_t c) noexcept nogil:
@@ -486,31 +476,16 @@ cdef bint may_end_in_promotion(const Rules* rules, const Unit* text, Py_ssize_t 
             while at > 0 and k < 2 and closes(text[at]):
                 at -= 1
                 k += 1
-            if ends_sentence(text[at]) and not is_abbreviated(text, at):
+            if ends_sentence(text[at]):
+                # after a title or an initial, the break is further back: let the pattern see
+                k = text[at - 1] if text[at] == c"." and at > 0 else 0
+                if 0x41 <= k <= 0x5A or (k in (c"r", c"s", c"t") and at > 1 and text[at - 2] < c"a"):
+                    return True
                 break
         i -= 1
     else:
         return False  # no break, or none so near
     return opens_promotion(rules, text, i, n) or has_contributed(text, i, n)
-
-
-cdef inline bint is_abbreviated(const Unit* text, Py_ssize_t dot) noexcept nogil:
-    """Return whether the dot of a title or of an initial, which ends nothing, stands there."""
-    cdef Py_ssize_t i = dot - 1
-    cdef uint32_t c
-    if i < 0 or text[dot] != c".":
-        return False
-    c = text[i]
-    if c == c"r" or c == c"s" or c == c"t":
-        i -= 1
-        if i < 0 or not (
-            (c == c"r" and (text[i] == c"D" or text[i] == c"M"))
-            or (c == c"s" and text[i] == c"M") or (c == c"t" and text[i] == c"S")
-        ):
-            return False
-    elif not 0x41 <= c <= 0x5A:
-        return False
-    return i == 0 or not (text[i - 1] == c"_" or Py_UNICODE_ISALNUM(text[i - 1]))
 
 
 cdef bint opens_promotion(
@@ -526,10 +501,6 @@ cdef bint opens_promotion(
         ):
             break
         i += 1
-    if i < n and text[i] == c"(":
-        for k in range(1, 6):  # "(c/o" at most before an agency
-            if agency_at(rules, text, i + k, n):
-                return True
     return opens_with(&rules.promotions, text, i, n)
 
 
@@ -540,6 +511,10 @@ cdef bint has_contributed(const Unit* text, Py_ssize_t i, Py_ssize_t n) noexcept
         ):
             return True
     return False
+
+
+cdef int edges(const Rules* rules, const Unit* text, Py_ssize_t n) noexcept nogil:
+    return may_open(rules, text, n) | may_end_in_promotion(rules, text, n) << 1
 
 
 cdef Words filled(tuple words, Word* room) except *:
@@ -580,6 +555,7 @@ cdef class Scanner:
 
     cdef Word words[MOST_WORDS]
     cdef Rules rules
+    cdef uint64_t room[ROOM]
 
     def __init__(
         self, tuple verbs not None, tuple agencies not None,
@@ -612,35 +588,24 @@ cdef class Scanner:
         cdef int kind = PyUnicode_KIND(text)
         cdef void* data = PyUnicode_DATA(text)
         if kind == 1:
-            return spaced_of[uint8_t](&self.rules, text, <const uint8_t*>data, n)
+            return spaced_of[uint8_t](&self.rules, self.room, text, <const uint8_t*>data, n)
         if kind == 2:
-            return spaced_of[uint16_t](&self.rules, text, <const uint16_t*>data, n)
-        return spaced_of[uint32_t](&self.rules, text, <const uint32_t*>data, n)
+            return spaced_of[uint16_t](&self.rules, self.room, text, <const uint16_t*>data, n)
+        return spaced_of[uint32_t](&self.rules, self.room, text, <const uint32_t*>data, n)
 
-    def may_open(self, str text not None):
-        """Return False when no pattern of metadata or datelines fits how a text begins."""
-        cdef Py_ssize_t n = PyUnicode_GetLength(text)
-        cdef int kind = PyUnicode_KIND(text)
-        cdef void* data = PyUnicode_DATA(text)
-        if kind == 1:
-            return may_open[uint8_t](&self.rules, <const uint8_t*>data, n)
-        if kind == 2:
-            return may_open[uint16_t](&self.rules, <const uint16_t*>data, n)
-        return may_open[uint32_t](&self.rules, <const uint32_t*>data, n)
+    def edges(self, str text not None):
+        """Return whether a spaced text may open with metadata or a dateline, or end in promotion.
 
-    def may_end_in_promotion(self, str text not None):
-        """Return False when no pattern of promotion fits what follows the last break.
-
-        Parameters
-        ----------
-        text : str
-            Spaced once.
+        Returns
+        -------
+        int
+            1 and 2 for what a pattern may fit, added up.
         """
         cdef Py_ssize_t n = PyUnicode_GetLength(text)
         cdef int kind = PyUnicode_KIND(text)
         cdef void* data = PyUnicode_DATA(text)
         if kind == 1:
-            return may_end_in_promotion[uint8_t](&self.rules, <const uint8_t*>data, n)
+            return edges[uint8_t](&self.rules, <const uint8_t*>data, n)
         if kind == 2:
-            return may_end_in_promotion[uint16_t](&self.rules, <const uint16_t*>data, n)
-        return may_end_in_promotion[uint32_t](&self.rules, <const uint32_t*>data, n)
+            return edges[uint16_t](&self.rules, <const uint16_t*>data, n)
+        return edges[uint32_t](&self.rules, <const uint32_t*>data, n)
