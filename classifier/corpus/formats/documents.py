@@ -8,7 +8,14 @@ from typing import Any
 
 from classifier.errors import BadInputError
 
-__all__ = ["MOST_TAGS", "html_article", "in_declared_charset", "markdown_article", "plain_html"]
+__all__ = [
+    "MOST_TAGS",
+    "declared_charset",
+    "html_article",
+    "in_declared_charset",
+    "markdown_article",
+    "plain_html",
+]
 
 # Compiled when they are needed, as those of Markdown take longer than an article to tag.
 _FRONT_MATTER = r"(?sm)\A---[ \t]*\n(?=[\w-]+:|#)(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)"
@@ -83,8 +90,15 @@ def html_article(page: str | bytes, name: str) -> tuple[str, str, str]:
     return title, text.removeprefix(f"{title}\n") if title else text, found.date or ""
 
 
+def declared_charset(page: str) -> str:
+    """Return the encoding that the head of a web page names, nothing where it names none."""
+    named = re.search(_CHARSET, page[:_HEAD_CHARACTERS])
+    charset = named[1].lower() if named else ""
+    return _READ_AS.get(charset, charset)
+
+
 def in_declared_charset(page: str, encoding: str) -> str:
-    """Return a page in the encoding that it names, where it has bytes that are not `encoding`.
+    """Return a page that has bytes which are not `encoding` in the encoding that it names.
 
     Parameters
     ----------
@@ -93,18 +107,8 @@ def in_declared_charset(page: str, encoding: str) -> str:
     encoding : str
         What it was decoded as.
     """
-    named = re.search(_CHARSET, page[:_HEAD_CHARACTERS])
-    if named is None or page.isascii():
-        return page
-    charset = named[1].lower()
     try:
-        page.encode(encoding)
-    except UnicodeError:
-        pass
-    else:
-        return page
-    try:
-        return page.encode(encoding, "surrogateescape").decode(_READ_AS.get(charset, charset))
+        return page.encode(encoding, "surrogateescape").decode(declared_charset(page))
     except (UnicodeError, LookupError):
         return page
 

@@ -39,7 +39,8 @@ def column_names(cells: Sequence[str], place: str, options: ReadOptions) -> list
     BadInputError
         If there are more cells than names, a name is there twice, or the row is plainly data.
     """
-    header = [cell.strip() for cell in cells]
+    # a second mark is what comes of a file with one that is written with one again
+    header = [cell.replace("\ufeff", "").strip() for cell in cells]
     if not options.header:
         names = list(options.columns) or [str(number) for number, _ in enumerate(cells, 1)]
         if (len(names) < len(cells) and any(header[len(names) :])) or len(names) > len(cells):
