@@ -25,7 +25,6 @@ _HEADING = r"\A\s*#[ \t]+(.*)(?:\n|\Z)"
 # The time to find the text of a page grows with the square of their number: 4 s for so many.
 MOST_TAGS = 30_000
 _CHARSET = r"(?i)<meta\s[^<>]{0,200}charset\s*=\s*[\"']?([\w-]{1,40})"
-_HEAD_CHARACTERS = 4096
 # What browsers read under these names.
 _READ_AS = {"iso-8859-1": "cp1252", "latin-1": "cp1252", "us-ascii": "cp1252"}
 _TAG = r"<[^<>]{0,2000}>"
@@ -92,9 +91,8 @@ def html_article(page: str | bytes, name: str) -> tuple[str, str, str]:
 
 def declared_charset(page: str) -> str:
     """Return the encoding that the head of a web page names, nothing where it names none."""
-    named = re.search(_CHARSET, page[:_HEAD_CHARACTERS])
-    charset = named[1].lower() if named else ""
-    return _READ_AS.get(charset, charset)
+    found = re.search(_CHARSET, page[:4096])
+    return _READ_AS.get(found[1].lower(), found[1]) if found else ""
 
 
 def in_declared_charset(page: str, encoding: str) -> str:
