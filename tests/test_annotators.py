@@ -3,10 +3,12 @@
 import csv
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from classifier.article import Article, Labels
+from classifier.errors import SettingsError
 from classifier.labelling.merge import merge_labels
 from classifier.labelling.sheet import read_verdicts, sheet_format
 from classifier.model.folder import save_model
@@ -198,3 +200,5 @@ def test_an_option_overrules_the_name_of_the_sheet(folder):
     """Whatever the file is called."""
     assert suggested(folder, "a.txt", "--sheet-format", "doccano").startswith('{"text": ')
     assert sheet_format(None) == "csv"
+    with pytest.raises(SettingsError, match=r"a\.xlsx: sheets are written as \.csv"):
+        sheet_format(Path("a.xlsx"))

@@ -104,6 +104,7 @@ def archive(tmp_path):
     (folder / "2024" / "c.jsonl.gz").write_bytes(gzip.compress(packed))
     (folder / "notes.txt").write_text("no rows")
     (folder / ".hidden.jsonl").write_text("{}")
+    (folder / "~$news.xlsx").write_text("lock")
     return folder
 
 

@@ -3,6 +3,7 @@
 import gzip
 import json
 import zipfile
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -238,6 +239,8 @@ def test_the_first_sheet_that_holds_anything_is_read_and_others_are_told(tmp_pat
     """Some programs leave an empty one in front."""
     openpyxl = pytest.importorskip("openpyxl")
     book = openpyxl.Workbook()
+    book.create_sheet("Lists").append(["words of a hidden sheet"])
+    book["Lists"].sheet_state = "hidden"
     for title in ("Stories", "Notes"):
         book.create_sheet(title).append(["text"])
         book[title].append([ONE])
@@ -248,7 +251,8 @@ def test_the_first_sheet_that_holds_anything_is_read_and_others_are_told(tmp_pat
 
     assert [article.text for article in articles] == [ONE]
     assert tally.notes == [
-        f"{tmp_path / 'a.xlsx'}: reading the sheet 'Stories'; --sheet reads another: 'Notes'."
+        f"{tmp_path / 'a.xlsx'}: reading the sheet 'Stories'; --sheet reads another: 'Notes', "
+        "'Lists'."
     ]
 
 
@@ -391,6 +395,24 @@ def test_the_delimiter_is_found_without_a_header(tmp_path, mark, title):
     found = read(path, header=False, columns=("label", "title", "text"))
 
     assert found == [("", title, "x", ["a"])] * 2
+
+
+def test_a_second_mark_of_order_is_no_part_of_a_name(tmp_path):
+    """The ids under it would be lost."""
+    path = written(tmp_path, "a.csv", f"\ufeff\ufeffid,text\n1,{ONE}\n")
+
+    assert read(path) == [("1", "", ONE, None)]
+
+
+def test_ids_may_be_of_a_type_that_databases_have(tmp_path):
+    """Numbers of some databases are decimals."""
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    table = pyarrow.table({"id": [Decimal(12)], "text": [ONE], "cats": [{"a": 1.0, "b": None}]})
+    parquet.write_table(table, tmp_path / "a.parquet")
+
+    assert read(tmp_path / "a.parquet") == [("12", "", ONE, ["a"])]
 
 
 def test_what_spreadsheets_add_to_a_table_is_passed_over(tmp_path):

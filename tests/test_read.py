@@ -384,6 +384,13 @@ def test_rejects_hold_the_rows_left_out(write, tmp_path):
     assert (tally.read, tally.skipped) == (1, 3)
 
 
+@pytest.mark.parametrize("paths", [b"a.csv", io.BytesIO(b"{}"), io.StringIO("a.csv"), None, [1]])
+def test_what_is_no_path_is_refused(paths):
+    """The lines of an open file are no paths."""
+    with pytest.raises(BadInputError, match="Pass a path or a list of paths"):
+        read_articles(paths)
+
+
 def test_rejects_are_named_by_a_string_as_well(write, tmp_path):
     """As paths are everywhere."""
     options = ReadOptions(on_error="skip", rejects=str(tmp_path / "rejects.jsonl"))

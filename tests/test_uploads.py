@@ -3,6 +3,7 @@
 import gzip
 import json
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -92,3 +93,10 @@ def test_a_file_of_too_many_rows_is_refused():
     """The page could not show it, nor send it on."""
     with pytest.raises(BadInputError, match=r"^many.csv: holds more than 200,000 articles"):
         read_upload("many.csv", b"text\n" + b"a\n" * 200_001)
+
+
+def test_a_page_is_read_in_the_encoding_it_declares():
+    """Not every page that is no UTF-8 is of western Europe."""
+    page = Path(__file__).with_name("files").joinpath("cp1251.html").read_bytes()
+
+    assert read_upload("page.html", page).rows[0][1] == "Плотина"

@@ -99,7 +99,7 @@ def predict_frame(
     if isinstance(frame, pd.Series):
         frame, text, title = frame.to_frame("text"), "text", None
     if not isinstance(frame, pd.DataFrame):
-        raise BadInputError(f"frame is {frame!r:.60} ({type(frame).__name__}), not a DataFrame.")
+        raise BadInputError(f"frame is of {type(frame).__name__}, not a pandas DataFrame.")
     model = shipped_model() if model is None else as_model(model)
     predictions = model.predict(_articles(frame, text, title))
     result = pd.DataFrame(index=frame.index)

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from classifier.archive.shard import Shard
-from classifier.corpus.find import format_by_name
+from classifier.corpus.find import PASSED_OVER, format_by_name
 from classifier.corpus.open import COMPRESSIONS
 from classifier.errors import BadInputError
 from classifier.files import file_sha256
@@ -274,7 +274,7 @@ def find_archive(
     ----------
     source : path, address, or sequence of either
         A folder, a pattern, or files. Links in folders and behind patterns are followed only
-        inside the archive; hidden files are passed over.
+        inside the archive; hidden files and the locks of spreadsheets are passed over.
     out : path or address
         The folder of the results.
     input_format : str, optional
@@ -354,7 +354,7 @@ def _walked(folder: Path, root: Path, above: frozenset[Path]) -> Iterator[Path]:
         raise BadInputError(f"{folder}: cannot be listed ({error.strerror}).") from None
     for entry in entries:
         path = folder / entry.name
-        if entry.name.startswith("."):
+        if entry.name.startswith(PASSED_OVER):
             continue
         if not entry.is_dir():
             yield path
@@ -390,7 +390,9 @@ def _found_far(places: Sequence[Place]) -> _Found:
     files = {
         Path(path): (int(info["size"]), _version(info))
         for path, info in sorted(infos.items())
-        if not any(part.startswith(".") for part in PurePosixPath(path).relative_to(top).parts)
+        if not any(
+            part.startswith(PASSED_OVER) for part in PurePosixPath(path).relative_to(top).parts
+        )
     }
     whole = len(places) == 1 and PurePosixPath(places[0].path) == top
     return _Found(Path(top), files, whole)

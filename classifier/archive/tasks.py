@@ -397,7 +397,7 @@ def _stream(
     with (
         TemporaryDirectory() as folder,
         private_model(model, Path(folder, "model")) as own,
-        opened_text(rejects_path) if rejects_path else nullcontext() as rejects,
+        opened_text(Path(rejects_path)) if rejects_path else nullcontext() as rejects,
     ):
         blocks = (
             task for source in sources for task in block_tasks(source, options, packing, stdin)

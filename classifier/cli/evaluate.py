@@ -69,7 +69,7 @@ class EvaluateOptions(OptionGroup):
         Path | None,
         typer.Option(
             metavar="FILE",
-            callback=lambda path: path and file_target(path),
+            callback=file_target,
             help="Write the articles with the worst errors there, to be labelled again: .csv, "
             ".jsonl for doccano, .json for Label Studio.",
             show_default=False,

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from classifier.corpus.open import COMPRESSIONS, format_by_content, open_bytes
 from classifier.errors import BadInputError, listed
 
-__all__ = ["Source", "find_sources", "format_by_name"]
+__all__ = ["PASSED_OVER", "Source", "find_sources", "format_by_name"]
 
 
 _FORMAT_OF = {
@@ -64,8 +64,8 @@ _OTHER_KINDS = {
     ".db": "a database",
     ".sqlite": "a database",
 }
-# What editors and spreadsheets leave beside a file that is open.
-_PASSED_OVER = (".", "~$")
+# How the names of hidden files begin, and of the locks that spreadsheets leave beside open files.
+PASSED_OVER = (".", "~$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +269,7 @@ def _is_special(path: Path) -> bool:
 def _walk(folder: Path) -> Iterator[Path]:
     for parent, folders, files in os.walk(folder, onerror=_refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(parent, name) for name in files if not name.startswith(_PASSED_OVER))
+        yield from (Path(parent, name) for name in files if not name.startswith(PASSED_OVER))
 
 
 def _refuse(error: OSError) -> None:

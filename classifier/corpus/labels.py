@@ -105,7 +105,8 @@ def parse_labels(
     value : list, str, int, mapping, None or NaN
         The labels it has: a list; one string with `separator` between them, or with a list in
         JSON or Python's form; a number; ``{"choices": [...]}``; or a mapping of each label to a
-        number, from 1/2 on for those it has, the others for those it has not. An empty list or
+        number, from 1/2 on for those it has, the others for those it has not, or to ``None``
+        for those nobody has looked for, as columns of Parquet hold them. An empty list or
         string means none of the labels; ``None`` and NaN mean that nobody has looked.
     negative : list, str, int, None or NaN
         The labels it is known not to have. Once this is given, labels in neither are unknown.
@@ -257,7 +258,7 @@ class LabelSpelling:
             )
         elif label.isdecimal() and not self._names:
             self._tell(f"labels are numbers, such as {label:.20}. --label-names FILE names them.")
-        elif label.casefold() in ("nan", "none", "null", "n/a"):
+        elif label.casefold() in ("nan", "none", "null", "n/a", "-", "–", "—"):
             self._tell(f"'{label}' is read as a label. Leave a cell empty to say nothing.")
         return first
 
@@ -342,14 +343,15 @@ def _literal(cell: str) -> list[Any] | dict[str, Any] | None:
 def _holds_scores(value: object) -> bool:
     return (
         isinstance(value, Mapping)
-        and bool(value)
-        and all(isinstance(score, bool | int | float) for score in value.values())
+        and not all(map(is_blank, value.values()))
+        and all(isinstance(score, bool | int | float | None) for score in value.values())
     )
 
 
-def _by_score(scores: Mapping[str, float]) -> tuple[list[str], list[str]]:
-    has = [label for label, score in scores.items() if score >= 0.5]
-    return has, [label for label in scores if label not in has]
+def _by_score(scores: Mapping[str, float | None]) -> tuple[list[str], list[str]]:
+    known = {label: score for label, score in scores.items() if score is not None}
+    has = [label for label, score in known.items() if score >= 0.5]
+    return has, [label for label in known if label not in has]
 
 
 def _label_set(

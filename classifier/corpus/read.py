@@ -141,11 +141,23 @@ def read_articles(
     undecodable bytes, and with `ReadOptions.unique_ids` an id seen before; then alone are ids
     remembered. An id that comes again is an update of its article.
     """
-    given = [paths] if isinstance(paths, str | Path) else paths
+    given = [paths] if isinstance(paths, str | Path) else _checked_paths(paths)
     tally = tally if tally is not None else ReadTally()
     sources = find_sources(given, format=options.format, tell=tally.note)
     check_rejects(options, sources)
     return _articles(sources, options, tally, stdin)
+
+
+def _checked_paths(paths: Any) -> list[Path | str]:
+    # an open file is a sequence of lines, a frame one of names
+    if hasattr(paths, "__iter__") and not (hasattr(paths, "read") or hasattr(paths, "columns")):
+        given = list(paths)
+        if all(isinstance(path, str | Path) for path in given):
+            return given
+    raise BadInputError(
+        f"paths is of {type(paths).__name__}. Pass a path or a list of paths; articles that are "
+        "there already need no reading."
+    )
 
 
 def _articles(
@@ -295,7 +307,7 @@ def _document_rows(
             f"{source.name}: is longer than {_MOST_CHARACTERS:,} characters, so no article. Name "
             "its format with --input-format, or leave it out."
         )
-    if format == "html":
+    if format == "html" and bad_bytes(content)[1]:
         content = in_declared_charset(content, encoding)
     position, found = bad_bytes(content)
     if found:

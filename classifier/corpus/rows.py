@@ -126,6 +126,8 @@ _MOST_SHAPES = 1000
 _ROWS_SAMPLED, _MOST_OFFERED = 200, 40
 # Blanks in what is taken for prose, when a field with the text is looked for.
 _PROSE_BLANKS = 4
+# Of ids as databases have them.
+_DATABASE_TYPES = ("Decimal", "UUID")
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,7 +408,8 @@ class ArticleReader:
             return value.strip()
         if value is MISSING or is_blank(value) or value == []:
             return ""
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if number or type(value).__name__ in _DATABASE_TYPES:
             return str(value)
         raise BadRowError(
             "bad field", f"field '{name}' is {_kind(value)}. Write a string or a number there."

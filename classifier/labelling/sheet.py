@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from classifier.article import Article, Labels
 from classifier.corpus.corpus import ReadOptions
-from classifier.corpus.find import find_sources
+from classifier.corpus.find import find_sources, format_by_name
 from classifier.corpus.formats.json import json_rows
 from classifier.corpus.formats.jsonl import jsonl_rows
 from classifier.corpus.formats.table import csv_table
@@ -25,7 +25,7 @@ from classifier.corpus.open import (
 )
 from classifier.corpus.rows import BadRowError, Row, article_from, unwrapped
 from classifier.corpus.write import plain_cell, safe_cell
-from classifier.errors import BadInputError, disarmed
+from classifier.errors import BadInputError, SettingsError, disarmed
 from classifier.fields import is_blank
 from classifier.files import json_text, replacing_text
 
@@ -270,7 +270,7 @@ LABEL_PREFIX = "label:"
 # What spreadsheets run as formulas, in both widths, or skip on the way to one.
 _KEY_PREFIX = "text:"
 SHEET_FORMATS = ("csv", "doccano", "label-studio")
-_SHEET_FORMAT_OF = {".jsonl": "doccano", ".json": "label-studio"}
+_SHEET_FORMAT_OF = {".csv": "csv", ".jsonl": "doccano", ".json": "label-studio"}
 # Fields that annotators' tools carry along: the article's key, and the labels there were to choose.
 _KEY, _CHOICES = "article", "choices"
 
@@ -331,11 +331,24 @@ class Entry:
 def sheet_format(target: Path | None, format: str | None = None) -> str:
     """Return one of `SHEET_FORMATS`: the one that is named, else by the name of the file.
 
+    Raises
+    ------
+    SettingsError
+        When the name is that of another format.
+
+    Examples
+    --------
     >>> sheet_format(Path("tasks.json")), sheet_format(None)
     ('label-studio', 'csv')
     """
     suffix = target.suffix.lower() if target is not None else ""
-    return format or _SHEET_FORMAT_OF.get(suffix, "csv")
+    found = format or _SHEET_FORMAT_OF.get(suffix)
+    if found is None and target is not None and format_by_name(target) not in ("", "txt"):
+        raise SettingsError(
+            f"{target}: sheets are written as .csv, .jsonl (doccano) or .json (Label Studio). Let "
+            "its name end so, or name the sheet's format."
+        )
+    return found or "csv"
 
 
 def article_key(article: Article) -> str:

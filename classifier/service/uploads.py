@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 
 from classifier.corpus.corpus import ReadOptions, ReadTally
 from classifier.corpus.find import Source, format_by_name
+from classifier.corpus.formats.documents import declared_charset
 from classifier.corpus.open import COMPRESSIONS, PACKED
 from classifier.corpus.read import read_rows
 from classifier.corpus.rows import BadRowError, Row, unwrapped
@@ -61,7 +62,7 @@ def read_upload(name: str, content: bytes) -> Table:
         What the file is called; its end tells the format, else the first bytes do. Nothing is
         written or looked for under that name.
     content : bytes
-        What is not UTF-8 is taken for Windows-1252.
+        What is not UTF-8 is taken for Windows-1252, or for what a page says that it is.
 
     Raises
     ------
@@ -71,10 +72,11 @@ def read_upload(name: str, content: bytes) -> Table:
     shown = disarmed(name)[-100:] or "the file"
     if PurePath(name).suffix.lower() in COMPRESSIONS or content.startswith(PACKED):
         raise BadInputError(f"{shown}: packed files are not read here. Unpack it.")
-    options = ReadOptions(encoding="utf-8" if _is_utf8(content) else "cp1252")
+    format = format_by_name(PurePath(name))
+    named = format == "html" and declared_charset(content[:4096].decode("latin-1"))
+    options = ReadOptions(encoding="utf-8" if named or _is_utf8(content) else "cp1252")
     # some formats are read from files alone
     with tempfile.TemporaryDirectory() as folder:
-        format = format_by_name(PurePath(name))
         path = Path(folder, f"upload.{format}")
         path.write_bytes(content)
         source = Source(shown, path, format, "")

@@ -7,7 +7,14 @@ from typing import Any
 
 from classifier.errors import BadInputError
 
-__all__ = ["MOST_TAGS", "html_article", "in_declared_charset", "markdown_article", "plain_html"]
+__all__ = [
+    "MOST_TAGS",
+    "declared_charset",
+    "html_article",
+    "in_declared_charset",
+    "markdown_article",
+    "plain_html",
+]
 
 # Compiled when they are needed, as those of Markdown take longer than an article to tag.
 _FRONT_MATTER = r"(?sm)\A---[ \t]*\n(?=[\w-]+:|#)(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)"
@@ -17,7 +24,6 @@ _HEADING = r"\A\s*#[ \t]+(.*)(?:\n|\Z)"
 # The time to find the text of a page grows with the square of their number: 4 s for so many.
 MOST_TAGS = 30_000
 _CHARSET = r"(?i)<meta\s[^<>]{0,200}charset\s*=\s*[\"']?([\w-]{1,40})"
-_HEAD_CHARACTERS = 4096
 # What browsers read under these names.
 _READ_AS = {"iso-8859-1": "cp1252", "latin-1": "cp1252", "us-ascii": "cp1252"}
 _TAG = r"<[^<>]{0,2000}>"
@@ -82,8 +88,14 @@ def html_article(page: str | bytes, name: str) -> tuple[str, str, str]:
     return title, text.removeprefix(f"{title}\n") if title else text, found.date or ""
 
 
+def declared_charset(page: str) -> str:
+    """Return the encoding that the head of a web page names, nothing where it names none."""
+    found = re.search(_CHARSET, page[:4096])
+    return _READ_AS.get(found[1].lower(), found[1]) if found else ""
+
+
 def in_declared_charset(page: str, encoding: str) -> str:
-    """Return a page in the encoding that it names, where it has bytes that are not `encoding`.
+    """Return a page that has bytes which are not `encoding` in the encoding that it names.
 
     Parameters
     ----------
@@ -92,18 +104,8 @@ def in_declared_charset(page: str, encoding: str) -> str:
     encoding : str
         What it was decoded as.
     """
-    named = re.search(_CHARSET, page[:_HEAD_CHARACTERS])
-    if named is None or page.isascii():
-        return page
-    charset = named[1].lower()
     try:
-        page.encode(encoding)
-    except UnicodeError:
-        pass
-    else:
-        return page
-    try:
-        return page.encode(encoding, "surrogateescape").decode(_READ_AS.get(charset, charset))
+        return page.encode(encoding, "surrogateescape").decode(declared_charset(page))
     except (UnicodeError, LookupError):
         return page
 

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
-from typing import Any
+from typing import Any, TypeVar
 
 from classifier.corpus.corpus import ReadOptions
 from classifier.errors import BadInputError
@@ -15,6 +15,7 @@ from classifier.fields import PARTS, usual_field
 
 __all__ = ["below_caption", "column_names", "found_delimiter"]
 
+_Line = TypeVar("_Line")
 _HEAD_BYTES = 4096
 _HEAD_ROWS = 10
 _QUOTED = r'"[^"]*"'
@@ -39,7 +40,8 @@ def column_names(cells: Sequence[str], place: str, options: ReadOptions) -> list
     BadInputError
         If there are more cells than names, a name is there twice, or the row is plainly data.
     """
-    header = [cell.strip() for cell in cells]
+    # a second mark is what comes of a file with one that is written with one again
+    header = [cell.replace("\ufeff", "").strip() for cell in cells]
     if not options.header:
         names = list(options.columns) or [str(number) for number, _ in enumerate(cells, 1)]
         if (len(names) < len(cells) and any(header[len(names) :])) or len(names) > len(cells):
@@ -62,7 +64,7 @@ def column_names(cells: Sequence[str], place: str, options: ReadOptions) -> list
     return header
 
 
-def below_caption(rows: Iterator[Any], options: ReadOptions) -> Iterator[Any]:
+def below_caption(rows: Iterator[_Line], options: ReadOptions) -> Iterator[_Line]:
     """Yield the rows of a table but for a caption, such as "Export of May", above its header.
 
     Parameters
@@ -75,10 +77,11 @@ def below_caption(rows: Iterator[Any], options: ReadOptions) -> Iterator[Any]:
     """
     if not options.header or options.text_field:
         return rows
-    head = list[Any]()
+    head = list[_Line]()
     for row in islice(rows, _HEAD_ROWS):
         head.append(row)
-        words = [cell for cell in row[1] if cell] if isinstance(row, tuple) else []
+        cells: Any = row[1] if isinstance(row, tuple) else ()
+        words = [cell for cell in cells if cell]
         if len(words) > 1:
             return chain([row], rows)
         if not isinstance(row, tuple) or any(usual_field(words, part) for part in PARTS):

@@ -32,7 +32,8 @@ def xlsx_rows(
 ) -> Iterator[Row]:
     """Yield one row per line below the header of a sheet.
 
-    Without the name of one, the first sheet that holds anything is read, and told where others do.
+    Without the name of one, the first sheet that is not hidden and holds anything is read, and told
+    where others hold something too.
 
     Raises
     ------
@@ -69,7 +70,8 @@ def xlsx_rows(
 
 
 def _first_filled(sheets: list[Any], file: str, tell: Callable[[str], None]) -> Any:
-    filled = [sheet for sheet in sheets if _is_filled(sheet)] or sheets
+    shown = sorted(sheets, key=lambda sheet: bool(sheet.sheet_state != "visible"))
+    filled = [sheet for sheet in shown if _is_filled(sheet)] or shown
     if len(filled) > 1:
         others = ", ".join(f"'{sheet.title}'" for sheet in filled[1:])
         tell(f"{file}: reading the sheet '{filled[0].title}'; --sheet reads another: {others}.")

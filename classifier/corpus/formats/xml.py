@@ -121,7 +121,8 @@ def _news_item(item: Any) -> dict[str, Any]:
 
 def _nitf(story: Any) -> dict[str, Any]:
     """Return a story in NITF, as agencies send it without an envelope of NewsML-G2."""
-    known, issued = (next(story.iter(f"{{*}}{name}"), {}) for name in ("doc-id", "date.issue"))
+    names = ("doc-id", "date.issue")
+    known, issued = (next(story.iter(f"{{*}}{name}"), dict[str, str]()) for name in names)
     paragraphs = (_text(p) for body in story.iter("{*}body.content") for p in body.iter("{*}p"))
     return {
         "id": known.get("id-string", ""),
