@@ -15,7 +15,12 @@ from classifier import evaluate, read_articles, train
 from classifier.article import Article, Labels
 from classifier.corpus.corpus import Corpus
 from classifier.errors import BadInputError, CorpusError, ModelError, SettingsError
-from classifier.evaluation.bootstrap import Interval, ShareInterval, bootstrap_interval
+from classifier.evaluation.bootstrap import (
+    Interval,
+    ShareInterval,
+    bootstrap_interval,
+    bootstrap_mean_average_precision,
+)
 from classifier.evaluation.evaluate import report_document
 from classifier.evaluation.metrics import (
     average_precision,
@@ -25,12 +30,7 @@ from classifier.evaluation.metrics import (
     precision_recall,
     reliability,
 )
-from classifier.evaluation.report import (
-    MOST_ROWS,
-    NoteCount,
-    Report,
-    bootstrap_mean_average_precision,
-)
+from classifier.evaluation.report import MOST_ROWS, NoteCount, Report
 from classifier.evaluation.worst import excerpt
 from classifier.model.vocabulary import Analyzer
 from classifier.pages.document import markdown
