@@ -108,13 +108,13 @@ def card(
     failures, how to make it again. Training writes the same card into the
     model's folder; --report adds figures on articles it has not seen.
     """
-    from classifier.archive.score import load
     from classifier.evaluation.card import model_card
     from classifier.files import write_file
+    from classifier.model.folder import as_model
 
     if out is not None:
         refuse_inputs(out, report or [])
-    text = model_card(load(model), reports=[_read_report(path) for path in report or []])
+    text = model_card(as_model(model), reports=[_read_report(path) for path in report or []])
     if out is None:
         echo_lines(text.rstrip("\n"))
         return

@@ -59,7 +59,6 @@ from classifier.pages.plots import (
     precision_recall,
     reliability,
 )
-from classifier.published.sources import NAMES
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -656,9 +655,12 @@ def _seen_in_training(model: Model, name: str, sha256: str) -> tuple[bool | None
     with reading_record(model):
         if corpus["sha256"] == sha256:
             return True, "content"
-        # files of one stem are not one corpus; the published ones go by their names
-        named = name in NAMES and name in corpus["names"]
-        return (True, "name") if named else (False, "")
+        if name not in corpus["names"]:
+            return False, ""
+    from classifier.published.sources import NAMES
+
+    # files of one stem are not one corpus; the published ones go by their names
+    return (True, "name") if name in NAMES else (False, "")
 
 
 def _notes(notes: Iterable[str]) -> tuple[NoteCount, ...]:
