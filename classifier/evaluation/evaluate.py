@@ -321,7 +321,7 @@ def _sections(report: Report, most_labels: int, *, plots: bool) -> Iterator[Sect
         one = report.model.mode == "one"
         items = tuple(_error(each, one=one) for each in report.worst_errors[:MOST_ERRORS])
         yield Section("Worst errors", (_ON_ERRORS, Bullets(items)))
-    yield Section("How to repeat it", (Code(_command(report)), _made_of(report)))
+    yield Section("How to repeat it", (Code((_command(report),)), _made_of(report)))
 
 
 def _intervals(report: Report) -> str:
