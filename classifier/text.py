@@ -183,7 +183,8 @@ _PROMOTIONS = (
 # How each of them begins, in small letters; © is let through.
 PROMOTION_OPENINGS = (
     *("stay up", "stay tuned", "stay informed", "follow ", "like ", "find ", "join ", "visit our "),
-    *("you can follow ", "you can like ", "you can find ", "you can join ", "read more", "read also"),
+    *("you can follow ", "you can like ", "you can find ", "you can join ", "read more"),
+    "read also",
     *("see more", "see also", "also read", "more on this ", "related", "subscribe ", "sign up "),
     *("click now", "click here", "click today", "download our ", "download the ", "get our "),
     *("get the ", "copyright", "all rights reserved", "please check back", "source:"),

@@ -207,10 +207,11 @@ def open_corpus(
         When nothing at the path can be read.
     """
     from classifier.corpus.read import read_articles
-    from classifier.published.sources import NAMES, load_corpus
 
     if _is_path(name):
         return Corpus(Path(name).stem, read_articles([name], reading, tally=tally), natural=natural)
+    from classifier.published.sources import NAMES, load_corpus
+
     if name not in NAMES:
         raise CorpusError(
             f"{name}: no such file or folder, and no corpus of that name. Check the spelling; "

@@ -59,7 +59,6 @@ from classifier.pages.plots import (
     precision_recall,
     reliability,
 )
-from classifier.published.sources import NAMES
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -322,7 +321,7 @@ def _sections(report: Report, most_labels: int, *, plots: bool) -> Iterator[Sect
         one = report.model.mode == "one"
         items = tuple(_error(each, one=one) for each in report.worst_errors[:MOST_ERRORS])
         yield Section("Worst errors", (_ON_ERRORS, Bullets(items)))
-    yield Section("How to repeat it", (Code(_command(report)), _made_of(report)))
+    yield Section("How to repeat it", (Code((_command(report),)), _made_of(report)))
 
 
 def _intervals(report: Report) -> str:
@@ -656,9 +655,12 @@ def _seen_in_training(model: Model, name: str, sha256: str) -> tuple[bool | None
     with reading_record(model):
         if corpus["sha256"] == sha256:
             return True, "content"
-        # files of one stem are not one corpus; the published ones go by their names
-        named = name in NAMES and name in corpus["names"]
-        return (True, "name") if named else (False, "")
+        if name not in corpus["names"]:
+            return False, ""
+    from classifier.published.sources import NAMES
+
+    # files of one stem are not one corpus; the published ones go by their names
+    return (True, "name") if name in NAMES else (False, "")
 
 
 def _notes(notes: Iterable[str]) -> tuple[NoteCount, ...]:

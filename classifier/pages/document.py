@@ -22,6 +22,7 @@ __all__ = [
     "Figure",
     "Folded",
     "Marked",
+    "Prose",
     "Row",
     "Section",
     "Table",
@@ -36,17 +37,29 @@ __all__ = [
     "rounded",
     "section_text",
     "signed",
+    "unmarked",
 ]
 
 
 Row: TypeAlias = tuple[str, ...]
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
+# Of Markdown of our own: comments, and marks that are not escaped.
+_MARKS = re.compile(r"<!--.*?-->|\\([\\`*_{}\[\]<>#|~!&])|[`*]")
 # A number with a unit, an interval or what it is out of; a dash or nothing where there is none.
 _NUMBER = re.compile(
     r"(?:[+-]?[\d.,]+(?: ?%| MB)?)(?: \([+\d., %–to-]+\))?(?:,? [\d,]+ of [\d,]+| of [\d,]+)?|–|"
 )
 # Columns of a terminal that the widest cell is never cut below.
 _LEAST_WIDTH = 20
+
+
+class Prose(str):
+    """Words in Markdown of our own, in which `plain` has escaped what came from outside.
+
+    They can stand wherever a document has words; its other forms show them without the marks.
+    """
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +84,7 @@ class Table:
     @property
     def numeric(self) -> tuple[bool, ...]:
         """Which columns hold numbers alone."""
-        columns = zip(*self.rows, strict=True)
+        columns = zip(*self.rows, strict=True) if self.rows else [()] * len(self.columns)
         return tuple(any(column) and all(map(_NUMBER.fullmatch, column)) for column in columns)
 
 
@@ -113,6 +126,11 @@ class Bullets:
     items: tuple[tuple[str, tuple[str | Marked, ...]], ...]
     kind: ClassVar[str] = "bullets"
 
+    @classmethod
+    def of(cls, items: Iterable[str]) -> Bullets:
+        """Return a list of lines without lines under them."""
+        return cls(tuple((item, ()) for item in items))
+
     @property
     def marked(self) -> bool:
         """Whether some line is marked: the page then shows each item in a box."""
@@ -121,9 +139,10 @@ class Bullets:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What can be copied into a terminal."""
+    """Lines that can be copied into a terminal or a file."""
 
-    text: str
+    lines: tuple[str, ...]
+    language: str = ""
     kind: ClassVar[str] = "code"
 
 
@@ -160,11 +179,14 @@ class Section:
         A string is a paragraph.
     alarm : bool
         Whether no figure can be trusted as long as this stands.
+    level : int
+        Of the heading; 3 in a part of the section before.
     """
 
     title: str
     blocks: tuple[Block, ...]
     alarm: bool = False
+    level: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,19 +258,31 @@ def _block_text(block: Block, width: int | None) -> Iterator[str]:
         if lines := [line for each in block.blocks for line in _block_text(each, width)]:
             yield from (*_wrapped(block.title, width, ""), *lines)
     elif isinstance(block, Code):
-        yield f"  {disarmed(block.text)}"
+        yield from (f"  {disarmed(line)}".rstrip() for line in block.lines)
     elif isinstance(block, str):
         yield from _wrapped(block, width, "")
 
 
 def _wrapped(text: str, width: int | None, indent: str) -> list[str]:
-    line = indent + disarmed(" ".join(text.split()))
+    line = indent + _on_one_line(text)
     return textwrap.wrap(line, width, subsequent_indent=indent) if width else [line]
 
 
+def _on_one_line(text: str) -> str:
+    return disarmed(" ".join(unmarked(text).split()))
+
+
+def unmarked(text: str) -> str:
+    r"""Return words without the marks of Markdown where they are `Prose`.
+
+    >>> unmarked(Prose(r"**gafam\_cpi** is `house`")), unmarked("2 * 3")
+    ('gafam_cpi is house', '2 * 3')
+    """
+    return _MARKS.sub(r"\1", text) if isinstance(text, Prose) else text
+
+
 def _table_text(table: Table, width: int | None) -> Iterator[str]:
-    cells = [[disarmed(" ".join(cell.split())) for cell in row]
-             for row in (table.columns, *table.rows)]  # fmt: skip
+    cells = [[_on_one_line(cell) for cell in row] for row in (table.columns, *table.rows)]
     widths = _widths(cells, width)
     for row in cells:
         fitted = (
@@ -277,7 +311,7 @@ def markdown(document: Document) -> str:
     blocks += _markdown_blocks(document.lead)
     for section in document.sections:
         if under := list(_markdown_blocks(section.blocks)):
-            blocks += [f"## {plain(section.title)}", *under]
+            blocks += [f"{'#' * section.level} {plain(section.title)}", *under]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -298,7 +332,7 @@ def _markdown_blocks(blocks: Iterable[Block]) -> Iterator[str]:
             if under := list(_markdown_blocks(block.blocks)):
                 yield from (plain(block.title), *under)
         elif isinstance(block, Code):
-            yield f"    {disarmed(block.text)}"
+            yield "\n".join([f"```{block.language}", *map(disarmed, block.lines), "```"])
 
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:
@@ -319,6 +353,8 @@ def plain(text: str) -> str:
     >>> plain("a|b\nc")
     'a\\|b c'
     """
+    if isinstance(text, Prose):
+        return text
     return _MARKUP.sub(r"\\\1", disarmed(" ".join(text.split())))
 
 
