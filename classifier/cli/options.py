@@ -61,7 +61,9 @@ class Plain:
 
 def _value(param: Any, ctx: Any, value: Any) -> Any:
     """Return the value of a parameter: a default as it is, and what a parser of ours returns."""
-    parser = param.type_descriptor.parameter_info.parser
+    # in the words of Typer 0.29; without them its own way is taken
+    described = getattr(param, "type_descriptor", None)
+    parser = getattr(getattr(described, "parameter_info", None), "parser", None)
     if ctx.get_parameter_source(param.name).name == "DEFAULT" and not param.required:
         return value if param.callback is None else param.callback(ctx, param, value)
     if parser is None or param.required or param.callback is not None:
