@@ -40,7 +40,7 @@ from classifier.model.model import Model
 from tests.command_line import environment, run, save_tiny
 from tests.models import ENERGY_TEXT, MIXED_TEXT, tiny_model
 
-DOCS = Path(__file__).parent.parent / "docs" / "cluster.md"
+RECIPE = Path(__file__).parent.parent / "docs" / "examples" / "spark_tagging.py"
 OIL = "Oil prices rose as OPEC cut crude output and gas producers kept pipelines running."
 TEXTS = [ENERGY_TEXT, MIXED_TEXT, "und der die das", "The concert in the museum and the gas"]
 
@@ -712,14 +712,13 @@ def test_nothing_heavy_is_imported_until_it_is_used():
     not (shutil.which("java") and find_spec("pyspark")), reason="needs Java and pyspark"
 )
 def test_the_recipe_for_spark_works(tmp_path):
-    """As it stands in docs/cluster.md."""
-    recipe = DOCS.read_text().partition("```python\n# Spark")[2].partition("```")[0]
-    code = f"""
+    """As it stands in docs/examples."""
+    code = f"""{RECIPE.read_text()}
 from pyspark.sql import SparkSession
 spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
 articles = spark.createDataFrame([("b", "the"), ("a", {OIL!r})], "id string, text string")
-#{recipe}
-print([(row.id, list(row.tags), bool(row.note)) for row in tagged.sort("id").collect()])
+rows = tag(spark, articles).sort("id").collect()
+print([(row.id, list(row.tags), bool(row.note)) for row in rows])
 """
 
     done = subprocess.run(
