@@ -347,14 +347,6 @@ class Trials:
         growth = np.float32((candidate.C / leader.C) ** GROWTH)
         return None if duals is None else growth * duals
 
-    def start(self, candidate: Candidate) -> Duals:
-        """Return the dual variables of each article in the last fold that was fitted to it."""
-        found = np.zeros(self.Y.shape, np.float32)
-        for number, duals in enumerate(self._duals.get(candidate, [])):
-            if duals is not None:
-                found[self.folds != number] = duals
-        return found
-
     def _keep_duals(self, candidate: Candidate, duals: Duals | None) -> None:
         small = 2 * 4.0 * self.Y.size * self.settings.n_folds < MOST_DUAL_BYTES
         self._duals.setdefault(candidate, []).append(duals if small else None)
@@ -400,16 +392,12 @@ class Choice:
         Of the chosen candidate, for cuts and calibration.
     trials : dict of Candidate to Trial
         Every candidate tried, and how it did.
-    start : ndarray of float32 of shape (n_articles, n_labels)
-        Dual variables from which a fit on all articles is soon done: those of the folds, 0 where
-        there are none.
     """
 
     candidate: Candidate
     C: tuple[float, ...]
     held_out: HeldOut
     trials: dict[Candidate, Trial]
-    start: Duals
 
 
 def n_candidates(counted: LabelledArticles, settings: Settings) -> int:
@@ -496,7 +484,7 @@ def choose_candidate(
     C, held_out = (best.C,) * Y.shape[1], trials.results[best]
     if settings.C_per_label:
         C, held_out = _choose_per_label(trials, best)
-    return Choice(best, C, held_out, trials.found, trials.start(best))
+    return Choice(best, C, held_out, trials.found)
 
 
 def climb(trials: Trials, start: Candidate, C: Sequence[float]) -> Candidate:
