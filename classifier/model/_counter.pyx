@@ -7,7 +7,7 @@ The tokens are those of `classifier.model.vocabulary.Analyzer`, without pairs.
 
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free, realloc
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp, memcpy, memset
 
 import numpy as np
 
@@ -200,9 +200,7 @@ cdef class Counter:
         self.store.sequence = NULL
         if not (widen_bytes(&self.store, FIRST_ROOM) and widen_terms(&self.store)):
             raise MemoryError
-        cdef int64_t i
-        for i in range(self.store.n_room):
-            self.store.counts[i] = 0
+        memset(self.store.counts, 0, self.store.n_room * sizeof(int32_t))
         self.store.starts[0] = 0
 
     def __dealloc__(self):
