@@ -194,7 +194,8 @@ def margins(news: News, variant: Variant, split: Split) -> tuple[Matrix, Matrix,
     each, held = article_weights(part, candidate), np.full(Y.shape, np.nan)
     for number in range(N_FOLDS):
         fold = Fold.of(part, folds, number, candidate, min_df=Settings.min_df)
-        held[fold.test], _ = fold.margins(Y, candidate, each)
+        scales = fold.scales(Y, candidate, each)
+        held[fold.test], _ = fold.margins(Y, candidate, each, scales)
     idf = fold_idf(part.occurrences(candidate.lead_repeats), part, candidate, Settings.min_df)
     X = Rows.weighed(part, candidate.lead_repeats, idf)
     scales = ratio_scales(X, Y, each, candidate.ratio_power)

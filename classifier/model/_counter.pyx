@@ -7,7 +7,7 @@ The tokens are those of `classifier.model.vocabulary.Analyzer`, without pairs.
 
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free, realloc
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp, memcpy, memset
 
 import numpy as np
 
@@ -200,9 +200,7 @@ cdef class Counter:
         self.store.sequence = NULL
         if not (widen_bytes(&self.store, FIRST_ROOM) and widen_terms(&self.store)):
             raise MemoryError
-        cdef int64_t i
-        for i in range(self.store.n_room):
-            self.store.counts[i] = 0
+        memset(self.store.counts, 0, self.store.n_room * sizeof(int32_t))
         self.store.starts[0] = 0
 
     def __dealloc__(self):
@@ -216,13 +214,14 @@ cdef class Counter:
         return self.store.n_terms
 
     def add(self, str text not None):
-        """Return the number of tokens, and terms with counts of the text and of its lead.
+        """Return the number of tokens, the terms, and their counts in the text and its lead.
 
         Returns
         -------
         int
-        terms, counts, lead_terms, lead_counts : ndarray of int32
+        ndarray of int32 of shape (n_terms,)
             Terms by their numbers, in order.
+        ndarray of int32 of shape (2, n_terms)
         """
         cdef Py_ssize_t length = PyUnicode_GetLength(text)  # first: it makes the storage ready
         cdef int kind = PyUnicode_KIND(text)
@@ -244,30 +243,30 @@ cdef class Counter:
         if not done:
             raise MemoryError
         cdef int64_t n = self.store.n_tokens
-        cdef int64_t lead = (n + self.lead_divisor - 1) // self.lead_divisor
-        return n, *self._counted(n), *self._counted(min(self.lead_words, lead))
-
-    cdef tuple _counted(self, int64_t n):
-        """Return terms and counts of the first n tokens."""
         cdef int64_t i, n_found = 0
+        cdef int64_t lead = min(self.lead_words, (n + self.lead_divisor - 1) // self.lead_divisor)
+        cdef int32_t* sequence = self.store.sequence
         cdef int32_t* all = self.store.counts
         found = np.empty(n, np.int32)
         cdef int32_t[::1] terms = found
-        cdef int32_t number
         for i in range(n):
-            number = self.store.sequence[i]
-            if all[number] == 0:
-                terms[n_found] = number
+            if all[sequence[i]] == 0:
+                terms[n_found] = sequence[i]
                 n_found += 1
-            all[number] += 1
+            all[sequence[i]] += 1
         found = np.sort(found[:n_found])
-        counts = np.empty(n_found, np.int32)
-        cdef int32_t[::1] given = counts
         terms = found
+        both = np.empty((2, n_found), np.int32)
+        cdef int32_t[:, ::1] counts = both
         for i in range(n_found):
-            given[i] = all[terms[i]]
+            counts[0, i] = all[terms[i]]
             all[terms[i]] = 0
-        return found, counts
+        for i in range(lead):
+            all[sequence[i]] += 1
+        for i in range(n_found):
+            counts[1, i] = all[terms[i]]
+            all[terms[i]] = 0
+        return n, found, both
 
     def terms(self):
         """Return the terms in the order of their numbers."""

@@ -9,7 +9,7 @@ that groups of labels can be fitted in threads that share it.
 """
 
 from libc.math cimport INFINITY, sqrt
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint64_t
 
 import numpy as np
 
@@ -90,10 +90,9 @@ cdef bint descend(
 ) noexcept nogil:
     """Fill `alphas` and `w`; return whether every lane that is `left` reached the tolerance.
 
-    Cells whose variable is 0 and whose gradient exceeds all of the lane's last sweep are put
-    aside until the next full sweep, which alone can end a lane; so are those that violate the
-    optimality by less than half the tolerance. When it falls due depends on the number of the
-    sweep only, so that no lane waits for another.
+    Cells whose variable is 0 and whose gradient exceeds all of the lane's last sweep, and cells
+    within half the tolerance, are put aside until the next full sweep, which alone can end a lane.
+    When it falls due depends on the number of the sweep only, so that no lane waits for another.
     """
     cdef int k, n_left, n_open, number = 0
     cdef bint full
@@ -184,17 +183,6 @@ def _aligned(n):
     return room[first : first + n]
 
 
-def _upper_halves(const float[:, ::1] scales):
-    """Return the nearest floats of which the lower half of the bits is 0, without that half."""
-    cdef const uint32_t[::1] bits = np.asarray(scales).view(np.uint32).ravel()
-    halves = np.empty(len(bits), np.uint16)
-    cdef uint16_t[::1] given = halves
-    cdef int64_t i
-    for i in range(len(bits)):
-        given[i] = <uint16_t>((bits[i] + 0x8000) >> 16)
-    return halves
-
-
 def fit(
     const int64_t[:, ::1] bounds not None,
     const int32_t[::1] terms not None,
@@ -216,8 +204,8 @@ def fit(
         Where each row begins and has ended in `terms` (int32, below `n_terms`, distinct within a
         row) and `values` (float32).
     scales : ndarray of float32 of shape (n_terms, n_lanes)
-        What the squared weight of each term is divided by in the penalty; above 0, and rounded
-        to eight binary digits, by which the lanes of a term take half of a line of the cache.
+        What the squared weight of each term is divided by in the penalty, above 0; rounded to
+        eight binary digits, so that less memory is read.
     signs : ndarray of float32 of shape (n_rows, n_lanes)
         1 present, -1 absent, 0 for rows to leave out; as many lanes as one of `WIDTHS`.
     weights : ndarray of float32 of shape (n_rows,)
@@ -260,9 +248,10 @@ def fit(
     cdef uint8_t[::1] awake = np.ones(n_rows, np.uint8), lanes_left = left
     cdef int32_t[::1] order = np.empty(n_rows, np.int32)
     cdef float[:, ::1] squares = np.ones((n_rows, lanes), np.float32)
-    cdef const uint16_t[::1] halves = _upper_halves(scales) if n_terms else np.ones(1, np.uint16)
+    bits = np.append(np.asarray(scales).view(np.uint32), np.zeros((1, lanes), np.uint32), axis=0)
+    cdef const uint16_t[:, ::1] halves = ((bits + 0x8000) >> 16).astype(np.uint16)
     cdef Problem problem = Problem(
-        &bounds[0, 0], &terms[0], &values[0], &halves[0], &squares[0, 0], &signs[0, 0],
+        &bounds[0, 0], &terms[0], &values[0], &halves[0, 0], &squares[0, 0], &signs[0, 0],
         &row_costs[0], &costs[0], &alphas[0, 0], &watched[0, 0], &awake[0], &w[0, 0],
         &w[n_terms, 0],
     )
@@ -278,14 +267,13 @@ def margins(
     const float[:, ::1] coef not None,
 ):
     """Return the margins of rows, a float32 for each lane of the weights that `fit` returned."""
-    cdef int64_t i, j
-    cdef int k, n_terms = coef.shape[0] - 1, lanes = coef.shape[1]
+    cdef int64_t i, j, k
     _check_bounds(np.asarray(bounds), min(len(values), len(terms)))
-    found = np.repeat(coef[n_terms:], len(bounds), axis=0)
+    found = np.repeat(coef[len(coef) - 1 :], len(bounds), axis=0)
     cdef float[:, ::1] sums = found
     with nogil:
         for i in range(bounds.shape[0]):
             for j in range(bounds[i, 0], bounds[i, 1]):
-                for k in range(lanes):
+                for k in range(coef.shape[1]):
                     sums[i, k] += values[j] * coef[terms[j], k]
     return found

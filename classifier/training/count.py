@@ -251,6 +251,8 @@ def _check_exactly_one(counted: LabelledArticles, Y: Matrix) -> None:
 
 # What is wider than counts is made of so many articles, or entries of a matrix, at once.
 ROWS_AT_ONCE, ENTRIES_AT_ONCE = 4096, 1_000_000
+# Whose counts are put together with the others at once.
+TEXTS_AT_ONCE = 256
 
 
 def chunks(n: int, size: int = ROWS_AT_ONCE) -> Iterator[slice]:
@@ -276,8 +278,9 @@ class _Numbers:
     def __init__(self, dtype: type[np.integer[Any]] = np.uint8) -> None:
         self._dtype, self._bytes = np.dtype(dtype), bytearray()
 
-    def append(self, numbers: Ids) -> None:
+    def extend(self, some: Sequence[Ids]) -> None:
         """Add some more."""
+        numbers = np.concatenate([np.empty(0, self._dtype), *some])
         most = int(numbers.max(initial=0))
         if most > np.iinfo(self._dtype).max:
             self._dtype, narrow = np.min_scalar_type(most), self.array()
@@ -300,24 +303,27 @@ class TermCounter:
     def __post_init__(self) -> None:
         self._counter = _compiled_counter(self.analyzer)
         self._lengths = array("q", [0])
-        self._terms, self._body, self._lead = _Numbers(np.int32), _Numbers(), _Numbers()
+        self._counted = (_Numbers(np.int32), _Numbers(), _Numbers())
+        self._latest: list[tuple[Ids, Ids, Ids]] = []
 
     def add(self, text: str) -> None:
         """Count the terms of one prepared text, in all of it and in its lead."""
-        if self._counter is None:
-            n_words, terms, body, lead = self._count(text)
-        else:
-            n_words, terms, body, lead_terms, lead_counts = self._counter.add(text)
-            lead = np.zeros_like(body)
-            lead[np.searchsorted(terms, lead_terms)] = lead_counts
+        counter = self._count if self._counter is None else self._counter.add
+        n_words, terms, (body, lead) = counter(text)
         self.n_words.append(n_words)
         self._lengths.append(len(terms))
-        self._terms.append(terms)
-        self._body.append(body)
-        self._lead.append(lead)
+        self._latest.append((terms, body, lead))
+        if len(self._latest) == TEXTS_AT_ONCE:
+            self._pack()
 
-    def _count(self, text: str) -> tuple[int, Ids, Ids, Ids]:
-        """Return the number of tokens, and terms with counts in the text and in its lead."""
+    def _pack(self) -> None:
+        """Keep the latest counts in as few bytes as they need."""
+        for numbers, some in zip(self._counted, zip(*self._latest, strict=True), strict=False):
+            numbers.extend(some)
+        self._latest.clear()
+
+    def _count(self, text: str) -> tuple[int, Ids, tuple[Ids, Ids]]:
+        """Return the number of tokens, the terms, and their counts in the text and its lead."""
         tokens = self.analyzer.tokens(text)
         lead = tokens[: self.analyzer.lead_length(len(tokens))]
         terms, body = np.unique(self._numbers(tokens, tokens), return_counts=True)
@@ -327,7 +333,7 @@ class TermCounter:
         terms, body = np.append(terms, others), np.append(body, np.zeros_like(others))
         order = np.argsort(terms)
         places = order[np.searchsorted(terms, of_lead, sorter=order)]
-        return len(tokens), terms, body, np.bincount(places, minlength=len(terms))
+        return len(tokens), terms, (body, np.bincount(places, minlength=len(terms)))
 
     def _numbers(self, tokens: list[str], paired: list[str]) -> Ids:
         terms = tokens + Analyzer(bigrams=self.analyzer.bigrams).pairs(paired)
@@ -352,9 +358,9 @@ class TermCounter:
         stand in code point order. The matrices are those of `CountedCorpus`, made where the counter
         kept its numbers: it can be asked once.
         """
-        names = self.terms()
-        starts, counted = np.cumsum(self._lengths), (self._terms, self._body, self._lead)
-        terms, body, lead = (numbers.array() for numbers in counted)
+        self._pack()
+        names, starts = self.terms(), np.cumsum(self._lengths)
+        terms, body, lead = (numbers.array() for numbers in self._counted)
         df = np.zeros(len(names), np.int64)
         for some in chunks(len(terms), ENTRIES_AT_ONCE):
             df += np.bincount(terms[some][body[some] > 0], minlength=len(names))

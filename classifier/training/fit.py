@@ -139,7 +139,6 @@ def fit_compiled(
     jobs: int = 1,
     tolerance: float = TOLERANCE,
     most: int = MOST_EPOCHS,
-    start: Duals | None = None,
 ) -> Matrix:
     """Return the weights of every label, the bias in the last row; (n_terms + 1, n_labels).
 
@@ -160,8 +159,6 @@ def fit_compiled(
         Largest violation of the dual's optimality, as LIBLINEAR measures it.
     most : int
         Sweeps over the rows at most; a label that needs more is warned of.
-    start : ndarray of float32 of shape (n_rows, n_labels), optional
-        Dual variables to begin with, such as those of a fit with other values or another C.
     """
     rows = X if isinstance(X, Rows) else Rows.of(X)
     coef = np.empty((rows.X.shape[1] + 1, signs.shape[1]))
@@ -180,7 +177,6 @@ def fit_compiled(
         jobs=jobs,
         tolerance=tolerance,
         most=most,
-        start=start,
     )
     return coef
 
@@ -206,6 +202,8 @@ def margins_compiled(
     ----------
     test : Rows
         Others of the same matrix.
+    start : ndarray of float32 of shape (n_rows, n_labels), optional
+        Dual variables to begin with, such as those of a fit with other values or another C.
 
     Returns
     -------
@@ -428,7 +426,6 @@ def fit_linear(
     *,
     scales: Scales | None = None,
     jobs: int = 1,
-    start: Duals | None = None,
 ) -> Linear:
     """Fit every label by squared hinge with an L2 penalty, each with its own C.
 
@@ -443,14 +440,12 @@ def fit_linear(
     weights : ndarray of shape (n_articles,)
     scales : ndarray of shape (n_terms, n_labels), optional
         What the squared weight of a term is divided by in the penalty of a label.
-    start : ndarray of float32 of shape (n_articles, n_labels), optional
-        Of the compiled solver, see `fit_compiled`.
     """
     module, rows = solver(), X if isinstance(X, Rows) else Rows.of(X)
     if module is None:
         return fit_by_liblinear(rows, Y, C, weights, jobs, TOLERANCE, scales)
     signs, constant = signs_of(Y, weights)
-    coef = fit_compiled(module, rows, signs, C, weights, scales=scales, jobs=jobs, start=start)
+    coef = fit_compiled(module, rows, signs, C, weights, scales=scales, jobs=jobs)
     return Linear(coef[:-1], np.where(constant != 0, constant, coef[-1]))
 
 

@@ -26,7 +26,12 @@ from classifier.model.calibration import Calibration, PiecewiseLinear
 from classifier.model.model import Model
 from classifier.training.calibrate import calibrate
 from classifier.training.choose import Choice
-from classifier.training.count import CountedCorpus, LabelledArticles, document_frequencies
+from classifier.training.count import (
+    CountedCorpus,
+    LabelledArticles,
+    document_frequencies,
+    with_data,
+)
 from classifier.training.cuts import held_out_tags
 from classifier.training.settings import Settings
 
@@ -325,22 +330,33 @@ def term_distances(
     sizes = _sample_sizes(int((folds == 0).sum()))
     frequencies = document_frequencies(counts)
     for fold in range(folds.max() + 1):
-        others = frequencies - document_frequencies(counts[folds == fold])
-        training = others.astype(np.float64)
-        known = training >= min_df
-        articles = np.flatnonzero(folds == fold)
+        held = counts[folds == fold]
+        training = (frequencies - document_frequencies(held)).astype(np.float64)
+        training[training < min_df] = 0
+        occurs = with_data(held, np.ones(held.nnz, np.int32))
         for size in (size for size in sizes for _ in range(SAMPLES_PER_FOLD)):
-            sample = articles[rng.permutation(len(articles))[:size]]
-            df = document_frequencies(counts[sample]).astype(np.float64)
-            if df[known].any():
-                distance = float(jensen_shannon(df[known], training[known]))
-                found.setdefault(size, []).append(distance)
+            drawn = np.zeros((1, held.shape[0]), np.int32)
+            drawn[0, rng.permutation(held.shape[0])[:size]] = 1
+            df = sp.csr_matrix(drawn) @ occurs
+            if training[df.indices].any():
+                found.setdefault(size, []).append(_distance(df, training))
     sizes = sorted(size for size, values in found.items() if len(values) > 1)
     return {
         "sizes": sizes,
         "mean": [round(float(np.mean(found[size])), 6) for size in sizes],
         "sd": [round(float(np.std(found[size], ddof=1)), 6) for size in sizes],
     }
+
+
+def _distance(df: sp.csr_matrix, training: Vector) -> float:
+    """Return the divergence of a sample, a row of few terms, from training.
+
+    All terms that the sample lacks are taken as one, which adds as much as they do.
+    """
+    known = training[df.indices] > 0
+    reference = training[df.indices[known]]
+    counts = np.append(df.data[known], 0.0)
+    return float(jensen_shannon(counts, np.append(reference, training.sum() - reference.sum())))
 
 
 def _sample_sizes(n_articles: int) -> list[int]:

@@ -190,7 +190,7 @@ def _final_fit(
     weights = article_weights(counted, choice.candidate)
     X = Rows.weighed(counted, lead_repeats, idf)
     scales = ratio_scales(X, Y, weights, choice.candidate.ratio_power)
-    return idf, fit_linear(X, Y, choice.C, weights, scales=scales, jobs=jobs, start=choice.start)
+    return idf, fit_linear(X, Y, choice.C, weights, scales=scales, jobs=jobs)
 
 
 def _kept(counted: LabelledArticles, idf: Vector, linear: Linear) -> dict[str, Any]:
