@@ -256,6 +256,17 @@ def test_the_first_sheet_that_holds_anything_is_read_and_others_are_told(tmp_pat
     ]
 
 
+def test_merged_cells_count_for_each_of_their_rows(tmp_path):
+    """The labels of all but the first would be read as none."""
+    rows = [["labels", "text"], ["energy", ONE], [None, TWO], [None, ONE]]
+    path = workbook(tmp_path / "a.xlsx", rows)
+    book = pytest.importorskip("openpyxl").load_workbook(path)
+    book.active.merge_cells("A2:A3")
+    book.save(path)
+
+    assert [labels for *_, labels in read(path)] == [["energy"], ["energy"], []]
+
+
 def test_a_workbook_that_is_none_or_a_bomb_is_refused(tmp_path):
     """Before anything is unpacked."""
     (tmp_path / "a.xlsx").write_bytes(b"PK\x03\x04 no")
