@@ -135,7 +135,9 @@ def launched(calls: Sequence[Call], environment: Mapping[str, str] | None = None
     told = json.dumps([[list(map(str, command)), str(out)] for command, out in calls])
     done = subprocess.run(
         [sys.executable, "-I", "-S", LAUNCHER, told],
-        env=os.environ | (environment or {}), capture_output=True, text=True, check=False,
+        # compiled at the first run at the latest, as an installation does it
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": ""} | (environment or {}),
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
         raise RuntimeError(f"{told}: {done.stderr[-2000:]}")

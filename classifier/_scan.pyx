@@ -6,7 +6,7 @@ Nearly all of nearly every text needs no repair, and few texts have a credit or 
 The patterns decide; this tells where they need not be asked.
 """
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
@@ -23,63 +23,56 @@ cdef extern from "Python.h":
 cdef extern from *:
     """
     #include <stdint.h>
-    #include <string.h>
-    /* Sixteen characters at once, by vectors where the compiler has them; c is the text, y and z
-       come before it, a, b and d after. They are plain where all are printable ASCII, line ends or
-       general punctuation, and of two neighbours one at most is a space or a line end. A credit
-       needs a space after the last two letters of a verb and before a capital, "th" or "dp", or
-       one before the "rep" of "reports". */
-    #define NOT_PLAIN_IN(UNIT, z, c, a)                                                          \\
-        (((c < 0x20) & (c != 0x0A)) | ((c > 0x7E) & (WRAPPED(UNIT, c - (UNIT)0x2010) > 0x17))    \\
-            | ((c <= 0x20) & ((a <= 0x20) | (z <= 0x20))))
-    #define ENDS_VERB(y, z)                                                                      \\
-        (((z == 'd') & ((y == 'l') | (y == 'e'))) | ((z == 's') & ((y == 'l') | (y == 't')))     \\
+    #define CHUNK 256  /* characters made bytes together */
+    #define AS_BYTE(UNIT, c)                                                                     \
+        ((c) < 0x100 ? (c) : ((c) < 0x300) | ((UNIT)((c) - 0x2010) < 0x18) ? 0xFF : 0x80)
+    /* y and z come before a character c, a, b, d and e after. It is plain where it is printable
+       ASCII, a Latin letter or general punctuation before such, or one space or line end. A credit
+       needs a space after the last two letters of a verb and before a capital, "the" and such, or
+       "dp", or one before the "rep" of "reports". */
+    #define NOT_PLAIN_AT(z, c, a)                                                                \
+        (((c < 0x20) & (c != '\\n')) | ((c > 0x7E) & ((c < 0xA1) | (c == 0xAD) | (a > 0x7F)))    \
+            | ((c <= 0x20) & (z <= 0x20)))
+    #define ENDS_VERB(y, z)                                                                      \
+        (((z == 'd') & ((y == 'l') | (y == 'e'))) | ((z == 's') & ((y == 'l') | (y == 't')))     \
             | ((z == 'h') & (y == 't')) | ((z == 'y') & (y == 'b')))
-    #define OPENS_NAME(UNIT, a, b)                                                               \\
-        ((WRAPPED(UNIT, a - (UNIT)'A') < 26) | ((a == 't') & (b == 'h')) | ((a == 'd') & (b == 'p')))
-    #define CREDIT_IN(UNIT, y, z, c, a, b, d)                                                    \\
-        ((c == 0x20) & (((a == 'r') & (b == 'e') & (d == 'p'))                                   \\
-            | (ENDS_VERB(y, z) & OPENS_NAME(UNIT, a, b))))
-    #if defined(__GNUC__) && !defined(NO_VECTORS)
-    #define WRAPPED(UNIT, difference) (difference)
-    #define AT(NAME, place) *(const NAME##_units*)(text + k + place)
-    #define EXAMINE(NAME, UNIT, SIGNED)                                                          \\
-        typedef UNIT NAME##_units __attribute__((vector_size(16), aligned(1), may_alias));       \\
-        typedef SIGNED NAME##_truths __attribute__((vector_size(16)));                           \\
-        static inline int NAME(const UNIT* text) {                                               \\
-            NAME##_truths odd = {0}, credit = {0};                                               \\
-            uint64_t any_odd[2], any_credit[2];                                                  \\
-            for (unsigned k = 0; k < 16; k += 16 / sizeof(UNIT)) {                               \\
-                NAME##_units y = AT(NAME, -2), z = AT(NAME, -1), c = AT(NAME, 0);                \\
-                NAME##_units a = AT(NAME, 1), b = AT(NAME, 2), d = AT(NAME, 3);                  \\
-                odd |= NOT_PLAIN_IN(UNIT, z, c, a);                                              \\
-                credit |= CREDIT_IN(UNIT, y, z, c, a, b, d);                                     \\
-            }                                                                                    \\
-            memcpy(any_odd, &odd, 16);                                                           \\
-            memcpy(any_credit, &credit, 16);                                                     \\
-            return (any_odd[0] | any_odd[1] ? 1 : 0) | (any_credit[0] | any_credit[1] ? 2 : 0);  \\
-        }
+    #define IS_CAPITAL(a) ((uint8_t)(a - 'A') < 26)
+    #define OPENS_NAME(a, b, e)                                                                  \
+        (IS_CAPITAL(a) | ((a == 't') & (b == 'h') & IS_CAPITAL(e)) | ((a == 'd') & (b == 'p')))
+    #define CREDIT_AT(y, z, c, a, b, d, e)                                                       \
+        ((c == ' ')                                                                              \
+            & (((a == 'r') & (b == 'e') & (d == 'p')) | (ENDS_VERB(y, z) & OPENS_NAME(a, b, e))))
+    /* Writes 1 for each character that is not plain, and 2 for each that may come before a credit.
+       It is written for the compiler's vectors, which are wider where the processor has them. */
+    #if defined(__GLIBC__) && defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+    #define ANY_WIDTH __attribute__((target_clones("avx2", "default")))
     #else
-    #define WRAPPED(UNIT, difference) ((UNIT)(difference))
-    #define EXAMINE(NAME, UNIT, SIGNED)                                                          \\
-        static inline int NAME(const UNIT* text) {                                               \\
-            int odd = 0, credit = 0;                                                             \\
-            for (int k = 0; k < 16; k++) {                                                       \\
-                UNIT y = text[k - 2], z = text[k - 1], c = text[k];                              \\
-                UNIT a = text[k + 1], b = text[k + 2], d = text[k + 3];                          \\
-                odd |= NOT_PLAIN_IN(UNIT, z, c, a);                                              \\
-                credit |= CREDIT_IN(UNIT, y, z, c, a, b, d);                                     \\
-            }                                                                                    \\
-            return odd | credit << 1;                                                            \\
-        }
+    #define ANY_WIDTH
     #endif
-    EXAMINE(examine_1, uint8_t, int8_t)
-    EXAMINE(examine_2, uint16_t, int16_t)
-    EXAMINE(examine_4, uint32_t, int32_t)
+    #define EXAMINE(NAME, UNIT)                                                                  \
+        ANY_WIDTH static void NAME(const UNIT* text, Py_ssize_t n, uint8_t* found) {                \
+            uint8_t room[CHUNK + 7];                                                             \
+            const uint8_t* at = room;                                                            \
+            Py_ssize_t i, k, size;                                                               \
+            for (i = 0; i < n; i += size) {                                                      \
+                size = n - i < CHUNK ? n - i : CHUNK;                                            \
+                if (sizeof(UNIT) == 1) at = (const uint8_t*)text + i - 2;                        \
+                else for (k = 0; k < size + 7; k++)                                              \
+                    room[k] = (uint8_t)AS_BYTE(UNIT, text[i + k - 2]);                           \
+                for (k = 0; k < size; k++) {                                                     \
+                    uint8_t y = at[k], z = at[k + 1], c = at[k + 2], a = at[k + 3];              \
+                    uint8_t b = at[k + 4], d = at[k + 5], e = at[k + 7];                         \
+                    found[i + k] = NOT_PLAIN_AT(z, c, a) | CREDIT_AT(y, z, c, a, b, d, e) << 1;  \
+                }                                                                                \
+            }                                                                                    \
+        }
+    EXAMINE(examine_1, uint8_t)
+    EXAMINE(examine_2, uint16_t)
+    EXAMINE(examine_4, uint32_t)
     """
-    int examine_1(const uint8_t* text) noexcept nogil
-    int examine_2(const uint16_t* text) noexcept nogil
-    int examine_4(const uint32_t* text) noexcept nogil
+    void examine_1(const uint8_t* text, Py_ssize_t n, uint8_t* found) noexcept nogil
+    void examine_2(const uint16_t* text, Py_ssize_t n, uint8_t* found) noexcept nogil
+    void examine_4(const uint32_t* text, Py_ssize_t n, uint8_t* found) noexcept nogil
 
 
 ctypedef fused Unit:
@@ -88,7 +81,6 @@ ctypedef fused Unit:
     uint32_t
 
 cdef enum:
-    BLOCK = 16
     NOT_PLAIN = 1
     MAY_CREDIT = 2
     WORD = 0  # what stands for itself
@@ -101,11 +93,16 @@ cdef enum:
     GONE = 7  # invisible marks, of which nothing is left
     FIRST_KNOWN = 0x300
     MOST_VERBS = 31
+    MOST_WORDS = 256
+    ROOM = 8192  # words of eight bytes
     LONGEST = 32
+    LONGEST_AGENCY = 48  # characters, "News Agency" among them
     LAST_SENTENCE = 300  # characters in which promotion is looked for, at most
+    SUBTITLE = 301  # characters, with the line end, after which a dateline is looked for, at most
+    DATELINE = 400  # characters in which the mark of a dateline is looked for, at most
 
 # What ENDS_VERB and OPENS_NAME stop at.
-VERB_ENDINGS = (b"ld", b"ed", b"ls", b"ts", b"th", b"by")
+VERB_ENDINGS = ("ld", "ed", "ls", "ts", "th", "by")
 NAME_OPENINGS = ("dp", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 cdef const uint8_t* THE = b"the "
@@ -113,7 +110,9 @@ cdef const uint8_t* THE_CAPITAL = b"The "
 cdef const uint8_t* REPORTS = b" reports"
 cdef const uint8_t* REPORTED = b" reported"
 cdef const uint8_t* CITING = b" citing "
-cdef const uint8_t* CONTRIBUTED = b" contributed "
+cdef const uint8_t* CONTRIBUTED_TO = b" contributed to this "
+cdef const uint8_t* CONTRIBUTED_REPORTING = b" contributed reporting."
+cdef const uint8_t* MONTHS = b"janfebmaraprmayjunjulaugsepoctnovdec"
 
 cdef uint8_t KINDS[FIRST_KNOWN]
 
@@ -124,12 +123,11 @@ cdef void _fill_kinds() noexcept:
         KINDS[c] = WORD
     for c in range(0x20):
         KINDS[c] = BLANK
-    for c in range(0x80, 0xA0):
-        KINDS[c] = UNSOUND
+    for c in range(0x7F, 0xA1):
+        KINDS[c] = BLANK
     for c in range(0xC2, 0xF5):
         KINDS[c] = LEAD
     KINDS[0x20] = SPACE
-    KINDS[0x7F] = KINDS[0xA0] = BLANK
     KINDS[0x0A] = LINE
     KINDS[0x0D] = RETURN
     KINDS[0xAD] = GONE
@@ -141,19 +139,23 @@ _fill_kinds()
 cdef inline int kind_of(uint32_t c) noexcept nogil:
     if c < FIRST_KNOWN:
         return KINDS[c]
-    # printable, and in normal form C next to anything
-    if 0x2010 <= c <= 0x2027 or 0x2030 <= c <= 0x205E or 0x20A0 <= c <= 0x20C0 or c == 0x2122:
+    # in normal form C next to anything: punctuation and signs
+    if 0x2010 <= c <= 0x2027 or 0x2030 <= c <= 0x205E or 0x2070 <= c <= 0x20C0 or c == 0x2122:
         return WORD
-    # Cyrillic, arrows, signs and pictures
-    if 0x400 <= c <= 0x482 or 0x48A <= c <= 0x52F or 0x2190 <= c <= 0x21FF or 0x2500 <= c <= 0x27BF:
+    if 0x212C <= c <= 0x2328 or 0x232B <= c <= 0x2ADB or 0xFF01 <= c <= 0xFFFD or c == 0xFE0F:
         return WORD
-    if 0x1F300 <= c <= 0x1F64F:
+    # Greek and Cyrillic, Arabic, Chinese and Japanese, pictures
+    if 0x388 <= c <= 0x482 or 0x48A <= c <= 0x52F or 0x620 <= c <= 0x64A or 0x3001 <= c <= 0x3029:
+        return WORD
+    if 0x3041 <= c <= 0x3096 or 0x309B <= c <= 0x30FF or 0x4E00 <= c <= 0x9FFF:
+        return WORD
+    if 0x1F1E6 <= c <= 0x1FAFF:
         return WORD
     if c == 0x200B or c == 0x200E or c == 0x200F or 0x202A <= c <= 0x202E or 0x2060 <= c <= 0x2069:
         return GONE
     if c == 0xFEFF:
         return GONE
-    return BLANK if c == 0x202F else UNSOUND
+    return BLANK if c == 0x202F or 0x2002 <= c <= 0x200A else UNSOUND
 
 
 cdef inline bint continues(uint32_t c) noexcept nogil:
@@ -168,16 +170,17 @@ cdef struct Word:
     int size
 
 
+cdef struct Words:
+    Word* words
+    int n
+    uint8_t letters[128]  # whether one of them begins or ends with it
+
+
 cdef struct Rules:
-    Word* verbs
-    Word* agencies
-    Word* openings
-    int n_verbs
-    int n_agencies
-    int n_openings
-    uint8_t ends_verb[128]  # whether a verb ends in this letter
-    uint8_t opens_agency[128]
-    uint8_t opens_promotion[128]
+    Words verbs
+    Words agencies
+    Words metadata
+    Words promotions
 
 
 cdef inline bint is_at(
@@ -193,47 +196,60 @@ cdef inline bint is_at(
     return True
 
 
-cdef inline bint folded_at(
-    const Unit* text, Py_ssize_t i, Py_ssize_t n, const uint8_t* letters, int size
+cdef bint opens_with(
+    const Words* words, const Unit* text, Py_ssize_t i, Py_ssize_t n
 ) noexcept nogil:
-    """Return whether these small letters stand at i, in any case."""
-    cdef int k
+    """Return whether one of these words, in small letters, may stand at i in any case.
+
+    Letters beyond ASCII are let through, as some of them stand for s, k and i there.
+    """
+    cdef int j, k
     cdef uint32_t c
-    if i + size > n:
-        return False
-    for k in range(size):
-        c = text[i + k]
-        if 0x41 <= c <= 0x5A:
-            c |= 0x20
-        if c != letters[k]:
-            return False
-    return True
+    if i >= n or text[i] >= 128 or not words.letters[text[i]]:
+        # but for opening quotation marks, which open none
+        return i < n and text[i] >= 128 and text[i] != 0x201C and text[i] != 0x2018
+    for j in range(words.n):
+        for k in range(words.words[j].size):
+            c = text[i + k] if i + k < n else 0
+            if 0x41 <= c <= 0x5A:
+                c |= 0x20
+            if c != words.words[j].letters[k] and c < 128:
+                break
+            if c >= 128 or k + 1 == words.words[j].size:
+                return True
+    return False
 
 
-cdef bint names_agency(
+cdef bint agency_at(
     const Rules* rules, const Unit* text, Py_ssize_t i, Py_ssize_t n
 ) noexcept nogil:
     """Return whether the name of an agency may begin at i."""
     cdef int k
-    if is_at(text, i, n, THE, 4) or is_at(text, i, n, THE_CAPITAL, 4):
-        i += 4
-    if i >= n or text[i] >= 128 or not rules.opens_agency[text[i]]:
+    if i >= n or text[i] >= 128 or not rules.agencies.letters[text[i]]:
         return False
-    for k in range(rules.n_agencies):
-        if is_at(text, i, n, rules.agencies[k].letters, rules.agencies[k].size):
+    for k in range(rules.agencies.n):
+        if is_at(text, i, n, rules.agencies.words[k].letters, rules.agencies.words[k].size):
             return True
     return False
 
 
-cdef bint reported_at(const Unit* text, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+cdef bint reported_at(
+    const Rules* rules, const Unit* text, Py_ssize_t i, Py_ssize_t n
+) noexcept nogil:
     """Return whether " reports" or " reported" stands at i as it does after a credit."""
+    cdef Py_ssize_t end
+    cdef Py_ssize_t begin = i
     if is_at(text, i, n, REPORTS, 8):
-        i += 8
+        end = i + 8
     elif is_at(text, i, n, REPORTED, 9):
-        i += 9
+        end = i + 9
     else:
         return False
-    return i < n and (text[i] == c"." or text[i] == c"," or is_at(text, i, n, CITING, 8))
+    if not (end < n and (text[end] == c"." or text[end] == c"," or is_at(text, end, n, CITING, 8))):
+        return False
+    while begin > 0 and i - begin < LONGEST_AGENCY and text[begin] != c",":
+        begin -= 1
+    return agency_at(rules, text, begin + 2, n)
 
 
 cdef uint32_t credits_at(
@@ -241,32 +257,46 @@ cdef uint32_t credits_at(
 ) noexcept nogil:
     """Return the bits of the verbs that end before the space at i and may name an agency."""
     cdef uint32_t found = 0
+    cdef Py_ssize_t name = i + 1
     cdef int k, size
     if i == 0 or i + 1 == n or text[i - 1] >= 128 or text[i + 1] >= 128:
         return 0
-    if text[i + 1] == c"r" and reported_at(text, i, n):
-        found |= <uint32_t>1 << rules.n_verbs
-    if not rules.ends_verb[text[i - 1]]:
+    if text[i + 1] == c"r" and reported_at(rules, text, i, n):
+        found |= <uint32_t>1 << rules.verbs.n
+    if not rules.verbs.letters[text[i - 1]]:
         return found
-    if (text[i + 1] | 0x20) != c"t" and not rules.opens_agency[text[i + 1]]:
+    if is_at(text, name, n, THE, 4) or is_at(text, name, n, THE_CAPITAL, 4):
+        name += 4
+    if not agency_at(rules, text, name, n):
         return found
-    for k in range(rules.n_verbs):
-        size = rules.verbs[k].size
-        if is_at(text, i - size, n, rules.verbs[k].letters, size) and names_agency(
-            rules, text, i + 1, n
-        ):
+    for k in range(rules.verbs.n):
+        size = rules.verbs.words[k].size
+        if is_at(text, i - size, n, rules.verbs.words[k].letters, size):
             found |= <uint32_t>1 << k
     return found
 
 
-cdef inline int block_of(const Unit* text) noexcept nogil:
-    """Return NOT_PLAIN and MAY_CREDIT for 16 characters; 2 before and 3 behind are read too."""
+cdef inline void examine(const Unit* text, Py_ssize_t n, uint8_t* found) noexcept nogil:
+    """Write NOT_PLAIN and MAY_CREDIT for n characters; 2 before and 5 behind are read too."""
     if Unit is uint8_t:
-        return examine_1(text)
+        examine_1(text, n, found)
     elif Unit is uint16_t:
-        return examine_2(text)
+        examine_2(text, n, found)
     else:
-        return examine_4(text)
+        examine_4(text, n, found)
+
+
+cdef inline Py_ssize_t next_found(const uint8_t* found, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    """Return the first place from i on where something is found, n if there is none."""
+    cdef uint64_t eight = 0
+    while i + 8 <= n:
+        memcpy(&eight, found + i, 8)
+        if eight:
+            break
+        i += 8
+    while i < n and not found[i]:
+        i += 1
+    return i
 
 
 cdef inline int need_at(const Unit* text, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
@@ -274,6 +304,8 @@ cdef inline int need_at(const Unit* text, Py_ssize_t i, Py_ssize_t n) noexcept n
     cdef int kind = kind_of(text[i])
     if kind == WORD:
         return WORD
+    if text[i] == 0x200D and i > 0 and text[i - 1] >= 0x2190 and kind_of(text[i - 1]) == WORD:
+        return WORD  # joins pictures
     if kind == LEAD:
         return UNSOUND if i + 1 < n and continues(text[i + 1]) else WORD
     if kind == SPACE:
@@ -288,38 +320,34 @@ cdef inline int need_at(const Unit* text, Py_ssize_t i, Py_ssize_t n) noexcept n
 
 
 cdef int examined(
-    const Rules* rules, const Unit* text, Py_ssize_t n, uint32_t* credits
+    const Rules* rules, const Unit* text, Py_ssize_t n, uint8_t* found, uint32_t* credits
 ) noexcept nogil:
-    """Return UNSOUND, SPACE when runs of space have to be made shorter, WORD else."""
-    cdef Py_ssize_t i = 0
-    cdef Py_ssize_t end, k
-    cdef int need, block
-    cdef int found = WORD
+    """Return what the text needs: UNSOUND, or SPACE where `found` then says so, WORD else."""
+    cdef Py_ssize_t i
+    cdef int need = WORD
     credits[0] = 0
+    memset(found, NOT_PLAIN | MAY_CREDIT, n)
+    if n > 7:
+        examine(text + 2, n - 7, found + 2)
+    i = next_found(found, 0, n)
     while i < n:
-        block = NOT_PLAIN | MAY_CREDIT
-        end = min(i + BLOCK, n)
-        if i > 1 and i + BLOCK + 2 < n:
-            block = block_of(text + i)
-        if block & NOT_PLAIN:
-            for k in range(i, end):
-                need = need_at(text, k, n)
-                if need == UNSOUND:
-                    return UNSOUND
-                if need == SPACE:
-                    found = SPACE
-        if block & MAY_CREDIT:
-            for k in range(i, end):
-                if text[k] == c" ":
-                    credits[0] |= credits_at(rules, text, k, n)
-        i = end
-    return found
+        if found[i] & MAY_CREDIT and text[i] == c" ":
+            credits[0] |= credits_at(rules, text, i, n)
+        found[i] = need_at(text, i, n) if found[i] & NOT_PLAIN else WORD
+        if found[i] == UNSOUND:
+            return UNSOUND
+        need |= found[i]
+        i = next_found(found, i + 1, n)
+    return need
 
 
-cdef Py_ssize_t respaced(const Unit* text, Py_ssize_t n, Unit* out) noexcept nogil:
+cdef Py_ssize_t respaced(
+    const Unit* text, Py_ssize_t n, const uint8_t* found, Unit* out
+) noexcept nogil:
     """Write `text` with its runs of space made short; return its length."""
     cdef Py_ssize_t i = 0
     cdef Py_ssize_t size = 0
+    cdef Py_ssize_t run
     cdef int lines = 0
     cdef int kind
     cdef bint spaced = False
@@ -343,32 +371,43 @@ cdef Py_ssize_t respaced(const Unit* text, Py_ssize_t n, Unit* out) noexcept nog
         elif size and spaced:
             out[size] = c" "
             size += 1
-        out[size] = text[i]
-        size += 1
-        i += 1
-        while i > 1 and i + BLOCK + 2 < n and not block_of(text + i) & NOT_PLAIN:
-            memcpy(out + size, text + i, BLOCK * sizeof(Unit))
-            size += BLOCK
-            i += BLOCK
+        run = next_found(found, i + 1, n) - i
+        memcpy(out + size, text + i, run * sizeof(Unit))
+        size += run
+        i += run
         # the last of them may belong to a run
-        lines = 1 if out[size - 1] == c"\n" else 0
-        spaced = out[size - 1] == c" "
-        if lines or spaced:
+        lines = 0
+        while out[size - 1] == c"\n":
             size -= 1
+            lines += 1
+        spaced = out[size - 1] == c" "
+        size -= spaced
     return size
 
 
-cdef object respaced_str(const Unit* text, Py_ssize_t n):
-    cdef Py_ssize_t size
-    cdef Unit* out = <Unit*>malloc(n * sizeof(Unit))
-    if out == NULL:
+cdef tuple spaced_of(
+    const Rules* rules, uint64_t* room, str text, const Unit* units, Py_ssize_t n
+):
+    """Return what `Scanner.spaced` does of a text whose characters are stored in such units."""
+    # to ask for memory may take longer than all else, so most texts find some
+    cdef size_t size = n * (sizeof(Unit) + 1)
+    cdef void* memory = <void*>room if size <= ROOM * sizeof(uint64_t) else malloc(size)
+    cdef Unit* out = <Unit*>memory
+    cdef uint8_t* found = <uint8_t*>(out + n)
+    cdef uint32_t credits
+    cdef int need
+    if memory == NULL:
         raise MemoryError
     try:
-        with nogil:
-            size = respaced(text, n, out)
-        return PyUnicode_FromKindAndData(sizeof(Unit), out, size)
+        need = examined(rules, units, n, found, &credits)
+        if need == SPACE:
+            n = respaced(units, n, found, out)
+            examined(rules, out, n, found, &credits)
+            text = PyUnicode_FromKindAndData(sizeof(Unit), out, n)
+        return None if need == UNSOUND else (text, credits)
     finally:
-        free(out)
+        if memory != room:
+            free(memory)
 
 
 cdef inline bint ends_sentence(uint32_t c) noexcept nogil:
@@ -381,17 +420,57 @@ cdef inline bint closes(uint32_t c) noexcept nogil:
     )
 
 
+cdef bint may_be_dateline(const Unit* text, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    """Return False when no pattern of datelines fits what begins at i.
+
+    In each, capitals, digits or the name of a month begin all words up to the first mark.
+    """
+    cdef Py_ssize_t end = min(n, i + DATELINE)
+    cdef uint32_t c
+    cdef int k
+    if i >= n or not (0x41 <= text[i] <= 0x5A or text[i] >= 0xC0):
+        return False
+    for i in range(i + 1, end):
+        c = text[i]
+        if 0x61 <= c <= 0x7A and text[i - 1] == c" ":
+            for k in range(0, 36, 3):
+                if is_at(text, i, n, MONTHS + k, 3):
+                    break
+            else:
+                return False
+        if 0x61 <= c | 0x20 <= 0x7A or c == c" " or c == c"." or c == c"," or c == c"'" or c == c"_":
+            continue
+        if c == c"-" and i + 1 < n and text[i + 1] != c" " and text[i + 1] != c"-":
+            continue
+        if c < 128:
+            return c == c"-" or c == c"(" or c == c"/" or 0x30 <= c <= 0x39
+        # letters but no digits, and the apostrophe
+        if not (0xC0 <= c < 0x530 or c == 0x2019):
+            return c != 0x201C and c != 0x201D
+    return False
+
+
+cdef bint may_open(const Rules* rules, const Unit* text, Py_ssize_t n) noexcept nogil:
+    """Return False when no pattern of metadata or datelines fits the first or the second line."""
+    cdef Py_ssize_t i = 0
+    if opens_with(&rules.metadata, text, 0, n) or may_be_dateline(text, 0, n):
+        return True
+    while i < n and i < SUBTITLE and text[i] != c"\n":
+        i += 1
+    if i == n or text[i] != c"\n":
+        return False
+    return may_be_dateline(text, i + 2 if i + 1 < n and text[i + 1] == c"\n" else i + 1, n)
+
+
 cdef bint may_end_in_promotion(const Rules* rules, const Unit* text, Py_ssize_t n) noexcept nogil:
     """Return False when what follows the last break of a spaced text is no promotion."""
     cdef Py_ssize_t i = n
     cdef Py_ssize_t at
     cdef int k
-    cdef uint32_t c
     while i > 0 and n - i <= LAST_SENTENCE:
-        c = text[i - 1]
-        if c == c"\n":
+        if text[i - 1] == c"\n":
             break
-        if c == c" " and i >= 2:
+        if text[i - 1] == c" " and i >= 2:
             at = i - 2
             k = 0
             while at > 0 and k < 2 and closes(text[at]):
@@ -399,7 +478,8 @@ cdef bint may_end_in_promotion(const Rules* rules, const Unit* text, Py_ssize_t 
                 k += 1
             if ends_sentence(text[at]):
                 # after a title or an initial, the break is further back: let the pattern see
-                if text[at] == c"." and at > 0 and is_abbreviated(text, at):
+                k = text[at - 1] if text[at] == c"." and at > 0 else 0
+                if 0x41 <= k <= 0x5A or (k in (c"r", c"s", c"t") and at > 1 and text[at - 2] < c"a"):
                     return True
                 break
         i -= 1
@@ -408,50 +488,51 @@ cdef bint may_end_in_promotion(const Rules* rules, const Unit* text, Py_ssize_t 
     return opens_promotion(rules, text, i, n) or has_contributed(text, i, n)
 
 
-cdef inline bint is_abbreviated(const Unit* text, Py_ssize_t dot) noexcept nogil:
-    """Return whether a capital, or one and a small letter of a title, stand before a dot."""
-    cdef uint32_t c = text[dot - 1]
-    if 0x41 <= c <= 0x5A:
-        return True
-    if c == c"r" or c == c"s" or c == c"t":
-        return dot > 1 and 0x41 <= text[dot - 2] <= 0x5A
-    return False
-
-
 cdef bint opens_promotion(
     const Rules* rules, const Unit* text, Py_ssize_t i, Py_ssize_t n
 ) noexcept nogil:
     cdef int k
     cdef uint32_t c
-    cdef int marks = 0
-    while i < n and marks < 4:
-        c = text[i]
+    for k in range(4):
+        c = text[i] if i < n else 0
         if not (
             c == c"-" or c == 0x2013 or c == 0x2014 or c == c"*" or c == 0x2022 or c == c"|"
             or c == c">" or c == c" "
         ):
             break
         i += 1
-        marks += 1
-    if i == n:
-        return False
-    if text[i] >= 128:
-        # but for opening quotation marks, which open none
-        return text[i] != 0x201C and text[i] != 0x2018
-    if not rules.opens_promotion[text[i]]:
-        return False
-    for k in range(rules.n_openings):
-        if folded_at(text, i, n, rules.openings[k].letters, rules.openings[k].size):
-            return True
-    return False
+    return opens_with(&rules.promotions, text, i, n)
 
 
 cdef bint has_contributed(const Unit* text, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t k
-    for k in range(i, n):
-        if text[k] == c" " and is_at(text, k, n, CONTRIBUTED, 13):
+    for i in range(i, n if n and text[n - 1] == c"." else i):
+        if text[i] == c" " and text[i + 1] == c"c" and (
+            is_at(text, i, n, CONTRIBUTED_TO, 21) or is_at(text, i, n, CONTRIBUTED_REPORTING, 23)
+        ):
             return True
     return False
+
+
+cdef int edges(const Rules* rules, const Unit* text, Py_ssize_t n) noexcept nogil:
+    return may_open(rules, text, n) | may_end_in_promotion(rules, text, n) << 1
+
+
+cdef Words filled(tuple words, Word* room) except *:
+    """Return words that are written to a room of as many."""
+    cdef Words found
+    memset(&found, 0, sizeof(Words))
+    found.words = room
+    for word in words:
+        letters = word.encode("ascii")
+        if not 0 < len(letters) <= LONGEST:
+            raise ValueError(f"a word must have 1 to {LONGEST} letters: {word!r}")
+        for k, letter in enumerate(letters):
+            room[found.n].letters[k] = letter
+        room[found.n].size = len(letters)
+        for letter in letters[:1] + letters[:1].upper() + letters[len(letters) - 1 :]:
+            found.letters[letter] = 1
+        found.n += 1
+    return found
 
 
 cdef class Scanner:
@@ -463,8 +544,8 @@ cdef class Scanner:
         After which the name of an agency is a credit; at most 31.
     agencies : tuple of str
         How the names of agencies begin.
-    openings : tuple of str
-        How promotion begins, in small letters.
+    metadata, promotions : tuple of str
+        How each of them begins, in small letters.
 
     Raises
     ------
@@ -472,39 +553,27 @@ cdef class Scanner:
         When a word is empty, too long, not ASCII, or none that is stopped at.
     """
 
-    cdef Word words[256]
+    cdef Word words[MOST_WORDS]
     cdef Rules rules
+    cdef uint64_t room[ROOM]
 
-    def __init__(self, tuple verbs not None, tuple agencies not None, tuple openings not None):
-        if len(verbs) > MOST_VERBS or len(verbs) + len(agencies) + len(openings) > 256:
+    def __init__(
+        self, tuple verbs not None, tuple agencies not None,
+        tuple metadata not None, tuple promotions not None,
+    ):
+        if len(verbs) > MOST_VERBS or len(verbs + agencies + metadata + promotions) > MOST_WORDS:
             raise ValueError("too many words")
-        memset(&self.rules, 0, sizeof(Rules))
-        cdef int i = 0
-        for word in verbs + agencies + openings:
-            letters = word.encode("ascii")
-            if not 0 < len(letters) <= LONGEST:
-                raise ValueError(f"a word must have 1 to {LONGEST} letters: {word!r}")
-            if i < len(verbs) and letters[-2:] not in VERB_ENDINGS:
-                raise ValueError(f"no verb that is stopped at: {word!r}")
-            if len(verbs) <= i < len(verbs) + len(agencies) and not word.startswith(NAME_OPENINGS):
-                raise ValueError(f"no name that is stopped at: {word!r}")
-            for k, letter in enumerate(letters):
-                self.words[i].letters[k] = letter
-            self.words[i].size = len(letters)
-            if i < len(verbs):
-                self.rules.ends_verb[letters[-1]] = 1
-            elif i < len(verbs) + len(agencies):
-                self.rules.opens_agency[letters[0]] = 1
-            else:
-                self.rules.opens_promotion[letters[0]] = 1
-                self.rules.opens_promotion[ord(word[0].upper())] = 1
-            i += 1
-        self.rules.n_verbs = len(verbs)
-        self.rules.n_agencies = len(agencies)
-        self.rules.n_openings = len(openings)
-        self.rules.verbs = &self.words[0]
-        self.rules.agencies = &self.words[self.rules.n_verbs]
-        self.rules.openings = &self.words[self.rules.n_verbs + self.rules.n_agencies]
+        for verb in verbs:
+            if not verb.endswith(VERB_ENDINGS):
+                raise ValueError(f"no verb that is stopped at: {verb!r}")
+        for name in agencies:
+            if not name.startswith(NAME_OPENINGS):
+                raise ValueError(f"no name that is stopped at: {name!r}")
+        cdef Word* room = &self.words[0]
+        self.rules.verbs = filled(verbs, room)
+        self.rules.agencies = filled(agencies, room + len(verbs))
+        self.rules.metadata = filled(metadata, room + len(verbs) + len(agencies))
+        self.rules.promotions = filled(promotions, room + MOST_WORDS - len(promotions))
 
     def spaced(self, str text not None):
         """Return `text` spaced once, with which credits may be in it, if it needs no other repair.
@@ -515,47 +584,28 @@ cdef class Scanner:
             The text, and a bit for each verb, the next one for a credit before "reports".
             None for a text that needs more than that.
         """
-        cdef uint32_t credits = 0
         cdef Py_ssize_t n = PyUnicode_GetLength(text)
-        cdef int found = self._examined(text, n, &credits)
-        if found == UNSOUND:
-            return None
-        if found == SPACE:
-            text = self._respaced(text, n)
-            self._examined(text, PyUnicode_GetLength(text), &credits)
-        return text, credits
-
-    cdef int _examined(self, str text, Py_ssize_t n, uint32_t* credits) noexcept:
         cdef int kind = PyUnicode_KIND(text)
         cdef void* data = PyUnicode_DATA(text)
         if kind == 1:
-            return examined[uint8_t](&self.rules, <const uint8_t*>data, n, credits)
+            return spaced_of[uint8_t](&self.rules, self.room, text, <const uint8_t*>data, n)
         if kind == 2:
-            return examined[uint16_t](&self.rules, <const uint16_t*>data, n, credits)
-        return examined[uint32_t](&self.rules, <const uint32_t*>data, n, credits)
+            return spaced_of[uint16_t](&self.rules, self.room, text, <const uint16_t*>data, n)
+        return spaced_of[uint32_t](&self.rules, self.room, text, <const uint32_t*>data, n)
 
-    cdef str _respaced(self, str text, Py_ssize_t n):
-        cdef int kind = PyUnicode_KIND(text)
-        cdef void* data = PyUnicode_DATA(text)
-        if kind == 1:
-            return respaced_str[uint8_t](<const uint8_t*>data, n)
-        if kind == 2:
-            return respaced_str[uint16_t](<const uint16_t*>data, n)
-        return respaced_str[uint32_t](<const uint32_t*>data, n)
+    def edges(self, str text not None):
+        """Return whether a spaced text may open with metadata or a dateline, or end in promotion.
 
-    def may_end_in_promotion(self, str text not None):
-        """Return False when no pattern of promotion fits what follows the last break.
-
-        Parameters
-        ----------
-        text : str
-            Spaced once.
+        Returns
+        -------
+        int
+            1 and 2 for what a pattern may fit, added up.
         """
         cdef Py_ssize_t n = PyUnicode_GetLength(text)
         cdef int kind = PyUnicode_KIND(text)
         cdef void* data = PyUnicode_DATA(text)
         if kind == 1:
-            return may_end_in_promotion[uint8_t](&self.rules, <const uint8_t*>data, n)
+            return edges[uint8_t](&self.rules, <const uint8_t*>data, n)
         if kind == 2:
-            return may_end_in_promotion[uint16_t](&self.rules, <const uint16_t*>data, n)
-        return may_end_in_promotion[uint32_t](&self.rules, <const uint32_t*>data, n)
+            return edges[uint16_t](&self.rules, <const uint16_t*>data, n)
+        return edges[uint32_t](&self.rules, <const uint32_t*>data, n)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gzip
 import hashlib
 import io
 import json
@@ -274,6 +273,8 @@ def packed(raw: BinaryIO, suffix: str, *, gzip_level: int = 9) -> Iterator[Binar
     """
     opened: object = nullcontext(raw)
     if suffix == ".gz":
+        import gzip
+
         opened = gzip.GzipFile("", "wb", gzip_level, raw, mtime=0)
     elif suffix == ".zst":
         import zstandard

@@ -22,6 +22,8 @@ ROWS = [
 TABLE = """\
 tiny on test
 tiny@HASH on test: 4 labelled articles; 1 without any of the labels, 0 unlabelled left out.
+60 % of the 5 tags given are right; of the 3 that were due 100 % were found.
+The model does not say what it was trained on; if these articles, it looks too good.
 No intervals: nothing was resampled.
   figure                        value
   micro-F1                      0.750

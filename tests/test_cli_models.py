@@ -23,8 +23,8 @@ def test_info_tells_what_a_model_is(model):
 
     assert outcome.code == 0
     assert unhashed(outcome.out) == (
-        "tiny@HASH: any number of energy, diplomacy, culture; 12 terms\n"
-        f"kernel: {kernel_status()}\n\nno figures are recorded\n"
+        "tiny@HASH\nany number of energy, diplomacy, culture; 12 terms\n"
+        f"kernel: {kernel_status()}\n\nFigures\nNo figures are recorded.\n\n"
     )
 
 
@@ -34,7 +34,7 @@ def test_info_of_the_shipped_model_has_its_figures():
 
     assert outcome.code == 0
     assert outcome.out.startswith("sectors@")
-    assert "micro-F1 0." in outcome.out
+    assert "Micro-F1 0." in outcome.out
 
 
 def test_info_disarms_what_a_model_says_of_itself(tmp_path):

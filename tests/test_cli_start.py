@@ -39,7 +39,24 @@ def test_a_command_loads_no_other(places):
 
     assert {"numpy", "typer", "classifier.cli.predict"} <= loaded
     assert not loaded & {"classifier.cli.train", "classifier.cli.serve", "classifier.cli.corpus"}
-    assert not loaded & {"rich", "pandas", "sklearn", "scipy", "fastapi", "httpx"}
+    assert not loaded & {"rich", "pandas", "sklearn", "scipy", "fastapi", "httpx", "pydantic"}
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [("classifier pre", "predict"), ("classifier predict --format j", "jsonl")],
+    ids=["command", "choice"],
+)
+def test_a_shell_is_told_how_a_word_goes_on(words, completed):
+    """Of commands, which are not loaded for it, and of what an option may be."""
+    asked = environment(
+        _CLASSIFIER_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(words.count(" "))
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "classifier"], env=asked, capture_output=True, text=True, check=False
+    )
+
+    assert done.stdout.split() == [completed]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts threads as Linux lists them")

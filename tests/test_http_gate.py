@@ -6,10 +6,12 @@ import threading
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from classifier.service.app import create_app
 from classifier.service.limits import Limits, ServiceSettings, Source
-from tests.service import ENERGY_TEXT, asked, asking, tiny_folder
+from tests.service import ENERGY_TEXT, Application, asked, asking, tiny_folder
 
 TOKEN = "correct-horse"
 
@@ -68,6 +70,18 @@ def test_with_its_token_the_service_answers(folder):
     assert client.get("/health/ready").is_success
     assert client.get("/").is_success
     assert client.get("/openapi.json").json()["security"] == [{"token": []}]
+
+
+def test_below_an_address_of_another_application_the_token_is_asked_for_too(folder):
+    """Wherever it is mounted; what needs no token is answered there."""
+    service = create_app(ServiceSettings((Source(folder),), token=TOKEN))
+    application = Starlette(routes=[Mount("/news", service)])
+    client = httpx.Client(transport=Application(application), base_url="http://localhost")
+
+    addresses = ("/news/v1/model", "/news/metrics", "/news/health/live", "/news/openapi.json")
+    statuses = [client.get(address).status_code for address in addresses]
+
+    assert statuses == [401, 401, 200, 200]
 
 
 def test_the_token_is_not_shown_with_the_settings():

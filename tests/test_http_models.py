@@ -94,6 +94,24 @@ def test_a_request_of_many_articles_is_answered_in_order():
     assert [each.tags for each in answers] == [("energy",), ("diplomacy", "energy")] * 50
 
 
+@pytest.mark.parametrize(
+    ("texts", "n_threads"),
+    [(["oil " * 500], 0), (["oil"] * 64, 0), (["oil " * 5000], 1), (["oil"] * 65, 1)],
+)
+def test_what_is_short_is_scored_at_once_and_the_rest_on_a_thread(texts, n_threads):
+    """A thread costs more than a short article, and a long one must not keep others waiting."""
+    before, scorer, model = set(threading.enumerate()), Scorer(), tiny_model()
+
+    async def ask():
+        await scorer.predict(model, [Article(text) for text in texts])
+        return set(threading.enumerate()) - before
+
+    started = asyncio.run(ask())
+    scorer.close()
+
+    assert len(started) == n_threads
+
+
 def test_a_wrong_threshold_is_an_error_of_the_request_alone():
     """The thread goes on."""
     scorer, articles = Scorer(threads=1), [Article(ENERGY_TEXT)]

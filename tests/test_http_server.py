@@ -196,6 +196,47 @@ def test_a_body_that_stalls_is_answered_with_a_408(patient):
     assert b"connection: close" in answer.lower()
 
 
+@pytest.mark.parametrize(
+    ("first", "piece"), [(b"", b"\r\n"), (b"GET / HTTP/1.1\r\n", b"X-Slow: 1\r\n")]
+)
+def test_headers_that_take_too_long_end_their_connection(patient, first, piece):
+    """However little comes however often."""
+    connection = connected(patient)
+    connection.sendall(first)
+
+    assert seconds_taken(connection, piece, pause=0.05) < 5
+
+
+def test_a_connection_without_a_request_is_ended(patient):
+    """It would take the place of others."""
+    assert rest_of(connected(patient)) == b""
+
+
+def test_headers_without_an_end_are_refused(patient):
+    """Before they fill the memory."""
+    connection = connected(patient)
+    connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+    for _ in range(3):
+        connection.sendall(b"X-Long: " + b"a" * 7000 + b"\r\n")
+        time.sleep(0.02)
+
+    assert rest_of(connection).startswith(b"HTTP/1.1 431 ")
+
+
+def test_a_body_may_take_longer_than_headers_may(patient):
+    """A stream whose lines come in time goes on, whatever the pieces."""
+    connection = connected(patient)
+    connection.sendall(head("Content-Type: application/x-ndjson", "Transfer-Encoding: chunked"))
+    for _ in range(12):
+        for piece in (b"10\r\n", b'{"text": "oil"}\n', b"\r\n"):
+            connection.sendall(piece)
+            time.sleep(0.02)
+    connection.sendall(b"0\r\n\r\n")
+    connection.shutdown(socket.SHUT_WR)
+
+    assert rest_of(connection).count(b'"tags"') == 12
+
+
 def test_a_connection_serves_several_requests(patient):
     """Also after one that was refused before its body was read."""
     with httpx.Client(base_url=patient.url) as client:

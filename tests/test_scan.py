@@ -19,7 +19,8 @@ pytestmark = pytest.mark.skipif(compiled(SCAN) is None, reason="the scanner was 
 # Spaces, line ends and widths of storage meet, in runs that straddle sixteen characters.
 SPACES = (
     *("a", "bc ", " ", "\n", "\r", "\t", "\u00a0", "\u202f", "é", "“", "—", "\U0001f525"),
-    *("x" * 15, "\u00ad", "\u200b", "\u200e", "\ufeff", "\u2028", "Ã", "©"),
+    *("x" * 15, "\u00ad", "\u200b", "\u200e", "\ufeff", "\u2028", "Ã", "©", "\ufffd", "\u200d"),
+    *("\x96", "\u2009", "\ufe0f", "\u4e2d", "&", "amp;", "<b", ">"),
 )
 spaced = st.lists(st.sampled_from(SPACES), max_size=60).map("".join)
 characters = st.text(st.characters(), max_size=200)
@@ -109,12 +110,12 @@ def test_a_text_gets_the_storage_that_its_characters_need() -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        (("to",), (), ()),
-        ((), ("apa",), ()),
-        ((), (), ("",)),
-        ((), (), ("x" * 33,)),
-        (("tolé",), (), ()),
-        ((), (), ("x",) * 257),
+        (("to",), (), (), ()),
+        ((), ("apa",), (), ()),
+        ((), (), ("",), ()),
+        ((), (), (), ("x" * 33,)),
+        (("tolé",), (), (), ()),
+        ((), (), (), ("x",) * 257),
     ],
 )
 def test_words_it_cannot_look_for_are_refused(words: tuple[tuple[str, ...], ...]) -> None:

@@ -11,7 +11,14 @@ from numpy.testing import assert_allclose
 from sklearn.svm import LinearSVC
 
 from classifier.training.count import CountedCorpus, LabelledArticles, tfidf
-from classifier.training.fit import Rows, fit_compiled, fit_linear, margins_compiled, solver
+from classifier.training.fit import (
+    Rows,
+    fit_compiled,
+    fit_linear,
+    margins_compiled,
+    ratio_scales,
+    solver,
+)
 
 needs_compiler = pytest.mark.skipif(solver() is None, reason="no compiled solver")
 
@@ -66,7 +73,8 @@ def test_the_fit_is_that_of_liblinear(seed, C, density, unknown):
 def test_scales_are_those_of_features_that_are_scaled():
     """A penalty divided by s is the fit of features times the root of s, weights scaled back."""
     X, signs, weights = problem(3)
-    scales = np.random.default_rng(3).uniform(0.1, 4.0, (X.shape[1], 3))
+    # of eight binary digits, as the solver rounds others
+    scales = np.random.default_rng(3).integers(13, 255, (X.shape[1], 3)).astype(np.float32) / 64
 
     ours = fit_compiled(solver(), X, signs, [1.0] * 3, weights, scales=scales, tolerance=1e-5)
 
@@ -283,29 +291,44 @@ def test_rows_are_weighed_as_matrices_are():
 
 
 @needs_compiler
-def test_rows_with_repeated_leads_are_those_of_all_counts_in_the_other_order():
-    """Values, fit and margins are those of the sums in a matrix that is reversed, to the bit."""
-    _, signs, weights = problem(9, n_rows=200, n_terms=40)
+def test_rows_with_repeated_leads_are_those_of_all_counts():
+    """Counts of the lead are added as many times before anything is weighed."""
     body, lead = some_counts(200, 40), some_counts(200, 40)
-    rows = np.split(np.arange(body.nnz), body.indptr[1:-1])
-    turned = np.concatenate([row[::-1] for row in rows])
-    counts = (body.data + 2 * lead.data)[turned]
-    whole = sp.csr_matrix((counts, body.indices[turned], body.indptr), body.shape)
-    idf, chosen = np.linspace(0.1, 1, 40), np.arange(199, 0, -2)
-    rows = [
-        Rows.weighed(corpus(body, lead), 2, idf),
-        Rows.weighed(corpus(whole, whole), 0, idf),
-    ]
+    whole = sp.csr_matrix((body.data + 2 * lead.data, body.indices, body.indptr), body.shape)
+    idf = np.linspace(0.1, 1, 40)
 
-    ours, theirs = (
-        margins_compiled(
-            solver(), each.select(chosen), signs[chosen], [3.0] * 3, weights[chosen], each
-        )
-        for each in rows
+    ours = Rows.weighed(corpus(body, lead), 2, idf)
+
+    assert ours.X.data.tobytes() == tfidf(whole, idf).data.astype(np.float32).tobytes()
+
+
+@needs_compiler
+def test_margins_are_sums_of_the_weights_of_the_terms():
+    """Those of the rows that are chosen, in their order, the bias among them."""
+    X, signs, weights = problem(9, n_rows=200, n_terms=40)
+    rows = Rows.of(X)
+
+    margins, _ = margins_compiled(
+        solver(), rows, signs, [3.0] * 3, weights, rows.select(np.array([7, 2]))
     )
 
-    assert ours[0].tobytes() == theirs[0].tobytes()
-    assert ours[1].tobytes() == theirs[1].tobytes()
+    coef = fit_compiled(solver(), X, signs, [3.0] * 3, weights)
+    assert_allclose(margins, X[[7, 2]] @ coef[:-1] + coef[-1], atol=1e-5)
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0])
+def test_scales_are_log_ratios(power):
+    """Of a term's shares, on average 1 over the entries; unknown cells count nowhere."""
+    counts = sp.csr_matrix(np.array([[1, 0], [2, 1], [0, 1], [1, 1]], np.float32))
+    Y = np.array([[1, np.nan], [0, 1], [0, 0], [1, 1]])
+    weights = np.array([1.0, 0.5, 1.0, 1.0])
+
+    scales = ratio_scales(Rows.of(counts), Y, weights, power)
+
+    present, absent = np.array([[3, 2], [2.5, 2.5]]), np.array([[1.5, 2.5], [1, 2]])
+    shares = [each / each.sum(axis=1, keepdims=True) for each in (present, absent)]
+    expected = (0.3 + abs(np.log(shares[0] / shares[1]))) ** (2 * power)
+    assert_allclose(scales.T, expected * 6 / (expected @ [3, 3])[:, None], rtol=1e-5)
 
 
 @needs_compiler

@@ -201,7 +201,7 @@ def test_held_out_tags_come_from_the_cuts_of_the_other_folds():
     truth = column(1, 0, 1, 0)
     folds = np.array([0, 0, 1, 1])
 
-    tags = held_out_tags(scores, truth, folds, rule="smoothed-f1", rare_positives=0)
+    tags = held_out_tags(scores, truth, folds, rule="smoothed-f1", rare_positives=0)["balanced"]
 
     assert tags[:, 0].tolist() == [False, False, True, True]
 
@@ -212,7 +212,7 @@ def test_articles_of_no_fold_are_given_nothing_and_move_no_cut():
     truth = column(1, 0, 1, 0, 1)
     folds = np.array([0, 0, 1, 1, -1])
 
-    tags = held_out_tags(scores, truth, folds, rule="micro-macro", rare_positives=0)
+    tags = held_out_tags(scores, truth, folds, rule="micro-macro", rare_positives=0)["balanced"]
 
     assert tags[:, 0].tolist() == [False, False, True, True, False]
 

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from classifier.article import Article
 from classifier.errors import BadInputError, listed
 from classifier.fields import as_article, is_blank, usual_field
-from classifier.model.folder import as_model, load_model, model_folder
+from classifier.model.folder import as_model, load_model, model_folder, shipped_model
 from classifier.model.model import Model
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["load", "model_folder", "predict_frame", "score", "shipped_model", "tag"]
-
-
-@cache
-def shipped_model() -> Model:
-    """Return the model that comes with the package, loaded once a process."""
-    return load_model(model_folder(None))
 
 
 def score(text: str) -> dict[str, float]:

@@ -30,13 +30,8 @@ from classifier.corpus.open import Block
 from classifier.corpus.read import check_rejects
 from classifier.errors import BadInputError, ClassifierError, ModelError
 from classifier.files import file_sha256, opened_text, packed
-from classifier.model.folder import (
-    MANIFEST,
-    load_model,
-    model_folder,
-    parse_manifest,
-    save_model,
-)
+from classifier.model.folder import MANIFEST, load_model, model_folder, save_model
+from classifier.model.manifest import parse_manifest
 from classifier.model.model import Model
 
 __all__ = [

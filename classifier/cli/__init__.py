@@ -16,4 +16,8 @@ def main() -> None:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from classifier.cli.app import app
 
-    app(prog_name="classifier")
+    try:
+        app(prog_name="classifier")
+    finally:
+        # else Python looks through all of it for garbage once more, when nobody needs the room
+        gc.freeze()

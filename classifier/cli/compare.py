@@ -95,10 +95,10 @@ def compare(
     the terms behind it, false tags, calibration, size and speed. Labels
     that only one of them knows are left out.
     """
-    from classifier.archive.score import load
     from classifier.evaluation.compare import compare as compare_models
+    from classifier.model.folder import as_model
 
-    models = (load(a), load(b))
+    models = (as_model(a), as_model(b))
     tally = read_tally(quiet=quiet)
     tally.follow(models[1].labels)
     articles = open_corpus(corpus, reading, tally).articles

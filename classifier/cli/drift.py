@@ -52,11 +52,11 @@ def drift(
     out in training. The verdict: as in training, somewhat different, or
     different. A fair sample is called as in training 95 times in 100 or more.
     """
-    from classifier.archive.score import load
     from classifier.drift.drift import drift as compare_with_training
     from classifier.drift.drift import drift_document
+    from classifier.model.folder import as_model
 
-    tagger, tally = load(model), read_tally(quiet=quiet)
+    tagger, tally = as_model(model), read_tally(quiet=quiet)
     corpora = [open_corpus(name, reading, tally) for name in articles]
     stream = chain.from_iterable(corpus.articles for corpus in corpora)
     found = compare_with_training(tagger, counted_on_terminal(stream, "articles", quiet=quiet))

@@ -121,8 +121,8 @@ def evaluate(
     with curves, outlets and the articles it was most wrong about. What
     every figure means is told in docs/evaluate.md.
     """
-    from classifier.archive.score import load
     from classifier.evaluation.evaluate import evaluate as evaluate_model
+    from classifier.model.folder import as_model
 
     floors, tally = thresholds_from(options.threshold or []), read_tally(quiet=quiet)
     out, errors_out = options.out, options.errors_out
@@ -133,7 +133,7 @@ def evaluate(
             hint = "--errors-out"
             raise typer.BadParameter("needs a corpus to read twice, no -", param_hint=hint)
         refuse_inputs(errors_out, [Path(corpus)])
-    judged, articles = load(model), open_corpus(corpus, reading, tally)
+    judged, articles = as_model(model), open_corpus(corpus, reading, tally)
     tally.follow(judged.labels)
     with training_progress(quiet=quiet) as progress:
         report = evaluate_model(
@@ -179,9 +179,10 @@ def _print(report: Report, format: str) -> None:
 
 
 def _write(report: Report, folder: Path, *, html: bool) -> None:
-    from classifier.evaluation.evaluate import report_document, report_page
+    from classifier.evaluation.evaluate import report_document
+    from classifier.pages.document import document_page
 
-    page = (lambda: report_page(report)) if html else None
+    page = (lambda: document_page(report_document(report, plots=True))) if html else None
     write_report(folder, "report", report.to_json(), report_document(report), page)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from classifier.cli.options import ModelOption, file_target, refuse_inputs
-from classifier.cli.terminal import echo_lines
+from classifier.cli.terminal import echo_lines, print_document
 from classifier.errors import BadInputError, ClassifierError
 
 if TYPE_CHECKING:
@@ -34,10 +35,11 @@ def info(
     """Check a model and tell what it is: labels, figures, cuts, what it was trained on."""
     from classifier.cli.predict import chosen_model
     from classifier.compiled import kernel_status
-    from classifier.evaluation.card import described, quality_table
+    from classifier.evaluation.card import model_document
 
-    model = chosen_model(folder)
-    echo_lines(f"{described(model)}\nkernel: {kernel_status()}\n\n{quality_table(model)}")
+    document = model_document(chosen_model(folder))
+    lead = (*document.lead, f"kernel: {kernel_status()}")
+    print_document(replace(document, lead=lead), "table")
 
 
 def export(
@@ -108,13 +110,13 @@ def card(
     failures, how to make it again. Training writes the same card into the
     model's folder; --report adds figures on articles it has not seen.
     """
-    from classifier.archive.score import load
     from classifier.evaluation.card import model_card
     from classifier.files import write_file
+    from classifier.model.folder import as_model
 
     if out is not None:
         refuse_inputs(out, report or [])
-    text = model_card(load(model), reports=[_read_report(path) for path in report or []])
+    text = model_card(as_model(model), reports=[_read_report(path) for path in report or []])
     if out is None:
         echo_lines(text.rstrip("\n"))
         return

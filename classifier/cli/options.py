@@ -61,7 +61,9 @@ class Plain:
 
 def _value(param: Any, ctx: Any, value: Any) -> Any:
     """Return the value of a parameter: a default as it is, and what a parser of ours returns."""
-    parser = param.type_descriptor.parameter_info.parser
+    # in the words of Typer 0.29; without them its own way is taken
+    described = getattr(param, "type_descriptor", None)
+    parser = getattr(getattr(described, "parameter_info", None), "parser", None)
     if ctx.get_parameter_source(param.name).name == "DEFAULT" and not param.required:
         return value if param.callback is None else param.callback(ctx, param, value)
     if parser is None or param.required or param.callback is not None:
@@ -207,10 +209,11 @@ def open_corpus(
         When nothing at the path can be read.
     """
     from classifier.corpus.read import read_articles
-    from classifier.published.sources import NAMES, load_corpus
 
     if _is_path(name):
         return Corpus(Path(name).stem, read_articles([name], reading, tally=tally), natural=natural)
+    from classifier.published.sources import NAMES, load_corpus
+
     if name not in NAMES:
         raise CorpusError(
             f"{name}: no such file or folder, and no corpus of that name. Check the spelling; "
@@ -226,7 +229,11 @@ def _is_path(name: str) -> bool:
 ModelOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        "--model", metavar="DIR", help="Folder of the model.", show_default="the shipped model"
+        "--model",
+        metavar="DIR",
+        parser=named_path,
+        help="Folder of the model.",
+        show_default="the shipped model",
     ),
 ]
 ModelTarget: TypeAlias = Annotated[

@@ -73,6 +73,7 @@ class OutputOptions(OptionGroup):
         Path | None,
         typer.Option(
             metavar="FILE|FOLDER",
+            parser=named_path,
             help="Write there: .jsonl, .csv, .parquet, .xlsx, .ninjs or .txt (a table); .gz packs "
             "text. In a folder each file gets one of its name, with all its fields.",
             show_default=False,
@@ -177,6 +178,6 @@ def _inputs(files: list[Path] | None, out: Path | None) -> list[Path | str]:
 
 def chosen_model(folder: Path | None) -> Model:
     """Return the model in a folder, or the shipped one."""
-    from classifier.archive.score import load, shipped_model
+    from classifier.model.folder import as_model, shipped_model
 
-    return shipped_model() if folder is None else load(folder)
+    return shipped_model() if folder is None else as_model(folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 from functools import partial
@@ -12,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from classifier.cli.options import OptionGroup, grouped
 from classifier.cli.terminal import remark
 from classifier.errors import ClassifierError, SettingsError
 from classifier.service.limits import Limits, ServiceSettings, Source
@@ -26,7 +26,8 @@ TOKEN_VARIABLE = "CLASSIFIER_TOKEN"
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 EXTRA = frozenset(
-    {"fastapi", "starlette", "pydantic", "uvicorn", "fastapi_offline", "prometheus_client"}
+    {"fastapi", "starlette", "pydantic", "uvicorn", "httptools"}
+    | {"fastapi_offline", "prometheus_client"}
 )
 
 _ORIGIN = re.compile(r"https?://[\w.-]+(:\d+)?")
@@ -34,8 +35,9 @@ _NAMED = re.compile(r"([\w.-]+)=(.+)", re.DOTALL)
 _limit = partial(typer.Option, rich_help_panel="Limits of one process")
 
 
-def serve(
-    *,
+class ServeOptions(OptionGroup):
+    """The options of the command."""
+
     model: Annotated[
         list[str] | None,
         typer.Option(
@@ -43,31 +45,31 @@ def serve(
             help="Folder of a model; repeatable, the first is the default.",
             show_default="the shipped model",
         ),
-    ] = None,
+    ] = None
     host: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Where to listen; 0.0.0.0 is everywhere.")
-    ] = "127.0.0.1",
+    ] = "127.0.0.1"
     port: Annotated[
         int, typer.Option(min=0, max=65535, metavar="N", help="0 takes a free one.")
-    ] = 8000,
-    workers: Annotated[int, typer.Option(min=1, metavar="N", help="Processes.")] = 1,
+    ] = 8000
+    workers: Annotated[int, typer.Option(min=1, metavar="N", help="Processes.")] = 1
     token_file: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
             help=f"File with the token that requests must bear; {TOKEN_VARIABLE} holds one too.",
         ),
-    ] = None,
+    ] = None
     feedback: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Take corrections into this JSONL, for 'corpus merge'."),
-    ] = None,
+    ] = None
     cors_origin: Annotated[
         list[str] | None,
         typer.Option(
             metavar="ORIGIN", help="Let pages of this origin ask (https://a.org); repeatable."
         ),
-    ] = None,
+    ] = None
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
@@ -75,70 +77,82 @@ def serve(
             help="Answer to this name and those of this machine alone; repeatable. On loopback "
             "without a token no other name is answered anyway.",
         ),
-    ] = None,
-    max_body: Annotated[float, _limit(min=0.001, metavar="MB", help="Of a JSON body.")] = 8.0,
-    max_file: Annotated[float, _limit(min=0.001, metavar="MB", help="Of a file to read.")] = 50.0,
-    max_text: Annotated[
-        int, _limit(min=1, metavar="N", help="Characters of an article.")
-    ] = 1_000_000,
-    max_batch: Annotated[int, _limit(min=1, metavar="N", help="Articles in a JSON body.")] = 1000,
+    ] = None
+    max_body: Annotated[float, _limit(min=0.001, metavar="MB", help="Of a JSON body.")] = 8.0
+    max_file: Annotated[float, _limit(min=0.001, metavar="MB", help="Of a file to read.")] = 50.0
+    max_text: Annotated[int, _limit(min=1, metavar="N", help="Characters of an article.")] = (
+        1_000_000
+    )
+    max_batch: Annotated[int, _limit(min=1, metavar="N", help="Articles in a JSON body.")] = 1000
     max_requests: Annotated[
         int, _limit(min=1, metavar="N", help="Requests under way; more get 503.")
-    ] = 256,
-    together: Annotated[
-        int | None, typer.Option(hidden=True, help="Has no effect any more.")
-    ] = None,
+    ] = 256
+    together: Annotated[int | None, typer.Option(hidden=True, help="Has no effect any more.")] = (
+        None
+    )
     read_timeout: Annotated[
         float, _limit(min=0.01, metavar="S", help="Seconds for a request to arrive.")
-    ] = 10.0,
+    ] = 10.0
     log_text: Annotated[
         bool, typer.Option("--log-text", help="Let the log hold articles' texts.")
-    ] = False,
-) -> None:
+    ] = False
+
+    @property
+    def local(self) -> bool:
+        """Whether no other machine can ask."""
+        return self.host in (*LOOPBACK, "::1") or self.host.startswith("127.")
+
+    def settings(self) -> ServiceSettings:
+        """Return them as the service takes them.
+
+        Raises
+        ------
+        SettingsError
+            When the token could not be sent, or a limit is not positive.
+        """
+        token, names = _token(self.token_file), self.allow_host or []
+        closed = bool(names) or (self.local and not token)
+        return ServiceSettings(
+            sources=tuple(map(_source, self.model or [""])),
+            limits=Limits(
+                body_bytes=int(self.max_body * 2**20),
+                file_bytes=int(self.max_file * 2**20),
+                text_chars=self.max_text,
+                batch_articles=self.max_batch,
+                requests=self.max_requests,
+                read_seconds=self.read_timeout,
+            ),
+            token=token,
+            feedback=self.feedback,
+            cors_origins=tuple(map(_origin, self.cors_origin or [])),
+            hosts=tuple(map(str.lower, (*LOOPBACK, self.host, *names))) if closed else (),
+            log_text=self.log_text,
+        )
+
+
+@grouped
+def serve(options: ServeOptions) -> None:
     """Serve models over HTTP, with a page at / and the addresses at /docs.
 
     SIGHUP loads the models again without dropping a request; SIGTERM and
     Ctrl-C finish what is under way. The log goes to standard error and holds
     no text of articles. Needs the extra 'serve'.
     """
-    if together is not None:
+    if options.together is not None:
         remark("--together has no effect any more: every request is scored by itself.")
-    settings = ServiceSettings(
-        sources=tuple(map(_source, model or [""])),
-        limits=Limits(
-            body_bytes=int(max_body * 2**20),
-            file_bytes=int(max_file * 2**20),
-            text_chars=max_text,
-            batch_articles=max_batch,
-            requests=max_requests,
-            read_seconds=read_timeout,
-        ),
-        token=_token(token_file),
-        feedback=feedback,
-        cors_origins=tuple(map(_origin, cors_origin or [])),
-        log_text=log_text,
-    )
-    _run(settings, host, port, workers=workers, names=allow_host or [])
-
-
-def _run(
-    settings: ServiceSettings, host: str, port: int, *, workers: int, names: list[str]
-) -> None:
-    server = _server()
-    local = host in LOOPBACK or host.startswith("127.") or host == "::1"
-    if names or (local and not settings.token):
-        hosts = (*LOOPBACK, host, *names)
-        settings = dataclasses.replace(settings, hosts=tuple(map(str.lower, hosts)))
+    settings, server = options.settings(), _server()
     served = ", ".join(each.model.signature for each in server.checked(settings))
-    with server.bind(host, port, idle_seconds=settings.limits.read_seconds) as listener:
+    idle = settings.limits.read_seconds
+    with server.bind(options.host, options.port, idle_seconds=idle) as listener:
         place, number = listener.getsockname()[:2]
         address = f"[{place}]" if ":" in place else place
         remark(f"serving {served} on http://{address}:{number}")
-        if not local and not settings.token:
+        if not options.local and not settings.token:
             remark(
-                f"anyone who reaches {host} can ask. Set {TOKEN_VARIABLE}, or pass --token-file."
+                f"anyone who reaches {options.host} can ask. Set {TOKEN_VARIABLE}, or pass "
+                "--token-file."
             )
-        server.serve(settings, listener, workers=workers)
+        server.serve(settings, listener, workers=options.workers)
 
 
 def _server() -> Any:

@@ -87,14 +87,14 @@ def suggest(
     empty column: write 1 or 0, or leave it blank for unknown. What the model
     would give stands under 'suggested'. 'corpus merge' takes the sheet back.
     """
-    from classifier.archive.score import load
     from classifier.labelling.sheet import save_sheet
     from classifier.labelling.sheet import sheet_format as format_of
     from classifier.labelling.suggest import suggest as suggest_articles
+    from classifier.model.folder import as_model
 
     out, n = options.out, options.number
     refuse_inputs(out or Path("-"), map(Path, articles))
-    tagger, tally = load(model), read_tally(quiet=quiet)
+    tagger, tally = as_model(model), read_tally(quiet=quiet)
     tally.follow(tagger.labels)
     # what sections an archive has is no sign that somebody labelled it
     reading = dataclasses.replace(reading, usual_labels=False)

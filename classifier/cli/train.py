@@ -15,7 +15,13 @@ from classifier.cli.options import (
     open_corpora,
     reads_articles,
 )
-from classifier.cli.terminal import echo_lines, read_tally, remark_on, training_progress
+from classifier.cli.terminal import (
+    echo_lines,
+    print_document,
+    read_tally,
+    remark_on,
+    training_progress,
+)
 from classifier.corpus.corpus import ReadOptions
 
 if TYPE_CHECKING:
@@ -119,7 +125,7 @@ def train(
     corpora = open_corpora(corpus, reading, tally)
     corpora += open_corpora(options.auxiliary or [], reading, tally, natural=False)
     # what takes seconds to load comes after what may be wrong with the call
-    from classifier.evaluation.card import model_card, quality_table
+    from classifier.evaluation.card import model_card, model_document
     from classifier.model.folder import save_model
     from classifier.training.train import train as train_model
 
@@ -135,7 +141,8 @@ def train(
         )
     model = save_model(model, out, card=model_card(model))
     remark_on(tally, quiet=quiet)
-    echo_lines(f"{quality_table(model)}\n\nSaved as {out} ({model.signature}).")
+    print_document(model_document(model), "table")
+    echo_lines(f"Saved as {out} ({model.signature}).")
 
 
 def chosen_codes(path: Path | None, corpora: list[str]) -> LabelCodes | None:

@@ -21,6 +21,7 @@ from classifier.files import open_zstd, replacing
 
 __all__ = [
     "COMPRESSIONS",
+    "PACKED",
     "Block",
     "Rows",
     "bad_bytes",
@@ -45,7 +46,8 @@ _HEAD_BYTES = 4096
 # A line is found a few times sooner in this than in the usual eight kilobytes.
 _BUFFER_BYTES = 2**18
 _UTF8_MARK = b"\xef\xbb\xbf"
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+# The first bytes of packed files.
+PACKED = _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _KINDS = {
     _GZIP: "a gzip archive; unpack it first",
     _ZSTD: "a zstd archive; unpack it first",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import platform
 import re
 import shlex
@@ -22,9 +21,6 @@ from classifier.evaluation.bootstrap import Interval, Resampling, ShareInterval,
 from classifier.evaluation.judge import Judged, judge
 from classifier.evaluation.metrics import commonest, confusions, cooccurrence, f1_counts
 from classifier.evaluation.report import (
-    Breakdowns,
-    Confusions,
-    Cooccurrence,
     CorpusFacts,
     LabelReport,
     ModelFacts,
@@ -41,8 +37,13 @@ from classifier.fields import Articles
 from classifier.model.folder import as_model, reading_record
 from classifier.model.model import Model
 from classifier.pages.document import (
+    Block,
     Bullets,
+    Code,
     Document,
+    Figure,
+    Folded,
+    Marked,
     Row,
     Section,
     Table,
@@ -51,7 +52,6 @@ from classifier.pages.document import (
     percent,
     rounded,
 )
-from classifier.pages.page import render_page
 from classifier.pages.plots import (
     bars_with_intervals,
     heat_map,
@@ -59,7 +59,6 @@ from classifier.pages.plots import (
     precision_recall,
     reliability,
 )
-from classifier.published.sources import NAMES
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -68,14 +67,12 @@ __all__ = [
     "LABEL_COLUMNS",
     "SLICE_COLUMNS",
     "Confused",
-    "LabelPlots",
     "commonest_confusions",
     "evaluate",
     "headline_rows",
-    "label_plots",
+    "label_figures",
     "label_rows",
     "report_document",
-    "report_page",
     "seen_warning",
     "slice_rows",
     "subject",
@@ -236,39 +233,95 @@ def _count(value: ShareInterval) -> str:
 
 
 MOST_ERRORS = 20
+# More labels and rows than this are folded on the page, and more cells not legible on a phone.
+_MOST_LABELS, _MOST_ROWS, _MOST_BARS = 12, 15, 40
+# What the figures of the whole mean, in their order.
+_MEANING = (
+    "Precision and recall of all tags in one figure; frequent labels weigh more. 1 is perfect.",
+    "The mean F1 of the labels; a rare label weighs as much as a frequent one.",
+    "The mean F1 of the labels, each weighed by its articles.",
+    "How well articles are ranked, whatever the cut. 1 is perfect.",
+    "Articles that got all their labels and no other.",
+    "Articles of no label that were given one; lower is better.",
+    "The squared error of the probabilities; lower is better.",
+    "How far probabilities are from frequencies, on the label where they are furthest.",
+    "Labels that are right among the best-scored ones of an article.",
+    "Labels of an article that are found among its best-scored ones.",
+)
 
 
-def report_document(report: Report, *, most_labels: int | None = None) -> Document:
-    """Return the report as a document, with the 20 worst errors and no curves.
+def report_document(
+    report: Report, *, most_labels: int | None = None, plots: bool = False
+) -> Document:
+    """Return the report as a document, with the 20 worst errors.
 
-    Of the labels the first `most_labels` are shown, all by default.
+    Parameters
+    ----------
+    report : Report
+    most_labels : int, optional
+        So many labels, the first ones; all when not given.
+    plots : bool
+        Whether the page is to have its plots, which takes the extra ``report``.
     """
-    figures = Table(("figure", "value"), headline_rows(report))
-    lead = (f"{subject(report)}.", _intervals(report), figures)
     return Document(
         "evaluation",
         f"{report.model.name} on {report.corpus.name or 'a corpus'}",
-        lead,
-        tuple(_sections(report, most_labels or len(report.labels))),
+        tuple(_lead(report)),
+        tuple(_sections(report, most_labels or len(report.labels), plots=plots)),
         tuple(warnings(report)),
     )
 
 
-def _sections(report: Report, most_labels: int) -> Iterator[Section]:
-    yield Section("Labels", first_rows(LABEL_COLUMNS, label_rows(report), most_labels))
+def _lead(report: Report) -> Iterator[Block]:
+    yield f"{subject(report)}."
+    labels = report.labels
+    right = sum(round(each.recall * each.support) for each in labels if each.support)
+    given, due = sum(each.predicted for each in labels), sum(each.support for each in labels)
+    said = f"{percent(right / given)} of the {given:,} tags given are right" if given else "no tag"
+    found = f"; of the {due:,} that were due {percent(right / due)} were found" if due else ""
+    yield f"{said}{found}." if given else f"The model gave {said}{found}."
+    few = [each.label for each in labels if each.support < FEW_ARTICLES]
+    if few and report.corpus.n_groups >= FEW_ARTICLES:
+        yield (
+            f"Fewer than {FEW_ARTICLES} articles have {listed(few)}: there the figures are rough, "
+            "also where an interval is narrow."
+        )
+    if report.model.mode == "one":
+        yield "The model gives exactly one label to each article, so there are no cuts."
+    if report.corpus.seen_in_training is None:
+        yield "The model does not say what it was trained on; if these articles, it looks too good."
+    yield _intervals(report)
+    yield Table(("figure", "value"), headline_rows(report), _MEANING)
+
+
+def _sections(report: Report, most_labels: int, *, plots: bool) -> Iterator[Section]:
+    bars = _label_bars(report.labels) if plots else ()
+    table = first_rows(LABEL_COLUMNS, label_rows(report), most_labels)
+    yield Section("Labels", (*bars, *table))
+    if plots:
+        yield Section("Cuts and probabilities", (_ON_CURVES, *_curves(report.labels)))
     for kind in ("outlet", "month", "length"):
         if rows := slice_rows(report, kind):
-            yield Section(f"By {kind}", (Table((kind, *SLICE_COLUMNS[1:]), rows),))
+            bars = _slice_bars(report, kind) if plots else ()
+            shown: tuple[Block, ...] = (*bars, Table((kind, *SLICE_COLUMNS[1:]), rows))
+            if plots and len(rows) > _MOST_ROWS:
+                shown = (Folded(f"{len(rows)} rows", shown),)
+            yield Section(f"By {kind}", shown)
+    if plots and len(report.cooccurrence.labels) > 1:
+        yield Section("Labels together", tuple(_cooccurrence_maps(report)))
     if pairs := commonest_confusions(report):
         rows = tuple((each.said, each.right, f"{each.count:,}") for each in pairs)
-        table = Table(("said", "right", "articles"), rows)
-        yield Section("Given where another was right", (table,))
+        maps = (_confusion_map(report),) if plots else ()
+        confused = Table(("said", "right", "articles"), rows)
+        yield Section("Given where another was right", (*maps, confused))
     if report.notes:
         rows = tuple((each.note, f"{each.n_articles:,}") for each in report.notes)
         yield Section("Not judged", (Table(("note", "articles"), rows),))
     if report.worst_errors:
-        items = tuple(map(_error, report.worst_errors[:MOST_ERRORS]))
-        yield Section("Worst errors", (Bullets(items),))
+        one = report.model.mode == "one"
+        items = tuple(_error(each, one=one) for each in report.worst_errors[:MOST_ERRORS])
+        yield Section("Worst errors", (_ON_ERRORS, Bullets(items)))
+    yield Section("How to repeat it", (Code((_command(report),)), _made_of(report)))
 
 
 def _intervals(report: Report) -> str:
@@ -281,8 +334,16 @@ def _intervals(report: Report) -> str:
     )
 
 
-def _error(error: WorstError) -> tuple[str, tuple[str, ...]]:
-    cut = f", cut {rounded(error.cut, 3)}" if error.cut == error.cut else ""
+_ON_ERRORS = (
+    "Where the probability was furthest on the wrong side. Some of these may be errors of the "
+    "labels, not of the model."
+)
+
+
+def _error(error: WorstError, *, one: bool) -> tuple[str, tuple[str | Marked, ...]]:
+    other = "the label given had" if error.kind == "missed" else "the right label had"
+    what = other if one else "cut"
+    cut = f", {what} {rounded(error.cut, 3)}" if error.cut == error.cut else ""
     words = ", ".join(f"{t.term} {t.contribution:+.2f}" for t in error.terms)
     where = ", ".join(filter(None, (error.id, error.outlet, error.date)))
     verb = "missed" if error.kind == "missed" else "wrongly given"
@@ -290,187 +351,126 @@ def _error(error: WorstError) -> tuple[str, tuple[str, ...]]:
     return f"{error.title or error.id or '(no title)'} ({where or 'no id'})", (
         f"{error.label} {verb}: probability {rounded(error.probability, 3)}{cut}{note}",
         f"words: {words or 'none known'}",
-        error.excerpt,
+        Marked(error.excerpt, error.marks),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class LabelPlots:
-    """The plots of one label as inline SVG."""
-
-    precision_recall: Markup
-    reliability: Markup
-    histogram: Markup
-
-
-def label_plots(label: LabelReport) -> LabelPlots:
-    """Return the precision-recall curve, the reliability curve and the score histogram."""
-    return LabelPlots(_precision_recall(label), _reliability(label), _histogram(label))
+_ON_CURVES = (
+    "The first plot of a label: every cut trades precision for recall; the dot is the cut in use, "
+    "the dotted line is what guessing would reach. The second: on the dotted line, what the model "
+    "calls 70 % is right in 70 of 100 cases; larger dots stand for more articles. The third: "
+    "articles with the label upwards, those without downwards, each to its own scale; what is on "
+    "the wrong side of the cut is drawn full."
+)
 
 
-def _precision_recall(label: LabelReport) -> Markup:
+def _curves(labels: Sequence[LabelReport]) -> Iterator[Block]:
+    for label in labels:
+        title = f"{label.label}: F1 {rounded(label.f1.estimate)}, {label.support:,} articles"
+        figures = label_figures(label)
+        yield from (Folded(title, (figures,)),) if len(labels) > _MOST_LABELS else (title, figures)
+
+
+def label_figures(label: LabelReport) -> tuple[Figure, Figure, Figure]:
+    """Return the precision-recall curve, the reliability curve and the histogram of a label."""
+    return _precision_recall(label), _reliability(label), _histogram(label)
+
+
+def _precision_recall(label: LabelReport) -> Figure:
     curve = label.precision_recall
-    return precision_recall(
+    at = f"At the cut precision is {rounded(label.precision)} and recall {rounded(label.recall)}"
+    said = f"{at}; average precision {rounded(label.average_precision)}."
+    plot = precision_recall(
         curve.precision,
         curve.recall,
         title=f"Precision over recall of {label.label}",
-        desc=f"At the cut precision is {rounded(label.precision)} and recall "
-        f"{rounded(label.recall)}; average precision {rounded(label.average_precision)}.",
+        desc=said,
         point=(label.recall, label.precision),
         share=label.support / label.known if label.known else None,
     )
+    return Figure(plot, said)
 
 
-def _reliability(label: LabelReport) -> Markup:
+def _reliability(label: LabelReport) -> Figure:
     bins = label.reliability
     said = "; ".join(
         f"{percent(each.mean_probability)} said, {percent(each.share_present)} had it"
         for each in bins
     )
-    return reliability(
+    plot = reliability(
         [each.mean_probability for each in bins],
         [each.share_present for each in bins],
         [each.n for each in bins],
         title=f"Reliability of the probabilities of {label.label}",
         desc=f"From the least probable articles to the most: {said}.",
     )
+    error = f"Calibration error {rounded(label.calibration_error, 3)}"
+    return Figure(plot, f"{error}, Brier score {rounded(label.brier, 3)}.")
 
 
-def _histogram(label: LabelReport) -> Markup:
+def _histogram(label: LabelReport) -> Figure:
     counts = label.histogram
-    return histogram_with_cut(
+    said = (
+        f"{label.support:,} articles have the label, {label.known - label.support:,} do not; "
+        f"{label.predicted:,} were given it, from {percent(label.cut)} on."
+    )
+    plot = histogram_with_cut(
         counts.edges,
         counts.present,
         counts.absent,
         cut=label.cut,
         title=f"Probabilities of articles with and without {label.label}",
-        desc=f"{sum(counts.present):,} articles have the label, {sum(counts.absent):,} do not; "
-        f"it is given from {percent(label.cut)} on.",
+        desc=said,
     )
+    return Figure(plot, said)
 
 
-# More labels than this are folded, more cells than this would not be legible on a phone.
-_MOST_LABELS, _MOST_BARS, _MOST_PAIRS = 12, 40, 15
-_MOST_ROWS, _MOST_ERRORS = 15, 20
-# Below this, an interval of F1 is rarely narrower than 0.3.
-_FEW_ARTICLES = 30
+def _label_bars(labels: Sequence[LabelReport]) -> tuple[Block, ...]:
+    bars = _interval_bars([each.label for each in labels], [e.f1 for e in labels], "F1 per label")
+    return (Folded("All labels as bars", (bars,)),) if len(labels) > _MOST_LABELS else (bars,)
 
 
-@dataclass(frozen=True, slots=True)
-class _Tags:
-    """Tags of all labels: `right` of those `given`, of those `due`."""
-
-    right: int
-    given: int
-    due: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Breakdown:
-    """The slices of one kind, and their bars when there are few enough."""
-
-    name: str
-    slices: tuple[Slice, ...]
-    bars: Markup | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """A part of an excerpt; `strength` is from -1, against the label, to 1, for it."""
-
-    text: str
-    strength: float = 0.0
-    contribution: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Error:
-    """A worst error with its excerpt cut at the marks."""
-
-    error: WorstError
-    pieces: tuple[_Piece, ...]
-
-
-def report_page(report: Report) -> str:
-    """Return the HTML page of an evaluation: one file, no script, nothing fetched.
-
-    Raises
-    ------
-    ClassifierError
-        When the extra ``report`` (Jinja, matplotlib) is not installed.
-    """
-    f1 = [label for label in report.labels if math.isfinite(label.f1.estimate)]
-    ranked = sorted(f1, key=lambda label: -label.f1.estimate)
-    return render_page(
-        "evaluation.html",
-        title=f"How well “{report.model.name}” tags “{report.corpus.name or 'articles'}”",
-        report=report,
-        tags=_tags(report.labels),
-        best=ranked[0] if len(ranked) > 1 else None,
-        worst=ranked[-1] if len(ranked) > 1 else None,
-        few=[label.label for label in report.labels if label.support < _FEW_ARTICLES],
-        few_articles=_FEW_ARTICLES,
-        bars=_label_bars(report.labels),
-        folded=len(report.labels) > _MOST_LABELS,
-        plots=_plots(report.labels),
-        matrices=_cooccurrence_maps(report.cooccurrence, report.labels),
-        confusion_map=_confusion_map(report.confusions, report.labels),
-        most_labels=_MOST_LABELS,
-        pairs=commonest_confusions(report, _MOST_PAIRS),
-        most_rows=_MOST_ROWS,
-        breakdowns=_breakdowns(report.breakdowns),
-        errors=[_Error(each, tuple(_pieces(each))) for each in report.worst_errors],
-        most_errors=_MOST_ERRORS,
-        command=_command(report),
-        versions=_versions(),
-    )
-
-
-def _tags(labels: Sequence[LabelReport]) -> _Tags:
-    right = sum(round(each.recall * each.support) for each in labels if each.support)
-    return _Tags(right, sum(each.predicted for each in labels), sum(e.support for e in labels))
-
-
-def _plots(labels: Sequence[LabelReport]) -> list[tuple[LabelReport, LabelPlots]]:
-    return [(label, label_plots(label)) for label in labels]
-
-
-def _label_bars(labels: Sequence[LabelReport]) -> Markup:
-    return _interval_bars([each.label for each in labels], [e.f1 for e in labels], "F1 per label")
+def _slice_bars(report: Report, kind: str) -> tuple[Figure, ...]:
+    slices: tuple[Slice, ...] = getattr(report.breakdowns, kind)
+    if not 2 <= len(slices) <= _MOST_BARS:
+        return ()
+    intervals = [each.micro_f1 for each in slices]
+    return (_interval_bars([each.name for each in slices], intervals, f"Micro-F1 by {kind}"),)
 
 
 def _interval_bars(
     names: Sequence[str], intervals: Sequence[Interval | ShareInterval], title: str
-) -> Markup:
+) -> Figure:
     estimates, lows, highs = (
         [getattr(each, end) for each in intervals] for end in ("estimate", "low", "high")
     )
     desc = "Bars with intervals; the same figures stand in the table."
-    return bars_with_intervals(names, estimates, lows, highs, title=title, desc=desc, x_label="F1")
+    plot = bars_with_intervals(names, estimates, lows, highs, title=title, desc=desc, x_label="F1")
+    return Figure(plot, f"{title}; the thin line is the interval.")
 
 
-def _cooccurrence_maps(table: Cooccurrence, labels: Sequence[LabelReport]) -> list[Markup]:
-    """Return the maps of truth and of prediction, none where no two labels can meet."""
-    if len(table.labels) < 2:
-        return []
-    chosen = _frequent(table.labels, labels)
-    return [
-        _map(counts, table.labels, chosen, title=f"Articles that have both labels, {name}")
-        for name, counts in (("in truth", table.truth), ("as predicted", table.predicted))
-    ]
-
-
-def _confusion_map(table: Confusions, labels: Sequence[LabelReport]) -> Markup:
-    known = table.labels[:-1]
-    chosen = [*_frequent(known, labels), len(known)]
-    return _map(
-        table.counts,
-        table.labels,
-        chosen,
-        title="What was said where what was right",
-        row_label="said",
-        column_label="right",
+def _cooccurrence_maps(report: Report) -> Iterator[Block]:
+    """Yield the maps of truth and of prediction."""
+    table = report.cooccurrence
+    chosen = _frequent(table.labels, report.labels)
+    more = f" Shown are the {len(chosen)} most frequent labels."
+    yield (
+        "Articles that have both labels; on the diagonal, all that have the label. The two squares "
+        "should look alike." + (more if len(chosen) < len(table.labels) else "")
     )
+    yield tuple(
+        Figure(_map(counts, table.labels, chosen, f"Articles that have both labels, {name}"), name)
+        for name, counts in (("in truth", table.truth), ("as predicted", table.predicted))
+    )
+
+
+def _confusion_map(report: Report) -> Figure:
+    table = report.confusions
+    known = table.labels[:-1]
+    chosen = [*_frequent(known, report.labels), len(known)]
+    title = "What was said where what was right"
+    plot = _map(table.counts, table.labels, chosen, title, said="said", right="right")
+    return Figure(plot, "Rows: what the model said. Columns: what was right. None: no label.")
 
 
 def _frequent(names: Sequence[str], labels: Sequence[LabelReport]) -> list[int]:
@@ -484,55 +484,26 @@ def _map(
     counts: Sequence[Sequence[int]],
     names: Sequence[str],
     chosen: Sequence[int],
-    *,
     title: str,
-    row_label: str = "",
-    column_label: str = "",
+    *,
+    said: str = "",
+    right: str = "",
 ) -> Markup:
     shown = [names[place] for place in chosen]
-    cells = [[counts[row][column] for column in chosen] for row in chosen]
     return heat_map(
-        cells,
+        [[counts[row][column] for column in chosen] for row in chosen],
         shown,
         shown,
         title=title,
         desc="A square of counts, the stronger the colour the more.",
-        row_label=row_label,
-        column_label=column_label,
+        row_label=said,
+        column_label=right,
         plain_diagonal=True,
     )
 
 
-def _breakdowns(breakdowns: Breakdowns) -> list[_Breakdown]:
-    kinds = (
-        ("outlet", breakdowns.outlet),
-        ("month", breakdowns.month),
-        ("length", breakdowns.length),
-    )
-    return [_Breakdown(name, slices, _slice_bars(name, slices)) for name, slices in kinds]
-
-
-def _slice_bars(name: str, slices: Sequence[Slice]) -> Markup | None:
-    if not 2 <= len(slices) <= _MOST_BARS:
-        return None
-    intervals = [each.micro_f1 for each in slices]
-    return _interval_bars([each.name for each in slices], intervals, f"Micro-F1 by {name}")
-
-
-def _pieces(error: WorstError) -> Iterator[_Piece]:
-    """Yield the excerpt in parts; of marks that overlap, the first one counts."""
-    strongest = max((abs(value) for *_, value in error.marks), default=0) or 1
-    done = 0
-    for start, end, value in sorted(error.marks):
-        if done <= start < end:
-            yield _Piece(error.excerpt[done:start])
-            yield _Piece(error.excerpt[start:end], value / strongest, value)
-            done = end
-    yield _Piece(error.excerpt[done:])
-
-
 def _command(report: Report) -> str:
-    """Return the command that makes this page, with the names as they were given or nearly so."""
+    """Return the command that makes this report, with the names as they were given or nearly so."""
     how = report.resampling
     thresholds = (
         f"--threshold={name}={value:g}" for name, value in report.model.thresholds.items()
@@ -542,9 +513,21 @@ def _command(report: Report) -> str:
     return shlex.join([*words, *thresholds, *options])
 
 
-def _versions() -> dict[str, str]:
-    packages = {name: version(name) for name in ("classifier", "numpy", "matplotlib")}
-    return packages | {"Python": platform.python_version()}
+def _made_of(report: Report) -> Table:
+    model, corpus, how = report.model, report.corpus, report.resampling
+    versions = {name: version(name) for name in ("classifier", "numpy")}
+    rows = {
+        "model": model.signature,
+        "hash": model.hash,
+        "articles": f"{corpus.n_articles:,} labelled, {corpus.n_groups:,} when near-duplicates "
+        f"count as one",
+        "intervals": f"bootstrap, {how.repeats:,} draws of groups of near-duplicates, seed "
+        f"{how.seed}",
+        "report format": str(report.schema_version),
+        **versions,
+        "Python": platform.python_version(),
+    }
+    return Table(("what", "value"), tuple(rows.items()))
 
 
 # Stages after the reading, for the progress.
@@ -672,9 +655,12 @@ def _seen_in_training(model: Model, name: str, sha256: str) -> tuple[bool | None
     with reading_record(model):
         if corpus["sha256"] == sha256:
             return True, "content"
-        # files of one stem are not one corpus; the published ones go by their names
-        named = name in NAMES and name in corpus["names"]
-        return (True, "name") if named else (False, "")
+        if name not in corpus["names"]:
+            return False, ""
+    from classifier.published.sources import NAMES
+
+    # files of one stem are not one corpus; the published ones go by their names
+    return (True, "name") if name in NAMES else (False, "")
 
 
 def _notes(notes: Iterable[str]) -> tuple[NoteCount, ...]:

@@ -91,7 +91,7 @@ def judge(
         When no article is labelled, or model and corpus have no label in common.
     """
     cuts, margins = _cuts(model, thresholds)
-    kept = _Kept(model, WorstCells(cuts, model.analyzer))
+    kept = _Kept(model, WorstCells(cuts, model))
     groups = near_duplicate_groups(kept.texts(articles, thresholds, progress))
     known = _known_labels(kept)
     shared = [k for k, label in enumerate(model.labels) if label in known]
@@ -166,14 +166,9 @@ def _check(kept: _Kept, known: frozenset[str], labels: tuple[str, ...]) -> None:
     if not known & set(labels):
         raise CorpusError(
             f"model and corpus have no label in common: the model gives {listed(labels)}; "
-            f"the corpus knows {_few(sorted(known))}. Evaluate on a corpus with the model's labels."
+            f"the corpus knows {listed(sorted(known))}. Evaluate on a corpus with the model's "
+            "labels."
         )
-
-
-def _few(names: list[str]) -> str:
-    """Return the first ten names, and how many more there are."""
-    more = len(names) - 10
-    return ", ".join(names[:10]) + (f" and {more} more" if more > 0 else "")
 
 
 @dataclass

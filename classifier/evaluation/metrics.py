@@ -1,6 +1,7 @@
-"""Which labels come together, and which is said where another would be right.
+"""Figures of what is predicted against the truth.
 
-`truth` and `predicted` are as `classifier.evaluation.metrics` describes them.
+`truth` is 1 where a label is present, 0 where it is absent and NaN where nobody knows, float64 of
+shape (n_articles, n_labels); `predicted` is of the same shape and bool.
 """
 
 from __future__ import annotations

@@ -24,9 +24,9 @@ from classifier.evaluation.bootstrap import (
     Interval,
     Resampling,
     ShareInterval,
+    bootstrap_mean_average_precision,
     percentile_interval,
     resampled_sums,
-    resampled_weights,
     share_interval,
 )
 from classifier.evaluation.judge import Judged
@@ -38,7 +38,6 @@ from classifier.evaluation.metrics import (
     Histogram,
     PrecisionRecall,
     ReliabilityBin,
-    average_precision,
     brier,
     confusion_cells,
     equal_mass_bins,
@@ -81,7 +80,6 @@ __all__ = [
     "Slice",
     "TermWeight",
     "WorstError",
-    "bootstrap_mean_average_precision",
     "breakdowns",
     "from_json_value",
     "headline",
@@ -475,71 +473,6 @@ def ranking(truth: FloatArray, scores: FloatArray) -> Ranking:
         {str(k): precision_at_k(truth, scores, k) for k in AT},
         {str(k): recall_at_k(truth, scores, k) for k in AT},
     )
-
-
-def bootstrap_mean_average_precision(
-    truth: FloatArray,
-    scores: FloatArray,
-    *,
-    groups: IntArray | None = None,
-    repeats: int = 1000,
-    seed: int = 0,
-    level: float = 0.95,
-) -> Interval:
-    """Return what `bootstrap_interval` does for the mean average precision, but fast.
-
-    A label that is never present is left out of the mean. The parameters are those of
-    `bootstrap_interval`.
-    """
-    rankings = [_Ranked.of(y, s) for y, s in zip(truth.T, scores.T, strict=True)]
-    values = []
-    for drawn in resampled_weights(groups, len(truth), repeats=repeats, seed=seed):
-        weights = drawn.astype(np.float64)
-        values.append(known_mean(np.array([ranked.precision(weights) for ranked in rankings])))
-    estimate = float(known_mean(average_precision(truth, scores)))
-    return percentile_interval(estimate, np.array(values), level)
-
-
-@dataclass(frozen=True, slots=True)
-class _Ranked:
-    """One label's known articles, the highest score first, cut up where precision is taken.
-
-    Parameters
-    ----------
-    rows, starts : ndarray of int64
-        Articles down to the last present one, and where in them each step begins; a step ends
-        with equal scores of which one at least is present.
-    present, present_starts : ndarray of int64
-        The same of the present articles alone.
-    """
-
-    rows: IntArray
-    starts: IntArray
-    present: IntArray
-    present_starts: IntArray
-
-    @classmethod
-    def of(cls, y: FloatArray, s: FloatArray) -> _Ranked:
-        known = np.flatnonzero(~np.isnan(y))
-        rows = known[np.argsort(-s[known], kind="stable")]
-        present = np.flatnonzero(y[rows] == 1)
-        ends = np.unique(np.searchsorted(-s[rows], -s[rows[present]], side="right"))
-        steps = np.searchsorted(present, ends)
-        return cls(
-            rows[: ends[-1]] if ends.size else rows[:0],
-            np.append(0, ends)[:-1],
-            rows[present],
-            np.append(0, steps)[:-1],
-        )
-
-    def precision(self, weights: FloatArray) -> float:
-        """Return the average precision with each article counted `weights` times."""
-        if not self.present.size:
-            return float("nan")
-        gained = np.add.reduceat(weights[self.present], self.present_starts)
-        seen = np.cumsum(np.add.reduceat(weights[self.rows], self.starts))
-        hits = np.cumsum(gained)
-        return float(ratio(np.sum(gained * hits / np.maximum(seen, 1)), hits[-1]))
 
 
 SCHEMA_VERSION = 1

@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from classifier.article import Article, Labels
+from classifier.model.model import Model
 from classifier.model.prediction import Prediction
 from classifier.model.vocabulary import Analyzer
 
@@ -175,13 +176,13 @@ class WorstCells:
     cuts : mapping of str to float
         Probability from which a label is given, NaN for never; empty when exactly one label is
         given.
-    analyzer : Analyzer
-        Finds the words to mark.
+    model : Model
+        Tells which words decided.
     """
 
-    def __init__(self, cuts: Mapping[str, float], analyzer: Analyzer) -> None:
+    def __init__(self, cuts: Mapping[str, float], model: Model) -> None:
         self._cuts = cuts
-        self._analyzer = analyzer
+        self._model = model
         self._heaps: dict[tuple[str, str], list[tuple[float, bytes, int, _Cell]]] = defaultdict(
             list
         )
@@ -219,9 +220,9 @@ class WorstCells:
             yield _Cell(article, prediction, text, label, "false", self._cuts.get(label, best))
 
     def _explained(self, cell: _Cell) -> WorstError:
-        article, why = cell.article, cell.prediction.explain()[cell.label]
+        article, why = cell.article, self._model.explain(cell.text)[cell.label]
         terms = {c.term: c.value for c in why.contributions[:TERMS] if c.value}
-        shown, marks = excerpt(cell.text, terms, self._analyzer)
+        shown, marks = excerpt(cell.text, terms, self._model.analyzer)
         return WorstError(
             id=article.id,
             title=article.title,

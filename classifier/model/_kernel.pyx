@@ -1041,34 +1041,34 @@ def misplaced(
     const uint8_t[::1] lines not None, const int64_t[::1] starts not None,
     const uint32_t[:, ::1] slots not None,
 ):
-    """Return the id of the first term that the table does not lead to, -1 when there is none."""
+    """Return the id of the first of different terms that the table does not lead to, -1 if none."""
     _check(lines, starts, slots)
     cdef Terms terms = _terms(lines, starts, slots)
-    cdef int64_t t
-    cdef int64_t missed = -1
-    cdef Py_ssize_t n
-    cdef uint8_t* term = <uint8_t*>calloc(terms.longest + 16, 1)
-    if term == NULL:
-        raise MemoryError
+    cdef int64_t t, i, n, last, missed = -1
+    cdef uint64_t at, left
+    cdef uint64_t[BLOCK] hashes
     with nogil:
         for t in range(terms.n_terms):
-            n = starts[t + 1] - 1 - starts[t]
-            memmove(term, terms.lines + starts[t], n)
-            if found(&terms, hashed_padded(term, n), term, n) != t:
+            for i in range(t, min(t + BLOCK, terms.n_terms) if t % BLOCK == 0 else t):
+                n = starts[i + 1] - 1 - starts[i]
+                last = starts[i] + n + 16 > terms.n_bytes
+                at = hashed(&lines[starts[i]], n) if last else hashed_padded(&lines[starts[i]], n)
+                hashes[i % BLOCK] = at
+                FETCH(&slots[at & terms.mask, 0])
+            at, left = hashes[t % BLOCK] & terms.mask, terms.mask
+            while left and slots[at, 1] and slots[at, 1] != <uint64_t>t + 1:
+                at, left = (at + 1) & terms.mask, left - 1
+            if slots[at, 1] != <uint64_t>t + 1 or slots[at, 0] != hashes[t % BLOCK] >> 32:
                 missed = t
                 break
-    free(term)
     return missed
 
 
 def unordered(const uint8_t[::1] lines not None, const int64_t[::1] starts not None):
     """Return the first term that does not come after the one before it, -1 when all do."""
     _check(lines, starts, np.zeros((1, 2), np.uint32))
-    cdef int64_t t, n, m
-    cdef int64_t wrong = -1
-    cdef int order
+    cdef int64_t t, n, order, m = 0, wrong = -1  # as if the empty term came first
     with nogil:
-        m = 0  # as if the empty term came first
         for t in range(starts.shape[0] - 1):
             n = starts[t + 1] - 1 - starts[t]
             order = memcmp(&lines[starts[t]], &lines[starts[t] - m - 1 if t else 0], min(n, m))

@@ -234,6 +234,7 @@ def _table_of(lines: Buffer, starts: NDArray[np.int64], size: int) -> Table:
 def fault_of(table: Table, lines: Buffer, starts: NDArray[np.int64]) -> str:
     """Return what is wrong with a table of the right shape, empty when nothing is.
 
+    The terms must be different ones.
     Without the kernel, which alone uses the table, only its ids are looked at.
     """
     n_terms, n_entries = len(starts) - 1, np.count_nonzero(table[:, 1])
@@ -283,7 +284,7 @@ class Vocabulary(Sequence[str]):
         """Whether the bytes end with a line end."""
         return int(self.starts[-1]) == len(self.lines)
 
-    @property
+    @cached_property
     def in_order(self) -> bool:
         """Whether the terms are different ones in code point order."""
         kernel = compiled()

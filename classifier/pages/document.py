@@ -7,7 +7,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from classifier.errors import disarmed
 
@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Block",
     "Bullets",
+    "Code",
     "Document",
     "Figure",
+    "Folded",
+    "Marked",
+    "Prose",
     "Row",
     "Section",
     "Table",
@@ -33,17 +37,29 @@ __all__ = [
     "rounded",
     "section_text",
     "signed",
+    "unmarked",
 ]
 
 
 Row: TypeAlias = tuple[str, ...]
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
+# Of Markdown of our own: comments, and marks that are not escaped.
+_MARKS = re.compile(r"<!--.*?-->|\\([\\`*_{}\[\]<>#|~!&])|[`*]")
 # A number with a unit, an interval or what it is out of; a dash or nothing where there is none.
 _NUMBER = re.compile(
     r"(?:[+-]?[\d.,]+(?: ?%| MB)?)(?: \([+\d., %–to-]+\))?(?:,? [\d,]+ of [\d,]+| of [\d,]+)?|–|"
 )
 # Columns of a terminal that the widest cell is never cut below.
 _LEAST_WIDTH = 20
+
+
+class Prose(str):
+    """Words in Markdown of our own, in which `plain` has escaped what came from outside.
+
+    They can stand wherever a document has words; its other forms show them without the marks.
+    """
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +71,79 @@ class Table:
     columns : tuple of str
     rows : tuple of tuple of str
         Cells as they came in: each form of the document escapes them.
+    notes : tuple of str
+        What the page says under the tile of each row, where a table of names and values stands in
+        the lead.
     """
 
     columns: Row
     rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+    kind: ClassVar[str] = "table"
 
     @property
     def numeric(self) -> tuple[bool, ...]:
         """Which columns hold numbers alone."""
-        columns = zip(*self.rows, strict=True)
+        columns = zip(*self.rows, strict=True) if self.rows else [()] * len(self.columns)
         return tuple(any(column) and all(map(_NUMBER.fullmatch, column)) for column in columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A text of which parts are marked on the page.
+
+    Parameters
+    ----------
+    text : str
+    marks : tuple of (int, int, float)
+        From where to where, and what the part weighs: for above 0, against below. Of parts that
+        overlap the first counts.
+    """
+
+    text: str
+    marks: tuple[tuple[int, int, float], ...]
+    kind: ClassVar[str] = "marked"
+
+    def __str__(self) -> str:
+        return self.text
+
+    def pieces(self) -> Iterator[tuple[str, float, float]]:
+        """Yield the parts of the text, each with its strength from -1 to 1 and its weight."""
+        strongest = max((abs(weight) for *_, weight in self.marks), default=0) or 1
+        done = 0
+        for start, end, weight in sorted(self.marks):
+            if done <= start < end:
+                yield self.text[done:start], 0.0, 0.0
+                yield self.text[start:end], weight / strongest, weight
+                done = end
+        yield self.text[done:], 0.0, 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Bullets:
     """A list of items, each a line with the lines under it."""
 
-    items: tuple[tuple[str, tuple[str, ...]], ...]
+    items: tuple[tuple[str, tuple[str | Marked, ...]], ...]
+    kind: ClassVar[str] = "bullets"
+
+    @classmethod
+    def of(cls, items: Iterable[str]) -> Bullets:
+        """Return a list of lines without lines under them."""
+        return cls(tuple((item, ()) for item in items))
+
+    @property
+    def marked(self) -> bool:
+        """Whether some line is marked: the page then shows each item in a box."""
+        return any(isinstance(line, Marked) for _, under in self.items for line in under)
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Lines that can be copied into a terminal or a file."""
+
+    lines: tuple[str, ...]
+    language: str = ""
+    kind: ClassVar[str] = "code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +152,20 @@ class Figure:
 
     plot: Markup
     caption: str
+    kind: ClassVar[str] = "figure"
 
 
-Block: TypeAlias = str | Table | Bullets | Figure
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """Blocks under a line of their own, which the page shows when they are asked for."""
+
+    title: str
+    blocks: tuple[Block, ...]
+    kind: ClassVar[str] = "folded"
+
+
+# Figures in a tuple stand side by side.
+Block: TypeAlias = str | Table | Bullets | Code | Figure | Folded | tuple[Figure, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +175,18 @@ class Section:
     Parameters
     ----------
     title : str
-    blocks : tuple of str, Table, Bullets or Figure
+    blocks : tuple of Block
         A string is a paragraph.
     alarm : bool
         Whether no figure can be trusted as long as this stands.
+    level : int
+        Of the heading; 3 in a part of the section before.
     """
 
     title: str
     blocks: tuple[Block, ...]
     alarm: bool = False
+    level: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +198,7 @@ class Document:
     kind : str
         What the document is called above its title, such as "audit".
     title : str
-    lead : tuple of str, Table, Bullets or Figure
+    lead : tuple of Block
         What stands before the first section.
     sections : tuple of Section
     warnings : tuple of str
@@ -149,8 +235,8 @@ def document_text(document: Document, *, width: int | None = None) -> Iterator[s
         Columns; sentences break and cells are cut to fit. ``None`` cuts nothing.
     """
     for section in document.parts:
-        yield from section_text(section, width=width)
-        yield ""
+        if lines := list(section_text(section, width=width))[1:]:
+            yield from (disarmed(section.title), *lines, "")
 
 
 def section_text(section: Section, *, width: int | None = None) -> Iterator[str]:
@@ -167,19 +253,36 @@ def _block_text(block: Block, width: int | None) -> Iterator[str]:
         for item, under in block.items:
             yield from _wrapped(item, width, "  ")
             for line in under:
-                yield from _wrapped(line, width, "    ")
+                yield from _wrapped(str(line), width, "    ")
+    elif isinstance(block, Folded):
+        if lines := [line for each in block.blocks for line in _block_text(each, width)]:
+            yield from (*_wrapped(block.title, width, ""), *lines)
+    elif isinstance(block, Code):
+        yield from (f"  {disarmed(line)}".rstrip() for line in block.lines)
     elif isinstance(block, str):
         yield from _wrapped(block, width, "")
 
 
 def _wrapped(text: str, width: int | None, indent: str) -> list[str]:
-    line = indent + disarmed(" ".join(text.split()))
+    line = indent + _on_one_line(text)
     return textwrap.wrap(line, width, subsequent_indent=indent) if width else [line]
 
 
+def _on_one_line(text: str) -> str:
+    return disarmed(" ".join(unmarked(text).split()))
+
+
+def unmarked(text: str) -> str:
+    r"""Return words without the marks of Markdown where they are `Prose`.
+
+    >>> unmarked(Prose(r"**gafam\_cpi** is `house`")), unmarked("2 * 3")
+    ('gafam_cpi is house', '2 * 3')
+    """
+    return _MARKS.sub(r"\1", text) if isinstance(text, Prose) else text
+
+
 def _table_text(table: Table, width: int | None) -> Iterator[str]:
-    cells = [[disarmed(" ".join(cell.split())) for cell in row]
-             for row in (table.columns, *table.rows)]  # fmt: skip
+    cells = [[_on_one_line(cell) for cell in row] for row in (table.columns, *table.rows)]
     widths = _widths(cells, width)
     for row in cells:
         fitted = (
@@ -207,7 +310,8 @@ def markdown(document: Document) -> str:
     blocks += [f"> **Warning:** {plain(warning)}" for warning in document.warnings]
     blocks += _markdown_blocks(document.lead)
     for section in document.sections:
-        blocks += [f"## {plain(section.title)}", *_markdown_blocks(section.blocks)]
+        if under := list(_markdown_blocks(section.blocks)):
+            blocks += [f"{'#' * section.level} {plain(section.title)}", *under]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -220,10 +324,15 @@ def _markdown_blocks(blocks: Iterable[Block]) -> Iterator[str]:
             yield _markdown_table(block.columns, block.numeric, rows)
         elif isinstance(block, Bullets):
             lines = (
-                [f"- {plain(item)}", *(f"  - {plain(line)}" for line in under)]
+                [f"- {plain(item)}", *(f"  - {plain(str(line))}" for line in under)]
                 for item, under in block.items
             )
             yield "\n".join(line for item in lines for line in item)
+        elif isinstance(block, Folded):
+            if under := list(_markdown_blocks(block.blocks)):
+                yield from (plain(block.title), *under)
+        elif isinstance(block, Code):
+            yield "\n".join([f"```{block.language}", *map(disarmed, block.lines), "```"])
 
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:
@@ -244,6 +353,8 @@ def plain(text: str) -> str:
     >>> plain("a|b\nc")
     'a\\|b c'
     """
+    if isinstance(text, Prose):
+        return text
     return _MARKUP.sub(r"\\\1", disarmed(" ".join(text.split())))
 
 

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from classifier.errors import ClassifierError
-from classifier.pages.document import percent, rounded
+from classifier.pages.document import rounded, unmarked
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -73,7 +73,8 @@ def _environment() -> Environment:
         from markupsafe import Markup
 
     def finalize(value: object) -> object:
-        return shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+        words = isinstance(value, str) and not isinstance(value, Markup)
+        return shown(unmarked(value)) if words else value
 
     environment = Environment(
         loader=PackageLoader("classifier.pages"),
@@ -83,5 +84,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"count": "{:,}".format, "percent": percent, "rounded": rounded}
+    environment.filters["rounded"] = rounded
     return environment

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 __all__ = [
+    "EXPECTED",
     "MAX_ERRORS",
     "MEDIA_TYPE",
     "ProblemError",
     "add_problem_handlers",
     "field_errors",
     "field_name",
+    "problem_of",
     "wrong_fields",
 ]
 
@@ -106,17 +108,24 @@ def wrong_fields(errors: Sequence[Mapping[str, str]]) -> ProblemError:
     return ProblemError(422, detail, field=place, errors=list(errors[:MAX_ERRORS]))
 
 
+# What is no fault of the service.
+EXPECTED = (ProblemError, ClientDisconnect)
+
+
+def problem_of(error: Exception) -> ProblemError:
+    """Return what is said of an error while a request was answered."""
+    if isinstance(error, ProblemError):
+        return error
+    if isinstance(error, ClientDisconnect):
+        return ProblemError(400, "the client left before its request was whole.")
+    return ProblemError(500, "a fault of the service; its log says more.")
+
+
 def add_problem_handlers(app: FastAPI) -> None:
     """Let every error leave the application as a problem document."""
-    app.add_exception_handler(ProblemError, _on_problem)
     app.add_exception_handler(HTTPException, _on_http)
-    app.add_exception_handler(ClientDisconnect, _on_disconnect)
-    app.add_exception_handler(Exception, _on_fault)
-
-
-def _on_problem(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ProblemError)
-    return error.response()
+    for kind in (*EXPECTED, Exception):
+        app.add_exception_handler(kind, lambda _, error: problem_of(error).response())
 
 
 def _on_http(request: Request, error: Exception) -> Response:
@@ -128,11 +137,3 @@ def _on_http(request: Request, error: Exception) -> Response:
     }
     detail = sentences.get(error.status_code, str(error.detail))
     return ProblemError(error.status_code, detail, headers=error.headers).response()
-
-
-def _on_disconnect(request: Request, error: Exception) -> Response:
-    return ProblemError(400, "the client left before its request was whole.").response()
-
-
-def _on_fault(request: Request, error: Exception) -> Response:
-    return ProblemError(500, "a fault of the service; its log says more.").response()

@@ -31,7 +31,8 @@ class Limits:
     connections : int
         Open at once; more are answered with 503.
     read_seconds : float
-        For a JSON body, for the next line of a stream, and for a client to take what waits for it.
+        For the headers of a request, for a JSON body, for the next line of a stream, and for a
+        client to take what waits for it.
     answer_seconds : float
         For scoring one body.
 

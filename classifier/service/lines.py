@@ -16,7 +16,7 @@ from classifier.model.model import Model
 from classifier.model.prediction import Prediction
 from classifier.service.errors import ProblemError
 from classifier.service.limits import Limits
-from classifier.service.requests import NDJSON, parsed
+from classifier.service.requests import NDJSON, article_of, parsed
 from classifier.service.schemas import ArticleLine
 from classifier.service.service import Scorer
 
@@ -175,7 +175,7 @@ def _read(line: bytes | ProblemError, number: int, limits: Limits) -> Article | 
     try:
         if isinstance(line, ProblemError):
             raise line
-        return parsed(ArticleLine, line, limits).article()
+        return article_of(parsed(ArticleLine, line, limits))
     except ProblemError as problem:
         problem.members["line"] = number
         return problem

@@ -92,10 +92,6 @@ class ArticleLine(BaseModel):
     title: Word = ""
     id: Word = ""
 
-    def article(self) -> Article:
-        """Return the article."""
-        return Article(self.text, title=self.title, id=self.id)
-
 
 class ArticleRequest(ArticleLine):
     """One article to tag."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from uvicorn import Config, Server
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
 
 from classifier.errors import ClassifierError
@@ -22,12 +24,16 @@ from classifier.service.metrics import MULTIPROCESS
 from classifier.service.requests import HEADER_BYTES
 from classifier.service.service import Shelf, Shelved
 
-__all__ = ["bind", "checked", "serve", "server_config"]
+__all__ = ["TimedProtocol", "bind", "checked", "serve", "server_config"]
 
 
 BACKLOG = 2048
 SEND_BUFFER = 64 * 1024
 GRACE_SECONDS = 30
+TOO_LONG_HEADERS = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"Content-Length: 0\r\nConnection: close\r\n\r\n"
+)
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -38,6 +44,74 @@ LOGGING: dict[str, Any] = {
         "classifier.service": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
     },
 }
+
+
+class TimedProtocol(HttpToolsProtocol):
+    """HTTP/1.1 that hangs up on a client whose headers take too long, or have no end.
+
+    It goes by the calls of asyncio and of httptools alone.
+
+    Parameters
+    ----------
+    seconds : float
+        For the headers of a request.
+    more : object
+        What uvicorn makes a protocol with.
+    """
+
+    def __init__(self, *, seconds: float, **more: Any) -> None:
+        super().__init__(**more)
+        self._seconds = seconds
+        self._late: asyncio.TimerHandle | None = None
+        self._n_bytes = 0  # since there was something whole
+        self._in_body = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for headers."""
+        super().connection_made(transport)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing more."""
+        self._go_on()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what came, unless there is too much of it that is neither headers nor body."""
+        self._n_bytes += len(data)
+        super().data_received(data)
+        if self._n_bytes > HEADER_BYTES:
+            if not self._in_body:
+                self.transport.write(TOO_LONG_HEADERS)
+            self.transport.close()
+        elif self._n_bytes and not self._in_body and self._late is None:
+            self._wait()
+
+    def on_headers_complete(self) -> None:
+        """Begin with a request."""
+        self._in_body = True
+        self._go_on()
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take in a piece of a body."""
+        self._go_on()
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        self._in_body = False
+        self._go_on()
+        super().on_message_complete()
+
+    def _wait(self) -> None:
+        self._late = self.loop.call_later(self._seconds, self.transport.abort)
+
+    def _go_on(self) -> None:
+        self._n_bytes = 0
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
 
 
 def bind(host: str, port: int, *, idle_seconds: float = 10.0) -> socket.socket:
@@ -92,7 +166,7 @@ def server_config(settings: ServiceSettings, *, workers: int = 1) -> Config:
     return Config(
         partial(create_app, settings),
         factory=True,
-        http="h11",
+        http=partial(TimedProtocol, seconds=settings.limits.read_seconds),  # type: ignore[arg-type]
         ws="none",
         lifespan="on",
         workers=workers,
@@ -104,7 +178,6 @@ def server_config(settings: ServiceSettings, *, workers: int = 1) -> Config:
         limit_concurrency=settings.limits.connections + 1,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=GRACE_SECONDS,
-        h11_max_incomplete_event_size=HEADER_BYTES,
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from classifier.corpus.corpus import ReadOptions, ReadTally
 from classifier.corpus.find import Source, format_by_name
 from classifier.corpus.formats.documents import declared_charset
-from classifier.corpus.open import COMPRESSIONS
+from classifier.corpus.open import COMPRESSIONS, PACKED
 from classifier.corpus.read import read_rows
 from classifier.corpus.rows import BadRowError, Row, unwrapped
 from classifier.errors import BadInputError, disarmed
@@ -21,8 +21,6 @@ __all__ = ["Table", "read_upload"]
 
 # Of all cells together, and of one file: no more than a page can show and send on.
 MOST_CHARACTERS, MOST_ROWS, MOST_COLUMNS = 100_000_000, 200_000, 500
-# The first bytes of gzip and zstd.
-_PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
 # Rows that are looked at for the column with the longest cells.
 _SAMPLE = 50
 
@@ -72,7 +70,7 @@ def read_upload(name: str, content: bytes) -> Table:
         When it cannot be read, is packed, or holds more than a page can show.
     """
     shown = disarmed(name)[-100:] or "the file"
-    if PurePath(name).suffix.lower() in COMPRESSIONS or content.startswith(_PACKED):
+    if PurePath(name).suffix.lower() in COMPRESSIONS or content.startswith(PACKED):
         raise BadInputError(f"{shown}: packed files are not read here. Unpack it.")
     format = format_by_name(PurePath(name))
     named = format == "html" and declared_charset(content[:4096].decode("latin-1"))

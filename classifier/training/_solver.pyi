@@ -23,3 +23,9 @@ def fit(
     tolerance: float,
     most: int,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]: ...
+def margins(
+    bounds: NDArray[np.int64],
+    terms: NDArray[np.int32],
+    values: NDArray[np.float32],
+    coef: NDArray[np.float32],
+) -> NDArray[np.float32]: ...

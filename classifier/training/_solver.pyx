@@ -9,7 +9,7 @@ that groups of labels can be fitted in threads that share it.
 """
 
 from libc.math cimport INFINITY, sqrt
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 import numpy as np
 
@@ -23,7 +23,7 @@ cdef inline int below(uint64_t* state, int n) noexcept nogil:
     return <int>(((z ^ (z >> 31)) >> 32) * <uint64_t>n >> 32)
 
 
-__all__ = ["WIDTHS", "fit", "weigh"]
+__all__ = ["WIDTHS", "fit", "margins", "weigh"]
 
 
 cdef extern from *:
@@ -36,8 +36,8 @@ cdef extern from *:
         const int64_t* bounds
         const int32_t* terms
         const float* values
-        const float* scales
-        const float* squares
+        const uint16_t* scales
+        float* squares
         const float* signs
         const float* row_costs
         const float* costs
@@ -51,6 +51,8 @@ cdef extern from *:
         float[16] open
         float[16] largest
         float[16] smallest
+        float calm
+    void measure(const Problem* p, int64_t n_rows, int lanes) noexcept nogil
     void begin(const Problem* p, int64_t n_rows, int lanes) noexcept nogil
     void sweep(
         const Problem* p, Lanes* all, const int32_t* order, int64_t n_rows, int full, int lanes
@@ -82,25 +84,6 @@ cdef void shuffle(int32_t* order, int n, uint64_t seed) noexcept nogil:
         order[j] = row
 
 
-cdef void measure(
-    const Problem* problem, int n_rows, int lanes, float* squares
-) noexcept nogil:
-    """Add to `squares` the squared length of each row by the scales of each lane."""
-    cdef int row, k
-    cdef int64_t j, step
-    cdef float square
-    cdef const float* scale
-    for row in range(n_rows):
-        j = problem.bounds[2 * row]
-        step = 1 if j <= problem.bounds[2 * row + 1] else -1
-        while j != problem.bounds[2 * row + 1]:
-            square = problem.values[j] * problem.values[j]
-            scale = problem.scales + <int64_t>problem.terms[j] * lanes
-            for k in range(lanes):
-                squares[row * lanes + k] += square * scale[k]
-            j += step
-
-
 cdef bint descend(
     const Problem* problem, int32_t* order, int n_rows, uint8_t* left, int lanes,
     float tolerance, int most,
@@ -108,14 +91,17 @@ cdef bint descend(
     """Fill `alphas` and `w`; return whether every lane that is `left` reached the tolerance.
 
     Cells whose variable is 0 and whose gradient exceeds all of the lane's last sweep are put
-    aside until the next full sweep, which alone can end a lane. When it falls due depends on
-    the number of the sweep only, so that no lane waits for another.
+    aside until the next full sweep, which alone can end a lane; so are those that violate the
+    optimality by less than half the tolerance. When it falls due depends on the number of the
+    sweep only, so that no lane waits for another.
     """
     cdef int k, n_left, n_open, number = 0
     cdef bint full
     cdef float violation
     cdef Lanes all
+    measure(problem, n_rows, lanes)
     begin(problem, n_rows, lanes)
+    all.calm = tolerance / 2
     while number < most:
         full = number % PERIOD == 0
         shuffle(order, n_rows, number)
@@ -157,7 +143,7 @@ def weigh(
     Parameters
     ----------
     bounds : ndarray of int64 of shape (n_rows, 2)
-        Where each row begins and has ended among its terms; downwards where the end is below.
+        Where each row begins and has ended among its terms.
     terms : ndarray of int32
     damped, values : ndarray of float64 and of float32, shape of `terms`
     idf : ndarray of float64 of shape (n_terms,)
@@ -168,7 +154,7 @@ def weigh(
     ValueError
         When a term or an entry is not there.
     """
-    cdef int64_t i, j, step, n = len(terms)
+    cdef int64_t i, j, n = len(terms)
     cdef double norm
     if not n == len(damped) == len(values):
         raise ValueError("terms, damped counts and values do not fit together")
@@ -177,22 +163,17 @@ def weigh(
     _check_bounds(np.asarray(bounds), n)
     with nogil:
         for i in range(bounds.shape[0]):
-            step, norm = 1 if bounds[i, 0] <= bounds[i, 1] else -1, 0.0
-            j = bounds[i, 0]
-            while j != bounds[i, 1]:
+            norm = 0.0
+            for j in range(bounds[i, 0], bounds[i, 1]):
                 norm += (damped[j] * idf[terms[j]]) * (damped[j] * idf[terms[j]])
-                j += step
             norm = sqrt(norm)
-            j = bounds[i, 0]
-            while j != bounds[i, 1]:
+            for j in range(bounds[i, 0], bounds[i, 1]):
                 values[j] = <float>(damped[j] * idf[terms[j]] / norm) if norm > 0 else 0
-                j += step
 
 
 def _check_bounds(bounds, n):
     """Raise `ValueError` unless all that is between the bounds is among n entries."""
-    first, end = bounds[bounds[:, 0] != bounds[:, 1]].T
-    if len(first) and (min(first.min(), end.min() + 1) < 0 or max(first.max() + 1, end.max()) > n):
+    if len(bounds) and (bounds.min() < 0 or bounds.max() > n):
         raise ValueError(f"a row is beyond the {n} entries that there are")
 
 
@@ -201,6 +182,17 @@ def _aligned(n):
     room = np.zeros(n + CACHE_LINE // 4, np.float32)
     first = -room.ctypes.data % CACHE_LINE // 4
     return room[first : first + n]
+
+
+def _upper_halves(const float[:, ::1] scales):
+    """Return the nearest floats of which the lower half of the bits is 0, without that half."""
+    cdef const uint32_t[::1] bits = np.asarray(scales).view(np.uint32).ravel()
+    halves = np.empty(len(bits), np.uint16)
+    cdef uint16_t[::1] given = halves
+    cdef int64_t i
+    for i in range(len(bits)):
+        given[i] = <uint16_t>((bits[i] + 0x8000) >> 16)
+    return halves
 
 
 def fit(
@@ -222,9 +214,10 @@ def fit(
     ----------
     bounds : ndarray of int64 of shape (n_rows, 2)
         Where each row begins and has ended in `terms` (int32, below `n_terms`, distinct within a
-        row) and `values` (float32); downwards where the end is below.
+        row) and `values` (float32).
     scales : ndarray of float32 of shape (n_terms, n_lanes)
-        What the squared weight of each term is divided by in the penalty; above 0.
+        What the squared weight of each term is divided by in the penalty; above 0, and rounded
+        to eight binary digits, by which the lanes of a term take half of a line of the cache.
     signs : ndarray of float32 of shape (n_rows, n_lanes)
         1 present, -1 absent, 0 for rows to leave out; as many lanes as one of `WIDTHS`.
     weights : ndarray of float32 of shape (n_rows,)
@@ -267,13 +260,32 @@ def fit(
     cdef uint8_t[::1] awake = np.ones(n_rows, np.uint8), lanes_left = left
     cdef int32_t[::1] order = np.empty(n_rows, np.int32)
     cdef float[:, ::1] squares = np.ones((n_rows, lanes), np.float32)
-    cdef const float[:, ::1] padded = scales if n_terms else np.ones((1, lanes), np.float32)
+    cdef const uint16_t[::1] halves = _upper_halves(scales) if n_terms else np.ones(1, np.uint16)
     cdef Problem problem = Problem(
-        &bounds[0, 0], &terms[0], &values[0], &padded[0, 0], &squares[0, 0], &signs[0, 0],
+        &bounds[0, 0], &terms[0], &values[0], &halves[0], &squares[0, 0], &signs[0, 0],
         &row_costs[0], &costs[0], &alphas[0, 0], &watched[0, 0], &awake[0], &w[0, 0],
         &w[n_terms, 0],
     )
     with nogil:
-        measure(&problem, n_rows, lanes, &squares[0, 0])
         descend(&problem, &order[0], n_rows, &lanes_left[0], lanes, tolerance, most)
     return coef, left > 0
+
+
+def margins(
+    const int64_t[:, ::1] bounds not None,
+    const int32_t[::1] terms not None,
+    const float[::1] values not None,
+    const float[:, ::1] coef not None,
+):
+    """Return the margins of rows, a float32 for each lane of the weights that `fit` returned."""
+    cdef int64_t i, j
+    cdef int k, n_terms = coef.shape[0] - 1, lanes = coef.shape[1]
+    _check_bounds(np.asarray(bounds), min(len(values), len(terms)))
+    found = np.repeat(coef[n_terms:], len(bounds), axis=0)
+    cdef float[:, ::1] sums = found
+    with nogil:
+        for i in range(bounds.shape[0]):
+            for j in range(bounds[i, 0], bounds[i, 1]):
+                for k in range(lanes):
+                    sums[i, k] += values[j] * coef[terms[j], k]
+    return found

@@ -21,6 +21,7 @@ from classifier.training.fit import (
     Candidate,
     Duals,
     Rows,
+    Scales,
     article_weights,
     fit_by_liblinear,
     margins_compiled,
@@ -46,7 +47,7 @@ __all__ = [
 
 # Of fits that only tell of candidates, cuts and calibration. Against 0.001 it moves a margin by a
 # thousandth, and the average precision on held-out articles by 0.0002 at most.
-HELD_OUT_TOLERANCE = 1e-2
+HELD_OUT_TOLERANCE = 0.1
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 
@@ -113,6 +114,11 @@ class Fold:
         rows = Rows.weighed(counted, candidate.lead_repeats, idf)
         return cls(train, test, rows, counted.coverage(test, idf > 0))
 
+    def scales(self, Y: Matrix, candidate: Candidate, weights: Vector) -> Scales | None:
+        """Return `ratio_scales` of the articles to train on."""
+        train = self.rows.select(self.train)
+        return ratio_scales(train, Y[self.train], weights[self.train], candidate.ratio_power)
+
     def margins(
         self,
         Y: Matrix,
@@ -120,6 +126,7 @@ class Fold:
         weights: Vector,
         *,
         jobs: int = 1,
+        scales: Scales | None = None,
         start: Duals | None = None,
     ) -> tuple[Matrix, Duals | None]:
         """Return the margins of the articles held out, and where another fit may start.
@@ -129,6 +136,8 @@ class Fold:
         Y : ndarray of shape (n_articles, n_labels)
         candidate : Candidate
         weights : ndarray of shape (n_articles,)
+        scales : ndarray of shape (n_terms, n_labels), optional
+            What `scales` returns for them.
         start : ndarray of shape (n_train, n_labels), optional
             Dual variables of another fit of this fold.
 
@@ -140,7 +149,6 @@ class Fold:
         module, each = solver(), [candidate.C] * Y.shape[1]
         Y, weights = Y[self.train], weights[self.train]
         train, test = self.rows.select(self.train), self.rows.select(self.test)
-        scales = ratio_scales(train, Y, weights, candidate.ratio_power)
         if module is None:
             tolerance = HELD_OUT_TOLERANCE
             linear = fit_by_liblinear(train, Y, each, weights, jobs, tolerance, scales)
@@ -185,7 +193,8 @@ def out_of_fold(
         fold = Fold.of(counted, folds, number, candidates[0], min_df=min_df)
         for candidate, result in zip(candidates, results, strict=True):
             weights = article_weights(counted, candidate)
-            margins, _ = fold.margins(Y, candidate, weights, jobs=jobs)
+            scales = fold.scales(Y, candidate, weights)
+            margins, _ = fold.margins(Y, candidate, weights, jobs=jobs, scales=scales)
             result.fill(fold, margins)
             tick()
     return results
@@ -195,7 +204,7 @@ def out_of_fold(
 PARTS = 5
 FEWEST_IN_A_PART = 20
 # Folds before a candidate may be given up, and how many standard errors it must lie behind.
-FEWEST_FOLDS, CLEARLY = 2, 2.0
+FEWEST_FOLDS, CLEARLY = 2, 1.0
 # Between fits with C and n times C, dual variables grow by about the root of n.
 GROWTH = 0.5
 # What is kept from one candidate to the next saves time only; with more, it is made again.
@@ -254,6 +263,7 @@ class Trials:
         self._parts: dict[Candidate, list[Vector]] = {}
         self._duals: dict[Candidate, list[Duals | None]] = {}
         self._matrices: dict[tuple[int, bool, int], Fold] = {}
+        self._kept_scales: dict[tuple[Candidate, int, int], Scales] = {}
         self._kept_bytes = 0.0
 
     def best(self, candidates: Sequence[Candidate]) -> Candidate:
@@ -282,8 +292,10 @@ class Trials:
     def _tried(self, candidate: Candidate, number: int) -> Vector:
         """Fit a candidate on one fold; return its score on each part of the articles held out."""
         fold, weights = self._fold(candidate, number), article_weights(self.counted, candidate)
-        start = self._start(candidate, number)
-        margins, duals = fold.margins(self.Y, candidate, weights, jobs=self.jobs, start=start)
+        scales, start = self._scales(candidate, number), self._start(candidate, number)
+        margins, duals = fold.margins(
+            self.Y, candidate, weights, jobs=self.jobs, scales=scales, start=start
+        )
         self.results[candidate].fill(fold, margins)
         self._keep_duals(candidate, duals)
         mode, part_of = self.settings.labels, self._part_of(fold.test)
@@ -335,6 +347,14 @@ class Trials:
         growth = np.float32((candidate.C / leader.C) ** GROWTH)
         return None if duals is None else growth * duals
 
+    def start(self, candidate: Candidate) -> Duals:
+        """Return the dual variables of each article in the last fold that was fitted to it."""
+        found = np.zeros(self.Y.shape, np.float32)
+        for number, duals in enumerate(self._duals.get(candidate, [])):
+            if duals is not None:
+                found[self.folds != number] = duals
+        return found
+
     def _keep_duals(self, candidate: Candidate, duals: Duals | None) -> None:
         small = 2 * 4.0 * self.Y.size * self.settings.n_folds < MOST_DUAL_BYTES
         self._duals.setdefault(candidate, []).append(duals if small else None)
@@ -344,10 +364,25 @@ class Trials:
         if key in self._matrices:
             return self._matrices[key]
         fold = Fold.of(self.counted, self.folds, number, candidate, min_df=self.settings.min_df)
-        self._kept_bytes += fold.rows.X.data.nbytes
-        if self._kept_bytes < MOST_MATRIX_BYTES:
+        if self._has_room(fold.rows.X.data):
             self._matrices[key] = fold
         return fold
+
+    def _scales(self, candidate: Candidate, number: int) -> Scales | None:
+        """Return the scales of a fold, which depend neither on C nor on how often terms occur."""
+        fold = self._fold(candidate, number)
+        key = (replace(candidate, C=1.0, lead_repeats=0), fold.rows.X.nnz, number)
+        if key in self._kept_scales:
+            return self._kept_scales[key]
+        weights = article_weights(self.counted, candidate)
+        scales = fold.scales(self.Y, candidate, weights)
+        if scales is not None and self._has_room(scales):
+            self._kept_scales[key] = scales
+        return scales
+
+    def _has_room(self, numbers: NDArray[np.float32]) -> bool:
+        self._kept_bytes += numbers.nbytes
+        return self._kept_bytes < MOST_MATRIX_BYTES
 
 
 Change = Callable[[Candidate], Candidate]
@@ -365,12 +400,16 @@ class Choice:
         Of the chosen candidate, for cuts and calibration.
     trials : dict of Candidate to Trial
         Every candidate tried, and how it did.
+    start : ndarray of float32 of shape (n_articles, n_labels)
+        Dual variables from which a fit on all articles is soon done: those of the folds, 0 where
+        there are none.
     """
 
     candidate: Candidate
     C: tuple[float, ...]
     held_out: HeldOut
     trials: dict[Candidate, Trial]
+    start: Duals
 
 
 def n_candidates(counted: LabelledArticles, settings: Settings) -> int:
@@ -457,7 +496,7 @@ def choose_candidate(
     C, held_out = (best.C,) * Y.shape[1], trials.results[best]
     if settings.C_per_label:
         C, held_out = _choose_per_label(trials, best)
-    return Choice(best, C, held_out, trials.found)
+    return Choice(best, C, held_out, trials.found, trials.start(best))
 
 
 def climb(trials: Trials, start: Candidate, C: Sequence[float]) -> Candidate:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,15 @@ from classifier.errors import SettingsError
 from classifier.model.calibration import PiecewiseLinear
 from classifier.training.calibrate import fit_calibration
 
-__all__ = ["POINTS", "WorkingPoint", "choose_shift", "choose_thresholds", "held_out_tags"]
+__all__ = [
+    "POINTS",
+    "CutRules",
+    "Cuts",
+    "WorkingPoint",
+    "choose_shift",
+    "choose_thresholds",
+    "held_out_tags",
+]
 
 
 RULES = ("expected-f1", "smoothed-f1", "micro-macro")
@@ -60,26 +69,12 @@ Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 
 
-def choose_thresholds(
-    scores: Matrix,
-    truth: Matrix,
-    *,
-    rule: str = "expected-f1",
-    rare_positives: int = 1,
-    max_false_tags: float | None = 1.0,
-    calibration: str = "auto",
-    isotonic_positives: int = 50,
-    fitted: PiecewiseLinear | None = None,
-    point: WorkingPoint = POINTS["balanced"],
-) -> Vector:
-    """Return, per label, the cut from which it is given.
+@dataclass(frozen=True)
+class CutRules:
+    """How cuts are chosen.
 
     Parameters
     ----------
-    scores : ndarray of shape (n_articles, n_labels)
-        Out-of-fold scores, never training scores; any scale that all labels share.
-    truth : ndarray of shape (n_articles, n_labels)
-        1 present, 0 absent, NaN unknown; unknown cells are left out.
     rule : {"expected-f1", "smoothed-f1", "micro-macro"}
         Half of the best expected F1, the cut in calibrated probability that is best for F1
         (Lipton et al., ECML 2014), for labels with `isotonic_positives` positives, whose
@@ -97,54 +92,133 @@ def choose_thresholds(
         least a quarter of the articles have no label, else for no limit.
     calibration, isotonic_positives
         Of the calibration behind expected F1, as in `fit_calibration`.
-    fitted : PiecewiseLinear, optional
-        That calibration, where these scores were calibrated before.
-    point : WorkingPoint
-        What takes the place of F1, and of `max_false_tags`; "micro-macro" knows F1 alone, and
-        smoothed F-beta stands in for it at other points.
-
-    Returns
-    -------
-    ndarray of shape (n_labels,)
-        A label of which nothing is known gets the pooled cut too.
 
     Raises
     ------
     SettingsError
         For any other rule.
     """
-    if rule not in RULES:
-        raise SettingsError(f"rule is '{rule}'. Choose one of {', '.join(RULES)}.")
-    curves = [_Curve(scores[:, k], truth[:, k]) for k in range(scores.shape[1])]
-    macro = rule == "micro-macro" and point.beta == 1
-    common = np.array([curve.n_positive >= isotonic_positives for curve in curves])
-    cuts = _micro_macro(curves) if macro else _smoothed(curves, point.beta, common)
-    if rule == "expected-f1":
-        fitted = fitted or fit_calibration(
-            scores, truth, method=calibration, isotonic_positives=isotonic_positives
-        )
-        probable = _expected(scores, fitted, point.beta)
-        cuts = np.where(common, probable, cuts)
-    rare = np.array([curve.n_positive < rare_positives for curve in curves])
-    unseen = np.array([len(curve.cuts) == 1 for curve in curves])
-    pooled = pooled_cut(scores, truth, point.beta) if (rare | unseen).any() else np.inf
-    cuts[rare] = np.maximum(cuts[rare], pooled)
-    cuts[unseen] = pooled
-    cuts = cuts + _raise(scores - cuts, truth, max_false_tags, point)
-    if point.beta == 1:
+
+    rule: str = "expected-f1"
+    rare_positives: int = 1
+    max_false_tags: float | None = 1.0
+    calibration: str = "auto"
+    isotonic_positives: int = 50
+
+    def __post_init__(self) -> None:
+        if self.rule not in RULES:
+            raise SettingsError(f"rule is '{self.rule}'. Choose one of {', '.join(RULES)}.")
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """The cuts of every working point; what they have in common is made once.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_articles, n_labels)
+        Out-of-fold scores, never training scores; any scale that all labels share.
+    truth : ndarray of shape (n_articles, n_labels)
+        1 present, 0 absent, NaN unknown; unknown cells are left out.
+    rules : CutRules
+    fitted : PiecewiseLinear, optional
+        The calibration that the rules ask for, where these scores were calibrated before.
+    """
+
+    scores: Matrix
+    truth: Matrix
+    rules: CutRules
+    fitted: PiecewiseLinear | None = None
+
+    def at(self, point: WorkingPoint) -> Vector:
+        """Return, per label, the cut from which it is given.
+
+        A label of which nothing is known gets the pooled cut too. No label is given sooner than
+        at the balanced point where fewer false tags are wanted, none later where fewer misses
+        are. The rule "micro-macro" knows F1 alone: smoothed F-beta stands in for it.
+
+        Returns
+        -------
+        ndarray of shape (n_labels,)
+        """
+        if point.beta == 1:
+            return self._chosen(point)
+        bound = np.maximum if point.beta < 1 else np.minimum
+        return np.asarray(bound(self._chosen(point), self._balanced))
+
+    @cached_property
+    def _balanced(self) -> Vector:
+        return self._chosen(POINTS["balanced"])
+
+    def _chosen(self, point: WorkingPoint) -> Vector:
+        cuts = self._best(point.beta)
+        rare = self._n_positive < self.rules.rare_positives
+        unseen = np.array([len(curve.ranked) == 0 for curve in self._curves])
+        pooled = np.inf
+        if (rare | unseen).any():
+            pooled = pooled_cut(self.scores, self.truth, point.beta)
+        cuts[rare] = np.maximum(cuts[rare], pooled)
+        cuts[unseen] = pooled
+        excess = self.scores - cuts
+        return np.asarray(cuts + _raise(excess, self.truth, self.rules.max_false_tags, point))
+
+    def _best(self, beta: float) -> Vector:
+        if self.rules.rule == "micro-macro" and beta == 1:
+            return _micro_macro(self._curves)
+        common = self._n_positive >= self.rules.isotonic_positives
+        cuts = _smoothed(self._curves, beta, common)
+        if self.rules.rule == "expected-f1":
+            for k in np.flatnonzero(common):
+                margins, probabilities = self._calibrated[k]
+                promised = np.interp(np.sort(self.scores[:, k]), margins, probabilities)
+                cuts[k] = np.interp(_best_cut(promised, beta), probabilities, margins)
         return cuts
-    balanced = choose_thresholds(
-        scores,
-        truth,
-        rule=rule,
-        rare_positives=rare_positives,
-        max_false_tags=max_false_tags,
-        calibration=calibration,
-        isotonic_positives=isotonic_positives,
-        fitted=fitted,
-    )
-    # no label is given sooner where fewer false tags are wanted, none later where fewer misses are
-    return np.maximum(cuts, balanced) if point.beta < 1 else np.minimum(cuts, balanced)
+
+    @cached_property
+    def _curves(self) -> list[_Curve]:
+        columns = (np.ascontiguousarray(each.T) for each in (self.scores, self.truth))
+        return [_Curve(*each) for each in zip(*columns, strict=True)]
+
+    @cached_property
+    def _n_positive(self) -> NDArray[np.int64]:
+        return np.array([curve.n_positive for curve in self._curves])
+
+    @cached_property
+    def _calibrated(self) -> list[tuple[Sequence[float], Sequence[float]]]:
+        """Each label's line of margins and probabilities."""
+        fitted = self.fitted or fit_calibration(
+            self.scores,
+            self.truth,
+            method=self.rules.calibration,
+            isotonic_positives=self.rules.isotonic_positives,
+        )
+        return list(zip(fitted.margins, fitted.probabilities, strict=True))
+
+
+def choose_thresholds(
+    scores: Matrix,
+    truth: Matrix,
+    *,
+    fitted: PiecewiseLinear | None = None,
+    point: WorkingPoint = POINTS["balanced"],
+    **rules: Any,
+) -> Vector:
+    """Return, per label, the cut from which it is given at one working point.
+
+    Parameters
+    ----------
+    scores, truth, fitted
+        As in `Cuts`.
+    point : WorkingPoint
+        What takes the place of F1, and of `max_false_tags`.
+    **rules
+        Those of `CutRules`.
+
+    Returns
+    -------
+    ndarray of shape (n_labels,)
+    """
+    return Cuts(scores, truth, CutRules(**rules), fitted).at(point)
 
 
 def _raise(
@@ -200,38 +274,40 @@ def held_out_tags(
     folds: NDArray[np.int64],
     *,
     fitted: Sequence[PiecewiseLinear | None] = (),
+    points: Mapping[str, WorkingPoint] = POINTS,
     **rules: Any,
-) -> NDArray[np.bool_]:
-    """Return tags by cuts that were chosen on the other folds; shape of `scores`.
+) -> dict[str, NDArray[np.bool_]]:
+    """Return tags by cuts that were chosen on the other folds, of each point; shape of `scores`.
 
-    Rows outside every fold (fold -1) are given nothing. `rules` go to `choose_thresholds`, and
-    so does what is `fitted` to the others of each fold, where it is.
+    Rows outside every fold (fold -1) are given nothing. `rules` are those of `CutRules`; what is
+    `fitted` to the others of each fold goes to `Cuts`, where it is.
     """
-    given = np.zeros(scores.shape, dtype=bool)
-    fitted = fitted or [None] * (folds.max() + 1)
-    for fold, calibration in enumerate(fitted):
+    given = {name: np.zeros(scores.shape, dtype=bool) for name in points}
+    for fold, calibration in enumerate(fitted or [None] * (folds.max() + 1)):
         rest, test = (folds >= 0) & (folds != fold), folds == fold
-        cuts = choose_thresholds(scores[rest], truth[rest], fitted=calibration, **rules)
-        given[test] = scores[test] >= cuts
+        cuts = Cuts(scores[rest], truth[rest], CutRules(**rules), calibration)
+        for name, point in points.items():
+            given[name][test] = scores[test] >= cuts.at(point)
     return given
 
 
 class _Curve:
-    """True and false positives of one label at every cut between neighbouring scores."""
+    """True and false positives of one label at every cut that can be the best.
+
+    That is above all scores, or right below a positive: further down there are only more false
+    positives.
+    """
 
     def __init__(self, scores: Vector, truth: Vector) -> None:
-        known = ~np.isnan(truth) & ~np.isnan(scores)
-        order = np.argsort(-scores[known])
-        ranked, hits = scores[known][order], truth[known][order] > 0
-        # Only where the score changes can a cut stand, so equals may be in any order; the last
-        # place is "give to all".
-        last = np.append(ranked[1:] != ranked[:-1], True) if len(ranked) else np.zeros(0, bool)
-        self.n_positive = int(hits.sum())
-        self.positive = ranked[hits]
-        self.ranked = ranked
-        self.tp = np.concatenate([[0], np.cumsum(hits)[last]])
-        self.fp = np.concatenate([[0], np.cumsum(~hits)[last]])
-        self.cuts = _between(ranked[last])
+        known = ~(np.isnan(truth) | np.isnan(scores))
+        self.ranked = np.sort(scores[known])
+        self.positive = np.sort(scores[known & (truth > 0)])
+        self.n_positive = len(self.positive)
+        at = np.unique(self.positive)[::-1]
+        self.tp = np.append(0, _reaching(self.positive, at))
+        self.fp = np.append(0, _reaching(self.ranked, at)) - self.tp
+        top = self.ranked[-1] + 1.0 if len(self.ranked) else np.inf
+        self.cuts = np.append(top, self.below(at))
 
     @property
     def fn(self) -> NDArray[np.int64]:
@@ -243,32 +319,22 @@ class _Curve:
     def smoothed(self, beta: float = 1.0) -> Vector:
         return _smoothed_f(self.tp, self.tp + self.fp, self.n_positive, beta)
 
-    def below(self, score: float) -> float:
-        """Return the cut between a score and the next one below it."""
-        lower = self.ranked[self.ranked < score]
-        return float(_between(np.array([score, *lower[:1]]))[1])
+    def below(self, scores: Vector) -> Vector:
+        """Return the cuts between scores and the next ones below them."""
+        places = self.ranked.searchsorted(scores)
+        lower = self.ranked[np.maximum(places - 1, 0)]
+        middle = (scores + lower) / 2
+        # Between neighbouring floats the mean is one of them; it must not be the lower.
+        middle = np.where(middle > lower, middle, scores)
+        return np.where(places > 0, middle, scores - 1.0)
 
     def f1(self) -> Vector:
         return np.asarray(2 * self.tp / np.maximum(2 * self.tp + self.fp + self.fn, 1))
 
 
-def _between(ranked: Vector) -> Vector:
-    """Return cuts above the highest score, between neighbours, and below the lowest."""
-    if not len(ranked):
-        return np.array([np.inf])
-    upper, lower = ranked[:-1], ranked[1:]
-    middle = (upper + lower) / 2
-    # Between neighbouring floats the mean is one of them; it must not be the lower.
-    middle = np.where(middle > lower, middle, upper)
-    return np.concatenate([[ranked[0] + 1.0], middle, [ranked[-1] - 1.0]])
-
-
-def _expected(scores: Matrix, fitted: PiecewiseLinear, beta: float) -> Vector:
-    probabilities = fitted(scores)
-    lines = zip(fitted.margins, fitted.probabilities, strict=True)
-    return np.array(
-        [np.interp(_best_cut(probabilities[:, k], beta), y, x) for k, (x, y) in enumerate(lines)]
-    )
+def _reaching(ranked: Vector, scores: Vector) -> NDArray[np.int64]:
+    """Return how many of the `ranked`, rising, are as high as each of the scores."""
+    return len(ranked) - ranked.searchsorted(scores)
 
 
 def _best_cut(probabilities: Vector, beta: float) -> float:
@@ -303,7 +369,7 @@ def _borrowed(curves: list[_Curve], beta: float) -> Vector:
     if len(tried) > MOST_TRIED:
         tried = np.quantile(tried, np.linspace(0, 1, MOST_TRIED), method="nearest")
     tp, given = (
-        np.array([(len(s) - np.searchsorted(s[::-1], tried)) for s in scores], dtype=np.float64)
+        np.array([_reaching(ranked, tried) for ranked in scores], dtype=np.float64)
         for scores in ([c.positive for c in curves], [c.ranked for c in curves])
     )
     n_positive = np.array([float(curve.n_positive) for curve in curves])
@@ -311,7 +377,7 @@ def _borrowed(curves: list[_Curve], beta: float) -> Vector:
     best = _smoothed_f(weights @ tp, weights @ given, (weights @ n_positive)[:, None], beta).argmax(
         axis=1
     )
-    return np.array([curve.below(tried[i]) for curve, i in zip(curves, best, strict=True)])
+    return np.array([curve.below(tried[[i]])[0] for curve, i in zip(curves, best, strict=True)])
 
 
 def _likeness(n_positive: Vector) -> Matrix:

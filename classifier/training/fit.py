@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 from types import ModuleType
 from typing import Any
 
@@ -32,6 +34,7 @@ __all__ = [
     "Duals",
     "Linear",
     "Rows",
+    "Scales",
     "article_weights",
     "fit_by_liblinear",
     "fit_compiled",
@@ -56,14 +59,10 @@ class Rows:
     X : csr_matrix of float32 of shape (n_articles, n_terms)
         Rounding its values moves a margin by less than 1e-6, the tolerance by more.
     chosen : ndarray of int64 of shape (n_rows,)
-    backwards : bool
-        Whether sums over a row begin with its last entry: the order decides their last bits, and
-        where the lead is repeated, models have always been made so.
     """
 
     X: sp.csr_matrix
     chosen: NDArray[np.int64]
-    backwards: bool = False
 
     def __len__(self) -> int:
         return len(self.chosen)
@@ -78,7 +77,7 @@ class Rows:
         """Return all rows of counts as `tfidf` weighs them; only the values take memory."""
         body, lead, module = counted.occurrences(lead_repeats), counted.lead, solver()
         X = with_data(body, np.empty(body.nnz, np.float32))
-        rows = cls(X, np.arange(X.shape[0]), lead_repeats > 0)
+        rows = cls(X, np.arange(X.shape[0]))
         bounds = rows.bounds
         for some in chunks(len(rows)):
             entries = slice(X.indptr[some.start], X.indptr[some.stop])
@@ -100,19 +99,17 @@ class Rows:
     @property
     def bounds(self) -> NDArray[np.int64]:
         """Where each row begins, and where it has ended; shape (n_rows, 2)."""
-        starts, ends = self.X.indptr[self.chosen], self.X.indptr[self.chosen + 1]
-        bounds = (ends - 1, starts - 1) if self.backwards else (starts, ends)
+        bounds = (self.X.indptr[self.chosen], self.X.indptr[self.chosen + 1])
         return np.stack(bounds, axis=1).astype(np.int64)
 
+    @property
+    def entries(self) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+        """What the compiled solver reads: the bounds, and the terms and values between them."""
+        return self.bounds, self.X.indices.astype(np.int32, copy=False), self.X.data
+
     def pieces(self) -> Iterator[tuple[slice, sp.csr_matrix]]:
-        """Yield the rows, some at a time, as matrices with entries in the order of sums."""
-        for some in chunks(len(self)):
-            if not self.backwards:
-                yield some, self.X[self.chosen[some]]
-                continue
-            X = self.X[self.chosen[some][::-1]]
-            reverse = (X.data[::-1], X.indices[::-1], X.nnz - X.indptr[::-1])
-            yield some, sp.csr_matrix(reverse, X.shape)
+        """Yield the rows as matrices, some at a time."""
+        return ((some, self.X[self.chosen[some]]) for some in chunks(len(self)))
 
 
 TOLERANCE = 1e-3
@@ -122,6 +119,7 @@ PRIOR_COUNT, RATIO_FLOOR = 1.0, 0.3
 Matrix = NDArray[np.float64]
 Lanes = NDArray[np.float32]
 Duals = NDArray[np.float32]
+Scales = NDArray[np.float32]
 Signs = NDArray[np.signedinteger[Any]]
 
 
@@ -137,10 +135,11 @@ def fit_compiled(
     C: Sequence[float],
     weights: Vector,
     *,
-    scales: Matrix | None = None,
+    scales: Scales | None = None,
     jobs: int = 1,
     tolerance: float = TOLERANCE,
     most: int = MOST_EPOCHS,
+    start: Duals | None = None,
 ) -> Matrix:
     """Return the weights of every label, the bias in the last row; (n_terms + 1, n_labels).
 
@@ -161,6 +160,8 @@ def fit_compiled(
         Largest violation of the dual's optimality, as LIBLINEAR measures it.
     most : int
         Sweeps over the rows at most; a label that needs more is warned of.
+    start : ndarray of float32 of shape (n_rows, n_labels), optional
+        Dual variables to begin with, such as those of a fit with other values or another C.
     """
     rows = X if isinstance(X, Rows) else Rows.of(X)
     coef = np.empty((rows.X.shape[1] + 1, signs.shape[1]))
@@ -179,6 +180,7 @@ def fit_compiled(
         jobs=jobs,
         tolerance=tolerance,
         most=most,
+        start=start,
     )
     return coef
 
@@ -191,7 +193,7 @@ def margins_compiled(
     weights: Vector,
     test: Rows,
     *,
-    scales: Matrix | None = None,
+    scales: Scales | None = None,
     jobs: int = 1,
     tolerance: float = TOLERANCE,
     start: Duals | None = None,
@@ -204,8 +206,6 @@ def margins_compiled(
     ----------
     test : Rows
         Others of the same matrix.
-    start : ndarray of float32 of shape (n_rows, n_labels), optional
-        Dual variables to begin with, such as those of a fit with other values or another C.
 
     Returns
     -------
@@ -215,8 +215,7 @@ def margins_compiled(
     margins = np.empty((len(test), signs.shape[1]))
 
     def keep(labels: NDArray[np.int64], fitted: Lanes) -> None:
-        for some, X in test.pieces():
-            margins[some, labels] = (X @ fitted[:-1] + fitted[-1])[:, : len(labels)]
+        margins[:, labels] = module.margins(*test.entries, fitted)[:, : len(labels)]
 
     duals = _fit(
         module,
@@ -241,14 +240,14 @@ def _fit(
     weights: Vector,
     keep: Callable[[NDArray[np.int64], Lanes], None],
     *,
-    scales: Matrix | None = None,
+    scales: Scales | None = None,
     jobs: int,
     tolerance: float,
     most: int = MOST_EPOCHS,
     start: Duals | None = None,
 ) -> Duals:
     """Fit as many labels at once as there are lanes; `keep` takes labels and their weights."""
-    blocks, bounds = _blocks(signs, module.WIDTHS), rows.bounds
+    blocks, entries = _blocks(signs, module.WIDTHS), rows.entries
     known = np.where(weights > 0, weights, 1.0).astype(np.float32)
     duals = np.empty(signs.shape, np.float32)
 
@@ -265,9 +264,7 @@ def _fit(
         if scales is not None:
             scaled[:, : len(labels)] = scales[:, labels]
         coef, unfinished = module.fit(
-            bounds,
-            rows.X.indices.astype(np.int32, copy=False),
-            rows.X.data,
+            *entries,
             scaled,
             lanes,
             known,
@@ -364,7 +361,7 @@ def fit_label(
     return svm.coef_[0], float(svm.intercept_[0])
 
 
-def ratio_scales(X: Rows, Y: Matrix, weights: Vector, power: float) -> Matrix | None:
+def ratio_scales(X: Rows, Y: Matrix, weights: Vector, power: float) -> Scales | None:
     """Return by how much less each term is penalised for each label, None for all alike.
 
     The penalty of a term's squared weight is divided by ``((floor + |r|) ** power) ** 2``, where r
@@ -383,33 +380,44 @@ def ratio_scales(X: Rows, Y: Matrix, weights: Vector, power: float) -> Matrix | 
 
     Returns
     -------
-    ndarray of shape (n_terms, n_labels), or None where `power` is 0
+    ndarray of float32 of shape (n_terms, n_labels), or None where `power` is 0
         On average 1 over all entries of `X`.
     """
     if power == 0:
         return None
-    frequency = np.zeros(X.X.shape[1], np.int64)
-    sums = np.zeros((2, len(frequency), Y.shape[1]))
-    for some, piece in X.pieces():
-        frequency += np.bincount(piece.indices, minlength=len(frequency))
-        for value, total in zip((1.0, 0.0), sums, strict=True):
-            total[:] = _added(total, piece, (value == Y[some]) * weights[some, None])
-    shares = [(total + PRIOR_COUNT) / (total + PRIOR_COUNT).sum(axis=0) for total in sums]
-    scales = (RATIO_FLOOR + np.abs(np.log(shares[0] / shares[1]))) ** (2 * power)
-    scaled: Matrix = scales * (max(frequency.sum(), 1) / np.maximum(frequency @ scales, 1e-9))
-    return scaled
+    n_terms, n_labels = X.X.shape[1], Y.shape[1]
+    weighed = np.column_stack([Y > 0, np.isnan(Y), np.ones(len(Y))]) * weights[:, None]
+    cells = np.column_stack([weighed, np.ones(len(Y))]).astype(np.float32)
+    sums = reduce(
+        add,
+        (
+            sp.csr_matrix(cells[some].T) @ with_data(piece, np.ones_like(piece.data))
+            for some, piece in X.pieces()
+        ),
+    )
+    frequency = _row(sums, 2 * n_labels + 1)
+    everywhere = _row(sums, 2 * n_labels)
+    scales = np.empty((n_labels, n_terms), np.float32)
+    for k in range(n_labels):
+        present, unknown = _row(sums, k), _row(sums, n_labels + k)
+        absent = np.maximum(everywhere - unknown - present, 0)
+        scales[k] = _label_scales(present + PRIOR_COUNT, absent + PRIOR_COUNT, power)
+        scales[k] *= max(frequency.sum(), 1) / max(scales[k] @ frequency, 1e-9)
+    return scales.T
 
 
-def _added(sums: Matrix, X: sp.csr_matrix, cells: Matrix) -> Matrix:
-    """Return sums of the cells of each term's articles, those before added up first.
+def _label_scales(present: Lanes, absent: Lanes, power: float) -> Lanes:
+    ratio = np.log(present / absent) - np.log(present.sum() / absent.sum())
+    scales: Lanes = (RATIO_FLOOR + np.abs(ratio)) ** (2 * power)
+    return scales
 
-    So all are added in one order, and the parts in which they come leave no trace.
-    """
-    n_terms = len(sums)
-    terms = np.append(np.arange(n_terms, dtype=X.indices.dtype), X.indices)
-    starts = np.append(np.arange(n_terms), n_terms + X.indptr)
-    occurs = sp.csr_matrix((np.ones(len(terms)), terms, starts), (len(starts) - 1, n_terms))
-    return np.asarray(occurs.T @ np.append(sums, cells, axis=0))
+
+def _row(matrix: sp.csr_matrix, number: int) -> Lanes:
+    """Return a row of a sparse matrix with its zeros."""
+    entries = slice(matrix.indptr[number], matrix.indptr[number + 1])
+    row = np.zeros(matrix.shape[1], np.float32)
+    row[matrix.indices[entries]] = matrix.data[entries]
+    return row
 
 
 def fit_linear(
@@ -418,8 +426,9 @@ def fit_linear(
     C: Sequence[float],
     weights: Vector,
     *,
-    scales: Matrix | None = None,
+    scales: Scales | None = None,
     jobs: int = 1,
+    start: Duals | None = None,
 ) -> Linear:
     """Fit every label by squared hinge with an L2 penalty, each with its own C.
 
@@ -434,12 +443,14 @@ def fit_linear(
     weights : ndarray of shape (n_articles,)
     scales : ndarray of shape (n_terms, n_labels), optional
         What the squared weight of a term is divided by in the penalty of a label.
+    start : ndarray of float32 of shape (n_articles, n_labels), optional
+        Of the compiled solver, see `fit_compiled`.
     """
     module, rows = solver(), X if isinstance(X, Rows) else Rows.of(X)
     if module is None:
         return fit_by_liblinear(rows, Y, C, weights, jobs, TOLERANCE, scales)
     signs, constant = signs_of(Y, weights)
-    coef = fit_compiled(module, rows, signs, C, weights, scales=scales, jobs=jobs)
+    coef = fit_compiled(module, rows, signs, C, weights, scales=scales, jobs=jobs, start=start)
     return Linear(coef[:-1], np.where(constant != 0, constant, coef[-1]))
 
 
@@ -463,7 +474,7 @@ def fit_by_liblinear(
     weights: Vector,
     jobs: int,
     tolerance: float,
-    scales: Matrix | None = None,
+    scales: Scales | None = None,
 ) -> Linear:
     """Fit in processes, in which each fit starts the random generator afresh."""
     import joblib

@@ -27,7 +27,7 @@ from classifier.model.model import Model
 from classifier.training.calibrate import calibrate
 from classifier.training.choose import Choice
 from classifier.training.count import CountedCorpus, LabelledArticles, document_frequencies
-from classifier.training.cuts import POINTS, WorkingPoint, held_out_tags
+from classifier.training.cuts import held_out_tags
 from classifier.training.settings import Settings
 
 __all__ = ["held_out_probabilities", "provenance", "quality_figures", "with_reference"]
@@ -64,7 +64,8 @@ def quality_figures(
         Outlets, empty where unknown; without any there are no figures by outlet.
     """
     calibrations = fold_calibrations(margins, truth, folds, settings)
-    given = tags_out_of_fold(margins, truth, folds, settings, calibrations)
+    tags = tags_out_of_fold(margins, truth, folds, settings, calibrations)
+    given = tags["balanced"]
     probabilities = _calibrated(margins, folds, calibrations)
     f1 = bootstrap_f1(truth, given, groups=groups)
     errors = expected_calibration_error(truth, probabilities)
@@ -73,10 +74,8 @@ def quality_figures(
         "macro_f1": _rounded(f1["macro"].estimate, f1["macro"].low, f1["macro"].high),
         "false_tag_rate": _number(false_tag_rate(truth, given).value),
         "points": {
-            name: point_figures(
-                truth, tags_out_of_fold(margins, truth, folds, settings, calibrations, point)
-            )
-            for name, point in POINTS.items()
+            name: point_figures(truth, of_point)
+            for name, of_point in tags.items()
             if settings.labels == "several"
         },
         "labels": {
@@ -173,13 +172,12 @@ def tags_out_of_fold(
     folds: NDArray[np.int64],
     settings: Settings,
     calibrations: Sequence[Calibration],
-    point: WorkingPoint = POINTS["balanced"],
-) -> NDArray[np.bool_]:
-    """Return tags of held-out articles, cuts chosen without them; shape of `margins`."""
+) -> dict[str, NDArray[np.bool_]]:
+    """Return tags of held-out articles, cuts chosen without them, by working point."""
     if settings.labels == "one":
-        return np.asarray(np.arange(truth.shape[1]) == margins.argmax(axis=1)[:, None])
+        return {"balanced": np.arange(truth.shape[1]) == margins.argmax(axis=1)[:, None]}
     fitted = [c if isinstance(c, PiecewiseLinear) else None for c in calibrations]
-    return held_out_tags(margins, truth, folds, fitted=fitted, point=point, **settings.cut_rules)
+    return held_out_tags(margins, truth, folds, fitted=fitted, **settings.cut_rules)
 
 
 def _number(value: float) -> float | None:

@@ -30,7 +30,7 @@ from classifier.training.count import (
     corpus_notes,
     count_articles,
 )
-from classifier.training.cuts import POINTS, WorkingPoint, choose_shift, choose_thresholds
+from classifier.training.cuts import POINTS, CutRules, Cuts, choose_shift
 from classifier.training.fit import (
     Linear,
     Rows,
@@ -136,10 +136,11 @@ def fit_model(
         sources=[counted.sources[i] for i in np.flatnonzero(held)],
     )
     calibration = calibrate(margins, truth, settings)
+    cuts = _cuts(margins, truth, settings, calibration)
     fitted = Model(
         labels=labels,
         **model,
-        cuts=_cuts(margins, truth, settings, calibration),
+        cuts=cuts["balanced"],
         base_rates=_base_rates(truth),
         calibration=calibration,
         analyzer=Analyzer(
@@ -154,7 +155,7 @@ def fit_model(
         min_coverage=_min_coverage(choice, held, settings),
         name=name,
         info=provenance(counted, Y, choice, settings, labels)
-        | {"figures": figures, "points": _points(margins, truth, settings, calibration)}
+        | {"figures": figures, "points": _points(cuts, calibration)}
         | ({"codes": {label: list(each) for label, each in codes.items()}} if codes else {}),
     )
     return with_reference(fitted, counted, folds, settings, margins=margins)
@@ -189,7 +190,7 @@ def _final_fit(
     weights = article_weights(counted, choice.candidate)
     X = Rows.weighed(counted, lead_repeats, idf)
     scales = ratio_scales(X, Y, weights, choice.candidate.ratio_power)
-    return idf, fit_linear(X, Y, choice.C, weights, scales=scales, jobs=jobs)
+    return idf, fit_linear(X, Y, choice.C, weights, scales=scales, jobs=jobs, start=choice.start)
 
 
 def _kept(counted: LabelledArticles, idf: Vector, linear: Linear) -> dict[str, Any]:
@@ -210,30 +211,19 @@ def _base_rates(truth: Matrix) -> Any:
 
 
 def _cuts(
-    margins: Matrix,
-    truth: Matrix,
-    settings: Settings,
-    calibration: Calibration,
-    point: WorkingPoint = POINTS["balanced"],
-) -> NDArray[np.float64]:
-    if not isinstance(calibration, PiecewiseLinear):  # exactly one label an article
-        return np.zeros(truth.shape[1])
-    rules = settings.cut_rules
-    return choose_thresholds(margins, truth, fitted=calibration, point=point, **rules)
-
-
-def _points(
     margins: Matrix, truth: Matrix, settings: Settings, calibration: Calibration
-) -> dict[str, list[float]]:
+) -> dict[str, Vector]:
+    """Return the cuts of every working point; with exactly one label an article, of one."""
+    if not isinstance(calibration, PiecewiseLinear):
+        return {"balanced": np.zeros(truth.shape[1])}
+    cuts = Cuts(margins, truth, CutRules(**settings.cut_rules), calibration)
+    return {name: cuts.at(point) for name, point in POINTS.items()}
+
+
+def _points(cuts: dict[str, Vector], calibration: Calibration) -> dict[str, list[float]]:
     """Return the probabilities of the cuts at every working point but the model's own."""
-    if settings.labels == "one":
-        return {}
-    cuts = {
-        name: _cuts(margins, truth, settings, calibration, point)[None, :]
-        for name, point in POINTS.items()
-        if name != "balanced"
-    }
-    return {name: calibration(cut)[0].round(6).tolist() for name, cut in cuts.items()}
+    others = {name: cut for name, cut in cuts.items() if name != "balanced"}
+    return {name: calibration(cut[None, :])[0].round(6).tolist() for name, cut in others.items()}
 
 
 def _min_coverage(choice: Choice, held: NDArray[np.bool_], settings: Settings) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from typing import Any
 
@@ -113,6 +112,8 @@ def in_declared_charset(page: str, encoding: str) -> str:
 
 def plain_html(markup: str) -> str:
     """Return the text of a fragment of HTML, blocks on lines of their own."""
+    import html
+
     return html.unescape(re.sub(_TAG, "", re.sub(_BLOCK, "\n", markup))).strip()
 
 
