@@ -43,6 +43,16 @@ def test_the_sheet_has_an_empty_column_a_label(folder):
     assert [row[5:9] for row in rows] == [[""] * 4] * 2
 
 
+def test_subjects_of_an_agency_are_no_labels_that_somebody_gave(folder):
+    """Its items are to be labelled as any others; in training they count as labels."""
+    item = {"uri": "a", "headline": "Oil", "body_text": ENERGY_TEXT, "subject": [{"code": "4"}]}
+    path = write_rows(folder / "items.jsonl", [item])
+
+    outcome = run("suggest", folder / "model", path, "--quiet")
+
+    assert [row["id"] for row in csv.DictReader(io.StringIO(outcome.out))] == ["a"]
+
+
 def test_fewer_articles_than_asked_for_are_remarked_on(folder):
     """Nothing is invented to fill the sheet."""
     outcome = run("suggest", folder / "model", folder / "in.jsonl", "-n", 5, "--excerpt", 0)

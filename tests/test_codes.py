@@ -155,12 +155,13 @@ def test_training_from_ninjs_maps_codes_upwards_and_records_them(tmp_path):
     (tmp_path / "items.json").write_text(json.dumps(items))
     (tmp_path / "codes.toml").write_text(TOML)
 
-    model = train(
-        tmp_path / "items.json",
-        Settings(n_folds=2),
-        codes=read_label_codes(tmp_path / "codes.toml"),
-        tell=lambda note: None,
-    )
+    with pytest.warns(UserWarning, match="reading 'subjects' as the labels"):
+        model = train(
+            tmp_path / "items.json",
+            Settings(n_folds=2),
+            codes=read_label_codes(tmp_path / "codes.toml"),
+            tell=lambda note: None,
+        )
 
     assert model.labels == ("culture", "energy")
     saved = save_model(model, tmp_path / "model")

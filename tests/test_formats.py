@@ -115,7 +115,11 @@ def test_json_files_hold_articles(tmp_path, content):
 
 def test_what_articles_stand_under_is_their_id(tmp_path):
     """Unless they have one; numbers are those of lines."""
-    rows = {"dam-17": {"title": "Dam", "text": ONE}, "x": {"text": TWO, "guid": "2"}}
+    media = {"items": [{"url": "a"}]}
+    rows = {
+        "dam-17": {"title": "Dam", "summary": ONE, "media": media},
+        "x": {"text": TWO, "guid": "2"},
+    }
 
     assert read(written(tmp_path, "a.json", rows)) == [
         ("dam-17", "Dam", ONE, None),
@@ -143,12 +147,13 @@ def test_articles_of_agencies_have_a_text(tmp_path, row):
 
 def test_a_list_that_may_be_the_text_is_told(tmp_path):
     """A headline is no article where paragraphs stand under a name that is not known."""
-    path = written(
-        tmp_path, "a.jsonl", json.dumps({"title": "Dam", "absätze": [ONE, f"{ONE} {TWO}"]})
-    )
+    row = {"title": "Dam", "absätze": [ONE, f"{ONE} " * 6]}
+    path = written(tmp_path, "a.jsonl", json.dumps(row))
+    linked = {"title": "Dam", "next": ["The minister sees the dam again"]}
 
     with pytest.raises(BadInputError, match=r"no 'text' field .* pass --text-field absätze"):
         read(path)
+    assert read(written(tmp_path, "b.jsonl", json.dumps(linked))) == [("", "Dam", "", None)]
 
 
 def test_a_frame_by_columns_is_read_by_rows(tmp_path):
@@ -254,6 +259,17 @@ def test_the_first_sheet_that_holds_anything_is_read_and_others_are_told(tmp_pat
         f"{tmp_path / 'a.xlsx'}: reading the sheet 'Stories'; --sheet reads another: 'Notes', "
         "'Lists'."
     ]
+
+
+def test_merged_cells_count_for_each_of_their_rows(tmp_path):
+    """The labels of all but the first would be read as none."""
+    rows = [["labels", "text"], ["energy", ONE], [None, TWO], [None, ONE]]
+    path = workbook(tmp_path / "a.xlsx", rows)
+    book = pytest.importorskip("openpyxl").load_workbook(path)
+    book.active.merge_cells("A2:A3")
+    book.save(path)
+
+    assert [labels for *_, labels in read(path)] == [["energy"], ["energy"], []]
 
 
 def test_a_workbook_that_is_none_or_a_bomb_is_refused(tmp_path):

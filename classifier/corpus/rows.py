@@ -126,6 +126,8 @@ _MOST_SHAPES = 1000
 _ROWS_SAMPLED, _MOST_OFFERED = 200, 40
 # Blanks in what is taken for prose, when a field with the text is looked for.
 _PROSE_BLANKS = 4
+# A list of paragraphs has one so long; one of headlines to read next has none.
+_PARAGRAPH_BLANKS = 20
 # Of ids as databases have them.
 _DATABASE_TYPES = ("Decimal", "UUID")
 
@@ -509,9 +511,11 @@ def _prose(values: Mapping[str, object], before: str = "") -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in values.items():
         way = f"{before}{name}"
+        least = _PROSE_BLANKS
         if isinstance(value, list):
             value = max((each for each in value if isinstance(each, str)), key=len, default="")
-        if isinstance(value, str) and value.strip().count(" ") >= _PROSE_BLANKS:
+            least = _PARAGRAPH_BLANKS
+        if isinstance(value, str) and value.strip().count(" ") >= least:
             found[way] = value
         elif isinstance(value, Mapping) and before.count(".") < 3:
             found |= _prose(value, f"{way}.")

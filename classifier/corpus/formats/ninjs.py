@@ -37,7 +37,7 @@ def parsed_ninjs(values: Values) -> dict[str, Any]:
     if subjects:
         found = objects(subjects)
         codes = (next(filter(None, map(each.get, _CODES)), None) for each in found)
-        row["labels"] = [str(code) for code in codes if code] if found else subjects
+        row["subjects"] = [str(code) for code in codes if code] if found else subjects
     return row
 
 

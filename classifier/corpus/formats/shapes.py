@@ -86,7 +86,7 @@ def _feed_item(values: Values) -> Values:
         "date": str(values.get("date_published") or ""),
         "source": host_of(str(values.get("url") or "")),
     }
-    return row | ({"labels": values["tags"]} if values.get("tags") else {}) | _judged(values)
+    return row | ({"categories": values["tags"]} if values.get("tags") else {}) | _judged(values)
 
 
 def ninjs_row(values: Values) -> Values:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from classifier.corpus.formats.shapes import shape_of
@@ -18,8 +18,8 @@ _LISTS = (
 )
 # What holds a body is no wrapper; a feed may have a description.
 _BODIES = frozenset(("text", "body", "content", "article", "maintext", "body_text", "full_text"))
-# How many objects deep a list may lie.
-_LEVELS = 2
+# What tells an article from an object that holds one that holds a list.
+_OF_ARTICLES = frozenset(("title", "headline", "summary", "description"))
 _COLUMNS = frozenset(("title", *_BODIES))
 
 
@@ -39,16 +39,16 @@ def articles_in(whole: Mapping[str, Any], file: str) -> list[Any]:
     BadInputError
         When it holds several lists that may be meant.
     """
-    if shape_of(whole) or _has_body(whole):
+    if shape_of(whole) or _has_text(whole, _BODIES):
         return [whole]
     hits = whole.get("hits")
     if isinstance(hits, dict) and isinstance(hits.get("hits"), list):
         return list(hits["hits"])
     if _is_split(whole):
         return [dict(zip(whole["columns"], row, strict=False)) for row in whole["data"]]
-    lists, level = _lists(whole, _LISTS) or _lists(whole, whole), whole
-    for _ in range(_LEVELS):
-        level = _below(level)
+    lists = _lists(whole, _LISTS) or _lists(whole, whole)
+    far = _below(_below(whole, _BODIES | _OF_ARTICLES), _BODIES)
+    for level in (_below(whole, _BODIES), far):
         lists = lists or _lists(level, (way for way in level if way.rpartition(".")[2] in _LISTS))
     if len(lists) > 1:
         raise BadInputError(f"{file}: holds several lists of objects ({', '.join(lists)}).")
@@ -60,18 +60,18 @@ def articles_in(whole: Mapping[str, Any], file: str) -> list[Any]:
     return _frame(whole) if rows else [whole]
 
 
-def _below(level: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is one level further down, by its way, but not the parts of an article."""
+def _below(level: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Return what is one level further down, by its way, but for objects with texts so called."""
     return {
         f"{way}.{name}": value
         for way, inner in level.items()
-        if isinstance(inner, dict) and not _has_body(inner)
+        if isinstance(inner, dict) and not _has_text(inner, names)
         for name, value in inner.items()
     }
 
 
-def _has_body(values: Mapping[str, Any]) -> bool:
-    return any(isinstance(values[name], str) for name in values if name.lower() in _BODIES)
+def _has_text(values: Mapping[str, Any], names: Collection[str]) -> bool:
+    return any(isinstance(values[name], str) for name in values if name.lower() in names)
 
 
 def _lists(whole: Mapping[str, Any], names: Iterable[str]) -> dict[str, list[Any]]:

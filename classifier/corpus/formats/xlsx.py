@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import re
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ NO_WORKBOOK = (zipfile.BadZipFile, OSError, RuntimeError, EOFError, ValueError)
 _MOST_UNPACKED = 10**9
 _MOST_RATIO = 50
 _HEAD_BYTES = 4096
+_MERGED = rb'<(?:\w+:)?mergeCell [^<>]*ref="([A-Z]{1,3})(\d{1,7}):[A-Z]{1,3}(\d{1,7})"'
 
 
 def xlsx_rows(
@@ -53,10 +55,11 @@ def xlsx_rows(
             raise BadInputError(
                 f"{file}: no sheet '{options.sheet}' (found: {', '.join(book.sheetnames)})."
             )
-        for sheet in book.worksheets:
-            sheet.reset_dimensions()  # which may say a million rows where there are ten
+        for sheet in book.worksheets:  # which may say a million rows where there are ten
+            sheet.reset_dimensions()
         sheet = book[options.sheet] if options.sheet else _first_filled(book.worksheets, file, tell)
-        yield from _sheet_rows(sheet.iter_rows(values_only=True), file, options)
+        lines = _filled_down(sheet.values, _merged(path, sheet._worksheet_path))
+        yield from _sheet_rows(lines, file, options)
     except BadInputError:
         raise
     # a workbook can be damaged in as many ways as there are kinds of exceptions
@@ -71,32 +74,57 @@ def xlsx_rows(
 
 def _first_filled(sheets: list[Any], file: str, tell: Callable[[str], None]) -> Any:
     shown = sorted(sheets, key=lambda sheet: bool(sheet.sheet_state != "visible"))
-    filled = [sheet for sheet in shown if _is_filled(sheet)] or shown
+    filled = [sheet for sheet in shown if any(map(any, sheet.values))] or shown
     if len(filled) > 1:
         others = ", ".join(f"'{sheet.title}'" for sheet in filled[1:])
         tell(f"{file}: reading the sheet '{filled[0].title}'; --sheet reads another: {others}.")
     return filled[0]
 
 
-def _is_filled(sheet: Any) -> bool:
-    return any(any(cell not in (None, "") for cell in line) for line in sheet.values)
+def _merged(path: Path, part: str) -> dict[int, list[tuple[int, int]]]:
+    """Return by row the columns in which cells are merged from there down, and the last row."""
+    from openpyxl.utils import column_index_from_string
+
+    found: dict[int, list[tuple[int, int]]] = {}
+    with zipfile.ZipFile(path) as archive, archive.open(part) as stream:
+        held = b""
+        while piece := stream.read(2**20):
+            held += piece
+            for column, first, last in re.findall(_MERGED, held):
+                index = column_index_from_string(column.decode()) - 1
+                found.setdefault(int(first), []).append((index, int(last)))
+            held = held[held.rfind(b"<") :]
+    return found
+
+
+def _filled_down(
+    lines: Iterable[Sequence[object]], merged: Mapping[int, list[tuple[int, int]]]
+) -> Iterator[Sequence[object]]:
+    """Yield the rows with the value of merged cells in each of them, which the first alone has."""
+    held: dict[int, tuple[int, object]] = {}
+    for number, line in enumerate(lines, 1):
+        cells = [*line]
+        for column, (last, value) in held.items():
+            if number <= last:
+                cells += [None] * (column + 1 - len(cells))
+                cells[column] = value
+        for column, last in merged.get(number, ()):
+            held[column] = last, cells[column] if column < len(cells) else None
+        yield cells
 
 
 def _sheet_rows(
-    lines: Iterable[tuple[object, ...]], file: str, options: ReadOptions
+    lines: Iterable[Sequence[object]], file: str, options: ReadOptions
 ) -> Iterator[Row]:
     shown = ((number, [_shown(cell) for cell in line]) for number, line in enumerate(lines, 1))
-    rows: Iterator[tuple[int, list[str]]] = (
-        (number, cells) for number, cells in shown if any(cells)
-    )
-    below = below_caption(rows, options)
+    below = below_caption(((number, cells) for number, cells in shown if any(cells)), options)
     first = next(below, None)
     if first is None:
         return
     names = column_names(first[1], f"{file} row {first[0]}", options)
     for number, cells in below if options.header else chain([first], below):
-        padded = chain(cells, repeat(""))
-        values = {name: cell for name, cell in zip(names, padded, strict=False) if name}
+        pairs = zip(names, chain(cells, repeat("")), strict=False)
+        values = {name: cell for name, cell in pairs if name}
         yield Row(file, number, values, unit="row")
 
 

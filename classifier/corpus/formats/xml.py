@@ -75,7 +75,7 @@ def _entries(data: bytes, file: str) -> Iterator[dict[str, Any]]:
             "source": feed.feed.get("title") or "",
         }
         tags = [tag["term"] for tag in entry.get("tags") or [] if tag.get("term")]
-        yield row | ({"labels": tags} if tags else {})
+        yield row | ({"categories": tags} if tags else {})
 
 
 def _day(parsed: Any) -> str:
@@ -116,7 +116,7 @@ def _news_item(item: Any) -> dict[str, Any]:
         "source": _first(meta, "creditline"),
     }
     codes = [s.get("qcode") or s.get("literal") for s in item.iter("{*}subject")]
-    return row | ({"labels": [c for c in codes if c]} if any(codes) else {})
+    return row | ({"subjects": [c for c in codes if c]} if any(codes) else {})
 
 
 def _nitf(story: Any) -> dict[str, Any]:
