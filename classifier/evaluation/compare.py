@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -317,7 +316,7 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON types: 6 decimals, null for what nothing speaks for."""
-        content: Any = {f.name: json_value(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        content: Any = json_value(self)
         for name in ("a", "b"):
             content[name]["false_tags"]["value"] = json_value(getattr(self, name).false_tags.value)
         return content  # type: ignore[no-any-return]
