@@ -44,7 +44,7 @@ def test_other_articles_are_different(folder):
 
     assert outcome.code == 0
     assert outcome.out.splitlines()[0] == "Different"
-    assert "  length in words: 100% of the articles at " in outcome.out
+    assert "  length in words: 100 % of the articles at " in outcome.out
     assert "  different\n" in outcome.out
 
 

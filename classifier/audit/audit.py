@@ -31,6 +31,7 @@ from classifier.audit.kept import AUDITED, AuditSettings, Kept, LineWatch, Repea
 from classifier.audit.suspicious import SuspiciousLabels, TermWatch
 from classifier.corpus.corpus import Corpus, CorpusSummary, describe_corpus
 from classifier.corpus.duplicates import near_duplicate_groups
+from classifier.evaluation.report import json_value
 
 __all__ = ["Audit", "audit"]
 
@@ -86,8 +87,7 @@ class Audit:
 
     def to_json(self) -> dict[str, Any]:
         """Return the findings as JSON types."""
-        findings: dict[str, Any] = _json_value(dataclasses.asdict(self))
-        return findings
+        return json_value(self)  # type: ignore[return-value]
 
 
 def audit(
@@ -168,12 +168,3 @@ def _corpora(
     if other.name == first.name:
         other = dataclasses.replace(other, name=f"{other.name} (other)")
     return [first, other]
-
-
-def _json_value(value: Any) -> Any:
-    """Return tuples as lists, all the way down."""
-    if isinstance(value, dict):
-        return {key: _json_value(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_json_value(each) for each in value]
-    return value

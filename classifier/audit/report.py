@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
+from collections.abc import Callable, Sequence
 
 from classifier.audit.audit import Audit
 from classifier.audit.findings import Group, LabelCounts
 from classifier.audit.kept import Mention
+from classifier.errors import listed
 from classifier.pages.document import Block, Document, Figure, Row, Section, Table, first_rows
 
-__all__ = ["audit_document", "listed", "named"]
+__all__ = ["audit_document"]
 
 
 # Articles of one group or kind that a row names.
 NAMED = 5
 
 
-def named(articles: Sequence[Mention]) -> str:
+def _named(articles: Sequence[Mention]) -> str:
     """Return the first articles by id, with their corpus where there are two."""
     several = len({each.corpus for each in articles}) > 1
-    return listed(f"{each.corpus} {each}" if several else str(each) for each in articles)
-
-
-def listed(names: Iterable[str]) -> str:
-    """Return the first names with commas, and how many more there are."""
-    iterator = iter(names)
-    first = list(islice(iterator, NAMED))
-    more = sum(1 for _ in iterator)
-    return ", ".join(first) + (f" and {more:,} more" if more else "")
+    names = [f"{each.corpus} {each}" if several else str(each) for each in articles]
+    return listed(names, most=NAMED)
 
 
 def audit_document(audit: Audit, *, shown: int = 10, plots: bool = False) -> Document:
@@ -93,7 +86,7 @@ def _leaks(audit: Audit, shown: int) -> Section | None:
         f"{leaks.n_identical:,} of them word for word."
     ]
     if leaks.same_id:
-        ids = listed(f"{here}" for here, _ in leaks.same_id)
+        ids = listed([str(here) for here, _ in leaks.same_id], most=NAMED)
         says.append(f"{len(leaks.same_id):,} ids name different texts in the two: {ids}.")
     rows = [_group_row(group) for group in leaks.groups]
     return _section(
@@ -105,8 +98,8 @@ def _conflicts(audit: Audit, shown: int) -> Section:
     rows = [
         (
             each.label,
-            named(each.present),
-            named(each.absent),
+            _named(each.present),
+            _named(each.absent),
             (each.present + each.absent)[0].title,
         )
         for each in audit.conflicts
@@ -150,8 +143,8 @@ def _suspicious(audit: Audit, shown: int) -> Section:
     ]
     says = [f"Not judged: {found.note}." if found.note else _judged(found.n_cells, len(rows))]
     if found.left_out:
-        says.append(f"Left out, with too few articles that have or lack them: "
-                    f"{listed(found.left_out)}.")  # fmt: skip
+        names = listed(found.left_out, most=NAMED)
+        says.append(f"Left out, with too few articles that have or lack them: {names}.")
     columns = ("article", "label", "corpus says", "probability", "title")
     return _section("Suspicious labels", says, *first_rows(columns, rows, shown))
 
@@ -178,7 +171,7 @@ def _lines(audit: Audit, shown: int) -> Section:
 
 def _damage(audit: Audit, shown: int) -> Section:
     rows = [
-        (each.kind, f"{len(each.articles):,}", f"{each.n_left:,}", named(each.articles))
+        (each.kind, f"{len(each.articles):,}", f"{each.n_left:,}", _named(each.articles))
         for each in audit.damage
     ]
     columns = ("damage", "articles", "after the rules", "such as")
@@ -191,7 +184,7 @@ def _languages(audit: Audit, shown: int) -> Section:
     found = audit.languages
     if found.note:
         return _section("Languages", [f"Not looked at: {found.note}."])
-    counts = listed(f"{language} {n:,}" for language, n in found.counts.items())
+    counts = listed([f"{language} {n:,}" for language, n in found.counts.items()], most=NAMED)
     says = [f"Articles per language: {counts or 'none'}; too short or mixed to tell: "
             f"{found.n_unsure:,}."]  # fmt: skip
     rows = [(str(each), language, each.title) for language, each in found.others]
@@ -208,7 +201,7 @@ def _lengths(audit: Audit, shown: int) -> Section:
         f"with more than {settings.long_words:,} words": lengths.long,
     }
     says = [
-        f"{len(articles):,} {what}{': ' if articles else ''}{named(articles)}."
+        f"{len(articles):,} {what}{': ' if articles else ''}{_named(articles)}."
         for what, articles in extremes.items()
     ]
     table = first_rows(("share of the articles", "words"), rows, len(rows))
@@ -260,4 +253,4 @@ _GROUP_COLUMNS = ("articles", "identical", "which", "title")
 
 def _group_row(group: Group) -> Row:
     same = "yes" if group.identical else "no"
-    return f"{len(group.articles):,}", same, named(group.articles), group.articles[0].title
+    return f"{len(group.articles):,}", same, _named(group.articles), group.articles[0].title

@@ -24,7 +24,7 @@ from classifier.errors import BadInputError, ModelError
 from classifier.fields import Articles, iter_articles
 from classifier.model.folder import reading_record
 from classifier.model.model import BATCH, Model
-from classifier.pages.document import Bullets, Document, Section, Table
+from classifier.pages.document import Bullets, Document, Section, Table, percent
 from classifier.text import article_text
 
 __all__ = [
@@ -254,7 +254,7 @@ def drift_document(found: Drift) -> Document:
         f"{found.n_articles:,} articles, compared with the {found.n_training:,} held out when "
         f"{found.model} was trained: {found.verdict}."
     )
-    reasons = (Bullets(tuple((reason, ()) for reason in found.reasons)),) if found.reasons else ()
+    reasons = (Bullets.of(found.reasons),) if found.reasons else ()
     rows = tuple(
         (
             measure.name,
@@ -309,8 +309,8 @@ def _tails(histogram: Histogram, here: Vector) -> str:
     """Return how much lies below the lowest and above the highest edge, here and in training."""
     low, high, shares = histogram.edges[0], histogram.edges[-1], histogram.shares
     return (
-        f"{here[0]:.0%} of the articles at {low:.4g} or less ({shares[0]:.0%} in training), "
-        f"{here[-1]:.0%} above {high:.4g} ({shares[-1]:.0%})"
+        f"{percent(here[0])} of the articles at {low:.4g} or less ({percent(shares[0])} in "
+        f"training), {percent(here[-1])} above {high:.4g} ({percent(shares[-1])})"
     )
 
 
@@ -329,7 +329,7 @@ def _tags(
             float(stability_index(new * len(seen), old * n)),
             stability_limit(old.tolist(), len(seen), n, level=level),
             ALLOWED,
-            f"{label} is given to {here:.1%} ({before:.1%} in training)",
+            f"{label} is given to {percent(here, 1)} ({percent(before, 1)} in training)",
         )
 
 

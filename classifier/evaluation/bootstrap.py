@@ -14,7 +14,10 @@ import numpy.typing as npt
 from classifier.errors import BadInputError
 from classifier.evaluation.metrics import (
     average_precision,
+    brier,
     check_shapes,
+    equal_mass_bins,
+    expected_calibration_error,
     f1_counts,
     f1_of,
     known_mean,
@@ -28,6 +31,7 @@ __all__ = [
     "Interval",
     "Resampling",
     "ShareInterval",
+    "bootstrap_calibration",
     "bootstrap_f1",
     "bootstrap_interval",
     "bootstrap_mean_average_precision",
@@ -48,6 +52,9 @@ Statistic = Callable[[FloatArray, npt.NDArray[Any]], float]
 DRAWS_AT_ONCE = 32
 # Of many articles fewer resamples are held together: 4 MB.
 NUMBERS_AT_ONCE = 2**19
+BINS = 10
+# Labels whose calibration is resampled at once; ten numbers an article and label.
+LABELS_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +226,49 @@ class _Ranked:
         seen = np.cumsum(np.add.reduceat(weights[self.rows], self.starts))
         hits = np.cumsum(gained)
         return float(ratio(np.sum(gained * hits / np.maximum(seen, 1)), hits[-1]))
+
+
+def bootstrap_calibration(
+    truth: FloatArray, p: FloatArray, *, groups: IntArray | None, how: Resampling
+) -> tuple[Interval, Interval]:
+    """Return the mean Brier score and the largest calibration error of the labels.
+
+    Parameters
+    ----------
+    p : ndarray of shape (n_articles, n_labels), float64
+        Probabilities; where `truth` is known they are judged.
+    groups : ndarray of shape (n_articles,), int, or None
+        As in `bootstrap_interval`.
+    """
+    known = ~np.isnan(truth)
+    errors = np.stack([np.where(known, (p - truth) ** 2, 0.0), known], axis=1)
+    sums = resampled_sums(errors, groups, how.repeats, how.seed)
+    squares, n_known = sums[:, 0], sums[:, 1]
+    gaps = ratio(_resampled_gaps(truth, p, groups, how), n_known)
+    largest = np.where(np.isnan(gaps), -1.0, gaps).max(axis=1)
+    mean = float(known_mean(brier(truth, p)))
+    worst = float(np.nanmax(expected_calibration_error(truth, p)))
+    return (
+        percentile_interval(mean, known_mean(ratio(squares, n_known)), how.level),
+        percentile_interval(worst, largest, how.level),
+    )
+
+
+def _resampled_gaps(
+    truth: FloatArray, p: FloatArray, groups: IntArray | None, how: Resampling
+) -> FloatArray:
+    """Return, per resample and label, the gaps of its bins added up; the bins stay as they are."""
+    parts = []
+    for start in range(0, truth.shape[1], LABELS_AT_ONCE):
+        block = range(start, min(start + LABELS_AT_ONCE, truth.shape[1]))
+        gaps = np.zeros((len(truth), len(block), BINS))
+        for i, k in enumerate(block):
+            rows = np.flatnonzero(~np.isnan(truth[:, k]))
+            bins = equal_mass_bins(p[rows, k], BINS)
+            gaps[rows, i, bins] = p[rows, k] - truth[rows, k]
+        sums = resampled_sums(gaps, groups, how.repeats, how.seed)
+        parts.append(np.abs(sums).sum(axis=2))
+    return np.concatenate(parts, axis=1)
 
 
 def resampled_sums(

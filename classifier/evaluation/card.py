@@ -27,6 +27,7 @@ from classifier.pages.document import (
     first_rows,
     interval,
     markdown,
+    percent,
     plain,
     rounded,
 )
@@ -151,7 +152,7 @@ def _purpose(model: Model) -> Iterator[Prose]:
 def _limits(model: Model) -> str:
     few = (
         f"with fewer than {model.min_words} known words, or with less than "
-        f"{100 * model.min_coverage:.0f} % of its words known (another language, another "
+        f"{percent(model.min_coverage)} of its words known (another language, another "
         "subject), an article "
     )
     if model.mode == "several":
@@ -249,10 +250,7 @@ def _figure_sections(model: Model, most_labels: int) -> Iterator[Section]:
     labels = first_rows(_LABEL_COLUMNS, list(_label_rows(model, figures)), most_labels)
     yield Section("Figures", (_origin(model), *labels, _overall(figures)))
     if points := figures.get("points"):
-        rows = tuple(
-            (name, *(rounded(each[k], 3) for k in ("precision", "recall", "f1")), _share(each))
-            for name, each in sorted(points.items())
-        )
+        rows = tuple((name, *_point(each)) for name, each in sorted(points.items()))
         yield Section("Working points", (_ON_POINTS, Table(_POINT_COLUMNS, rows)), level=3)
     if outlets := figures.get("outlets"):
         rows = tuple((e["name"], f"{e['articles']:,}", interval(*e["micro_f1"])) for e in outlets)
@@ -299,14 +297,14 @@ def _overall(figures: Figures) -> Prose:
     )
 
 
-def _share(figures: Figures) -> str:
-    share = figures["false_tag_rate"]
-    return "–" if share is None else f"{100 * share:.1f} %"
+def _point(figures: Figures) -> Row:
+    numbers = (rounded(figures[name], 3) for name in ("precision", "recall", "f1"))
+    return *numbers, percent(figures["false_tag_rate"], 1)
 
 
 def _bin(figures: Figures) -> Row:
     said = f"{100 * figures['from']:.0f}–{100 * figures['to']:.0f} %"
-    shares = (f"{100 * figures[name]:.1f} %" for name in ("probability", "present"))
+    shares = (percent(figures[name], 1) for name in ("probability", "present"))
     return said, *shares, f"{figures['cells']:,}"
 
 
@@ -316,16 +314,15 @@ def _failures(model: Model, figures: Figures) -> Iterator[Prose]:
     yield from _weakest(
         labels, "calibration_error", max,
         lambda name, row: f"Probabilities are least reliable for **{name}**: off by "
-        f"{100 * row['calibration_error']:.1f} % on average.",
+        f"{percent(row['calibration_error'], 1)} on average.",
     )  # fmt: skip
     outlets = {plain(each["name"]): each for each in figures.get("outlets", ())}
     if len(outlets) > 1:
         name, worst = min(outlets.items(), key=lambda each: _estimate(each[1]))
         yield Prose(f"Weakest outlet: **{name}**, micro-F1 {interval(*worst['micro_f1'])}.")
     if figures["false_tag_rate"] is not None:
-        yield Prose(
-            f"Of the articles without a label, {_share(figures)} are given one all the same."
-        )
+        share = percent(figures["false_tag_rate"], 1)
+        yield Prose(f"Of the articles without a label, {share} are given one all the same.")
     rare = [name for name, row in labels.items() if row["rare"]]
     if rare:
         yield Prose(f"Too few articles for a cut of its own, so a safe one: {', '.join(rare)}.")

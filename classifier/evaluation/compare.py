@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -31,7 +30,16 @@ from classifier.fields import Articles
 from classifier.model.folder import as_model, encoded
 from classifier.model.model import Model
 from classifier.model.prediction import Explanation
-from classifier.pages.document import Block, Bullets, Document, Section, Table, rounded, signed
+from classifier.pages.document import (
+    Block,
+    Bullets,
+    Document,
+    Section,
+    Table,
+    percent,
+    rounded,
+    signed,
+)
 
 __all__ = [
     "ArticleChange",
@@ -308,7 +316,7 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON types: 6 decimals, null for what nothing speaks for."""
-        content: Any = {f.name: json_value(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        content: Any = json_value(self)
         for name in ("a", "b"):
             content[name]["false_tags"]["value"] = json_value(getattr(self, name).false_tags.value)
         return content  # type: ignore[no-any-return]
@@ -350,10 +358,11 @@ def _left_out(comparison: Comparison) -> Iterator[str]:
 
 def _figure_table(comparison: Comparison) -> Table:
     a, b = comparison.a, comparison.b
+    false_tags = (percent(side.false_tags.value, 1) for side in (a, b))
     rows = (
         ("micro-F1", *_numbers(a.micro_f1, b.micro_f1), signed(*_bounds(comparison.micro))),
         ("macro-F1", *_numbers(a.macro_f1, b.macro_f1), signed(*_bounds(comparison.macro))),
-        ("articles without a label given one", *map(share_text, (a.false_tags, b.false_tags)), ""),
+        ("articles without a label given one", *false_tags, ""),
         ("calibration error", *_numbers(a.calibration_error, b.calibration_error), ""),
         ("labels", f"{a.n_labels}", f"{b.n_labels}", ""),
         ("terms", f"{a.n_terms:,}", f"{b.n_terms:,}", ""),
@@ -409,11 +418,6 @@ def changed_tag_line(tag: ChangedTag) -> str:
 
 def _term(change: TermChange) -> str:
     return f"{change.term} {change.a:+.2f} → {change.b:+.2f}"
-
-
-def share_text(share: Share) -> str:
-    """Return a share in percent, a dash for one of nothing."""
-    return f"{100 * share.value:.1f} %" if share.of else "–"
 
 
 def _bounds(change: Interval) -> tuple[float, float, float]:

@@ -7,12 +7,9 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from classifier.article import Progress, no_progress
 from classifier.corpus.read import labelled_articles
@@ -21,20 +18,20 @@ from classifier.evaluation.bootstrap import Interval, Resampling, ShareInterval,
 from classifier.evaluation.judge import Judged, judge
 from classifier.evaluation.metrics import commonest, confusions, cooccurrence, f1_counts
 from classifier.evaluation.report import (
-    CorpusFacts,
     LabelReport,
-    ModelFacts,
     NoteCount,
     Report,
     Slice,
     WorstError,
     breakdowns,
+    corpus_facts,
     headline,
     label_reports,
+    model_facts,
     ranking,
 )
 from classifier.fields import Articles
-from classifier.model.folder import as_model, reading_record
+from classifier.model.folder import as_model
 from classifier.model.model import Model
 from classifier.pages.document import (
     Block,
@@ -64,38 +61,23 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 __all__ = [
-    "LABEL_COLUMNS",
     "SLICE_COLUMNS",
-    "Confused",
-    "commonest_confusions",
     "evaluate",
-    "headline_rows",
     "label_figures",
-    "label_rows",
     "report_document",
     "seen_warning",
     "slice_rows",
-    "subject",
     "warnings",
 ]
 
 
-LABEL_COLUMNS = (
+_LABEL_COLUMNS = (
     "label", "articles", "given", "precision", "recall", "F1", "AP", "ECE", "cut",
 )  # fmt: skip
 SLICE_COLUMNS = ("", "articles", "micro-F1", "macro-F1", "false tags")
 
 
-@dataclass(frozen=True, slots=True)
-class Confused:
-    """`said` was said so often where `right` was right."""
-
-    said: str
-    right: str
-    count: int
-
-
-def subject(report: Report) -> str:
+def _subject(report: Report) -> str:
     """Return which model was judged on what, in one line."""
     corpus = report.corpus
     seen = " (SEEN IN TRAINING)" if corpus.seen_in_training else ""
@@ -156,7 +138,7 @@ def seen_warning(report: Report) -> str:
     )
 
 
-def headline_rows(report: Report) -> tuple[Row, ...]:
+def _headline_rows(report: Report) -> tuple[Row, ...]:
     """Return the name and the value of each figure of the whole."""
     h, r = report.headline, report.ranking
     ranked = (
@@ -176,8 +158,8 @@ def headline_rows(report: Report) -> tuple[Row, ...]:
     )
 
 
-def label_rows(report: Report) -> tuple[Row, ...]:
-    """Return the cells under `LABEL_COLUMNS` of each label."""
+def _label_rows(report: Report) -> tuple[Row, ...]:
+    """Return the cells under `_LABEL_COLUMNS` of each label."""
     return tuple(
         (
             each.label,
@@ -206,18 +188,6 @@ def slice_rows(report: Report, kind: str) -> tuple[Row, ...]:
         )
         for each in getattr(report.breakdowns, kind)
     )
-
-
-def commonest_confusions(report: Report, most: int = 20) -> list[Confused]:
-    """Return the commonest mistakes, the commonest first."""
-    labels, counts = report.confusions.labels, report.confusions.counts
-    found = [
-        Confused(labels[i], labels[j], count)
-        for i, row in enumerate(counts)
-        for j, count in enumerate(row)
-        if i != j and count
-    ]
-    return sorted(found, key=lambda each: -each.count)[:most]
 
 
 def _interval(value: Interval | ShareInterval) -> str:
@@ -273,7 +243,7 @@ def report_document(
 
 
 def _lead(report: Report) -> Iterator[Block]:
-    yield f"{subject(report)}."
+    yield f"{_subject(report)}."
     labels = report.labels
     right = sum(round(each.recall * each.support) for each in labels if each.support)
     given, due = sum(each.predicted for each in labels), sum(each.support for each in labels)
@@ -291,12 +261,12 @@ def _lead(report: Report) -> Iterator[Block]:
     if report.corpus.seen_in_training is None:
         yield "The model does not say what it was trained on; if these articles, it looks too good."
     yield _intervals(report)
-    yield Table(("figure", "value"), headline_rows(report), _MEANING)
+    yield Table(("figure", "value"), _headline_rows(report), _MEANING)
 
 
 def _sections(report: Report, most_labels: int, *, plots: bool) -> Iterator[Section]:
     bars = _label_bars(report.labels) if plots else ()
-    table = first_rows(LABEL_COLUMNS, label_rows(report), most_labels)
+    table = first_rows(_LABEL_COLUMNS, _label_rows(report), most_labels)
     yield Section("Labels", (*bars, *table))
     if plots:
         yield Section("Cuts and probabilities", (_ON_CURVES, *_curves(report.labels)))
@@ -309,8 +279,8 @@ def _sections(report: Report, most_labels: int, *, plots: bool) -> Iterator[Sect
             yield Section(f"By {kind}", shown)
     if plots and len(report.cooccurrence.labels) > 1:
         yield Section("Labels together", tuple(_cooccurrence_maps(report)))
-    if pairs := commonest_confusions(report):
-        rows = tuple((each.said, each.right, f"{each.count:,}") for each in pairs)
+    if pairs := report.confusions.commonest():
+        rows = tuple((said, right, f"{count:,}") for said, right, count in pairs)
         maps = (_confusion_map(report),) if plots else ()
         confused = Table(("said", "right", "articles"), rows)
         yield Section("Given where another was right", (*maps, confused))
@@ -329,7 +299,7 @@ def _intervals(report: Report) -> str:
     if not how.repeats:
         return "No intervals: nothing was resampled."
     return (
-        f"In brackets: {100 * how.level:.0f} % bootstrap intervals ({how.repeats:,} resamples, "
+        f"In brackets: {percent(how.level)} bootstrap intervals ({how.repeats:,} resamples, "
         f"seed {how.seed}), near-duplicates drawn together."
     )
 
@@ -604,8 +574,8 @@ def _report(
     shown = commonest(truth)
     shown_labels = [judged.labels[k] for k in shown]
     return Report(
-        model=_model_facts(model, thresholds),
-        corpus=_corpus_facts(model, judged, name),
+        model=model_facts(model, thresholds),
+        corpus=corpus_facts(model, judged, name),
         resampling=how,
         headline=whole,
         ranking=ranking(truth, judged.probabilities),
@@ -616,51 +586,6 @@ def _report(
         notes=_notes(judged.notes),
         worst_errors=judged.worst,
     )
-
-
-def _model_facts(model: Model, thresholds: Mapping[str, float]) -> ModelFacts:
-    return ModelFacts(
-        name=model.name,
-        signature=model.signature,
-        hash=str(model.info.get("hash", "")),
-        labels=model.labels,
-        mode=model.mode,
-        thresholds=dict(thresholds),
-    )
-
-
-def _corpus_facts(model: Model, judged: Judged, name: str) -> CorpusFacts:
-    seen, because = _seen_in_training(model, name, judged.sha256)
-    days = sorted(filter(None, judged.dates))
-    return CorpusFacts(
-        name=name,
-        n_articles=len(judged.truth),
-        n_unlabelled=judged.n_unlabelled,
-        n_groups=len(np.unique(judged.groups)),
-        n_untagged=int((judged.truth == 0).all(axis=1).sum()),
-        first_date=days[0] if days else "",
-        last_date=days[-1] if days else "",
-        unknown_labels=judged.unknown_labels,
-        unmentioned_labels=judged.unmentioned_labels,
-        seen_in_training=seen,
-        seen_because=because,
-    )
-
-
-def _seen_in_training(model: Model, name: str, sha256: str) -> tuple[bool | None, str]:
-    """Return whether the model was trained on the corpus, if it can tell, and what says so."""
-    corpus = model.info.get("corpus")
-    if not isinstance(corpus, Mapping) or not {"names", "sha256"} <= set(corpus):
-        return None, ""
-    with reading_record(model):
-        if corpus["sha256"] == sha256:
-            return True, "content"
-        if name not in corpus["names"]:
-            return False, ""
-    from classifier.published.sources import NAMES
-
-    # files of one stem are not one corpus; the published ones go by their names
-    return (True, "name") if name in NAMES else (False, "")
 
 
 def _notes(notes: Iterable[str]) -> tuple[NoteCount, ...]:

@@ -34,6 +34,7 @@ __all__ = [
     "confusions",
     "cooccurrence",
     "equal_mass_bins",
+    "exact_cells",
     "expected_calibration_error",
     "f1_counts",
     "f1_of",
@@ -51,6 +52,8 @@ __all__ = [
     "recall_at_k",
     "reliability",
     "roc_auc",
+    "untagged_cells",
+    "weighted_of",
 ]
 
 
@@ -121,9 +124,8 @@ def per_label(
 
 def false_tag_rate(truth: FloatArray, predicted: BoolArray) -> Share:
     """Return the articles given any tag, of those known to have none of the labels."""
-    _, fp, _, _ = confusion_cells(truth, predicted)
-    untagged = (truth == 0).all(axis=1)
-    return Share(int((untagged & fp.any(axis=1)).sum()), int(untagged.sum()))
+    check_shapes(truth, predicted)
+    return Share(*untagged_cells(truth, predicted).sum(axis=0).tolist())
 
 
 def brier(truth: FloatArray, probabilities: FloatArray) -> FloatArray:
@@ -280,6 +282,28 @@ def macro_of(counts: npt.NDArray[Any], total: npt.NDArray[Any] | None = None) ->
     return known_mean(f1)
 
 
+def weighted_of(counts: FloatArray) -> FloatArray:
+    """Return the weighted F1 of counts of shape (…, 3, n_labels), of shape (…)."""
+    tp, fp, fn = np.moveaxis(counts, -2, 0)
+    return ratio(np.nansum((tp + fn) * f1_of(tp, fp, fn), axis=-1), (tp + fn).sum(axis=-1))
+
+
+def exact_cells(truth: FloatArray, predicted: BoolArray) -> BoolArray:
+    """Return which articles are right in all known cells, and which have any; (n_articles, 2)."""
+    _, false, missed, _ = confusion_cells(truth, predicted)
+    judged = ~np.isnan(truth).all(axis=1)
+    return np.column_stack([judged & ~(false | missed).any(axis=1), judged])
+
+
+def untagged_cells(truth: FloatArray, predicted: BoolArray) -> BoolArray:
+    """Return which articles have no label and were given one, and which have none.
+
+    The shape is (n_articles, 2); `false_tag_rate` is the first out of the second.
+    """
+    untagged = (truth == 0).all(axis=1)
+    return np.column_stack([untagged & predicted.any(axis=1), untagged])
+
+
 def f1_of(tp: npt.NDArray[Any], fp: npt.NDArray[Any], fn: npt.NDArray[Any]) -> FloatArray:
     """Return 2 tp / (2 tp + fp + fn), NaN where nothing is present or predicted."""
     return ratio(2 * tp, 2 * tp + fp + fn)
@@ -401,6 +425,16 @@ class Confusions:
 
     labels: tuple[str, ...]
     counts: PairCounts
+
+    def commonest(self, most: int = 20) -> list[tuple[str, str, int]]:
+        """Return what was said, where what was right, and how often, the commonest first."""
+        found = [
+            (said, right, count)
+            for said, counts in zip(self.labels, self.counts, strict=True)
+            for right, count in zip(self.labels, counts, strict=True)
+            if said != right and count
+        ]
+        return sorted(found, key=lambda each: -each[2])[:most]
 
 
 def commonest(truth: FloatArray) -> IntArray:

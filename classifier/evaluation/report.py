@@ -24,6 +24,7 @@ from classifier.evaluation.bootstrap import (
     Interval,
     Resampling,
     ShareInterval,
+    bootstrap_calibration,
     bootstrap_mean_average_precision,
     percentile_interval,
     resampled_sums,
@@ -39,24 +40,25 @@ from classifier.evaluation.metrics import (
     PrecisionRecall,
     ReliabilityBin,
     brier,
-    confusion_cells,
-    equal_mass_bins,
+    exact_cells,
     expected_calibration_error,
     f1_counts,
     f1_of,
     histogram,
-    known_mean,
     macro_f1,
     macro_of,
     micro_of,
     per_label,
     precision_at_k,
     precision_recall,
-    ratio,
     recall_at_k,
     reliability,
+    untagged_cells,
+    weighted_of,
 )
 from classifier.evaluation.worst import TermWeight, WorstError
+from classifier.model.folder import reading_record
+from classifier.model.model import Model
 
 __all__ = [
     "NONE",
@@ -86,7 +88,6 @@ __all__ = [
     "json_value",
     "label_reports",
     "ranking",
-    "untagged_cells",
 ]
 
 
@@ -342,11 +343,6 @@ def _slice(name: str, rows: IntArray, judged: Judged, how: Resampling) -> Slice:
     )
 
 
-BINS = 10
-# Labels whose calibration is resampled at once; ten numbers an article and label.
-LABELS_AT_ONCE = 8
-
-
 @dataclass(frozen=True, slots=True)
 class Headline:
     """The figures of the whole, each with its interval."""
@@ -374,9 +370,11 @@ def headline(judged: Judged, cells: FloatArray, resampled: FloatArray, how: Resa
     truth, predicted = judged.truth, judged.predicted
     micro, macro, weighted = (
         percentile_interval(float(figure(cells)), figure(resampled), how.level)
-        for figure in (micro_of, partial(macro_of, total=cells), _weighted_of)
+        for figure in (micro_of, partial(macro_of, total=cells), weighted_of)
     )
-    mean_brier, calibration = _probability_figures(judged, how)
+    mean_brier, calibration = bootstrap_calibration(
+        truth, judged.probabilities, groups=judged.groups, how=how
+    )
     return Headline(
         micro_f1=micro,
         macro_f1=macro,
@@ -385,75 +383,17 @@ def headline(judged: Judged, cells: FloatArray, resampled: FloatArray, how: Resa
             truth, judged.probabilities, groups=judged.groups,
             repeats=how.repeats, seed=how.seed, level=how.level,
         ),
-        exact_match=_share(_exact_cells(truth, predicted), judged, how),
+        exact_match=_share(exact_cells(truth, predicted), judged, how),
         false_tag_rate=_share(untagged_cells(truth, predicted), judged, how),
         mean_brier=mean_brier,
         max_calibration_error=calibration,
     )  # fmt: skip
 
 
-def _weighted_of(counts: FloatArray) -> FloatArray:
-    """Return the weighted F1 of counts of shape (…, 3, n_labels), of shape (…)."""
-    tp, fp, fn = np.moveaxis(counts, -2, 0)
-    return ratio(np.nansum((tp + fn) * f1_of(tp, fp, fn), axis=-1), (tp + fn).sum(axis=-1))
-
-
-def _exact_cells(truth: FloatArray, predicted: BoolArray) -> BoolArray:
-    """Return which articles are right in all known cells, and which have any; (n_articles, 2)."""
-    _, false, missed, _ = confusion_cells(truth, predicted)
-    judged = ~np.isnan(truth).all(axis=1)
-    return np.column_stack([judged & ~(false | missed).any(axis=1), judged])
-
-
-def untagged_cells(truth: FloatArray, predicted: BoolArray) -> BoolArray:
-    """Return which articles have no label and were given one, and which have none.
-
-    The shape is (n_articles, 2); `false_tag_rate` is the first out of the second.
-    """
-    untagged = (truth == 0).all(axis=1)
-    return np.column_stack([untagged & predicted.any(axis=1), untagged])
-
-
 def _share(cells: BoolArray, judged: Judged, how: Resampling) -> ShareInterval:
     sums = resampled_sums(cells, judged.groups, how.repeats, how.seed)
     count, of = cells.sum(axis=0).tolist()
     return share_interval(count, of, sums, how.level)
-
-
-def _probability_figures(judged: Judged, how: Resampling) -> tuple[Interval, Interval]:
-    """Return the mean Brier score and the largest calibration error of the labels."""
-    truth, p = judged.truth, judged.probabilities
-    known = ~np.isnan(truth)
-    errors = np.stack([np.where(known, (p - truth) ** 2, 0.0), known], axis=1)
-    sums = resampled_sums(errors, judged.groups, how.repeats, how.seed)
-    n_known = sums[:, 1]
-    gaps = ratio(_resampled_gaps(truth, p, judged, how), n_known)
-    largest = np.where(np.isnan(gaps), -1.0, gaps).max(axis=1)
-    return (
-        percentile_interval(
-            float(known_mean(brier(truth, p))), known_mean(ratio(sums[:, 0], n_known)), how.level
-        ),
-        percentile_interval(
-            float(np.nanmax(expected_calibration_error(truth, p))), largest, how.level
-        ),
-    )
-
-
-def _resampled_gaps(
-    truth: FloatArray, p: FloatArray, judged: Judged, how: Resampling
-) -> FloatArray:
-    """Return, per resample and label, the gaps of its bins added up; the bins stay as they are."""
-    parts = []
-    for start in range(0, truth.shape[1], LABELS_AT_ONCE):
-        block = range(start, min(start + LABELS_AT_ONCE, truth.shape[1]))
-        gaps = np.zeros((len(truth), len(block), BINS))
-        for i, k in enumerate(block):
-            rows = np.flatnonzero(~np.isnan(truth[:, k]))
-            bins = equal_mass_bins(p[rows, k], BINS)
-            gaps[rows, i, bins] = p[rows, k] - truth[rows, k]
-        sums = resampled_sums(gaps, judged.groups, how.repeats, how.seed)
-        parts.append(np.abs(sums).sum(axis=2))
-    return np.concatenate(parts, axis=1)
 
 
 AT = (1, 3, 5)
@@ -528,6 +468,53 @@ class CorpusFacts:
     unmentioned_labels: tuple[str, ...]
     seen_in_training: bool | None
     seen_because: str
+
+
+def model_facts(model: Model, thresholds: Mapping[str, float]) -> ModelFacts:
+    """Return which model it is, and the thresholds that it was judged with."""
+    return ModelFacts(
+        name=model.name,
+        signature=model.signature,
+        hash=str(model.info.get("hash", "")),
+        labels=model.labels,
+        mode=model.mode,
+        thresholds=dict(thresholds),
+    )
+
+
+def corpus_facts(model: Model, judged: Judged, name: str) -> CorpusFacts:
+    """Return what a model was judged on, the corpus being called `name`."""
+    seen, because = _seen_in_training(model, name, judged.sha256)
+    days = sorted(filter(None, judged.dates))
+    return CorpusFacts(
+        name=name,
+        n_articles=len(judged.truth),
+        n_unlabelled=judged.n_unlabelled,
+        n_groups=len(np.unique(judged.groups)),
+        n_untagged=int((judged.truth == 0).all(axis=1).sum()),
+        first_date=days[0] if days else "",
+        last_date=days[-1] if days else "",
+        unknown_labels=judged.unknown_labels,
+        unmentioned_labels=judged.unmentioned_labels,
+        seen_in_training=seen,
+        seen_because=because,
+    )
+
+
+def _seen_in_training(model: Model, name: str, sha256: str) -> tuple[bool | None, str]:
+    """Return whether the model was trained on the corpus, if it can tell, and what says so."""
+    corpus = model.info.get("corpus")
+    if not isinstance(corpus, Mapping) or not {"names", "sha256"} <= set(corpus):
+        return None, ""
+    with reading_record(model):
+        if corpus["sha256"] == sha256:
+            return True, "content"
+        if name not in corpus["names"]:
+            return False, ""
+    from classifier.published.sources import NAMES
+
+    # files of one stem are not one corpus; the published ones go by their names
+    return (True, "name") if name in NAMES else (False, "")
 
 
 @dataclass(frozen=True, slots=True)

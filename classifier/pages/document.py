@@ -368,12 +368,12 @@ def rounded(value: float | None, digits: int = 2) -> str:
 
 
 def percent(value: float | None, digits: int = 0) -> str:
-    r"""Return the share in percent, a dash where there is none.
+    """Return the share in percent, a dash where there is none.
 
     >>> percent(0.074), percent(0.0746, 1), percent(None)
-    ('7\u202f%', '7.5\u202f%', '–')
+    ('7 %', '7.5 %', '–')
     """
-    return "–" if value is None or not math.isfinite(value) else f"{100 * value:.{digits}f}\u202f%"
+    return "–" if value is None or not math.isfinite(value) else f"{100 * value:.{digits}f} %"
 
 
 def interval(

@@ -73,8 +73,9 @@ def _environment() -> Environment:
         from markupsafe import Markup
 
     def finalize(value: object) -> object:
-        words = isinstance(value, str) and not isinstance(value, Markup)
-        return shown(unmarked(value)) if words else value
+        if isinstance(value, str) and not isinstance(value, Markup):
+            return shown(unmarked(value))
+        return value
 
     environment = Environment(
         loader=PackageLoader("classifier.pages"),
