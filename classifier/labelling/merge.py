@@ -60,8 +60,8 @@ def _decisions(
     if unknown:
         raise CorpusError(
             f"{_several(len(unknown), 'id is', 'ids are')} not in the corpus: "
-            f"{_first_of(unknown)}. Was the right corpus named? Spreadsheets drop leading zeros: import "
-            "ids as text."
+            f"{_first_of(unknown)}. Was the right corpus named? Spreadsheets drop leading zeros: "
+            "import ids as text."
         )
     return list(decisions.items()), find.appended
 
