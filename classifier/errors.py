@@ -80,8 +80,11 @@ def needing(extra: str, what: str) -> Iterator[None]:
     """
     try:
         yield
-    except ImportError:
-        message = f"{what}. Run: pip install 'classifier[{extra}]'"
+    except ImportError as error:
+        # what is there and cannot be loaded says why
+        found = not isinstance(error, ModuleNotFoundError)
+        reason = f" ({str(error).partition(chr(10))[0]})" if found else ""
+        message = f"{what}{reason}. Run: pip install 'classifier[{extra}]'"
     else:
         return
     raise BadInputError(message)

@@ -387,7 +387,7 @@ def test_the_command_merges_and_counts(tmp_path):
     assert outcome.out.splitlines() == [
         "2 rows, 1 of them blank",
         "1 articles newly labelled, 0 appended",
-        "1 cells added, 0 changed, 0 confirmed, 0 kept as they were",
+        "1 cells added, 0 changed, 0 confirmed, 0 left as they were",
         f"2 articles in {tmp_path / 'o.jsonl'}",
     ]
     assert [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()] == [

@@ -28,7 +28,7 @@ from classifier.corpus.open import (
     open_bytes,
     open_text,
     parquet_schema,
-    parquet_table,
+    parquet_writer,
     utf8_bytes,
 )
 from classifier.corpus.read import parquet_rows, read_rows
@@ -149,24 +149,19 @@ def _as_text(value: object) -> object:
 
 @contextmanager
 def _parquet_writer(stream: BinaryIO, columns: Mapping[str, type]) -> Iterator[Written]:
-    parquet = import_parquet("Parquet")
-    schema = parquet_schema(columns)
     texts = [name for name, kind in columns.items() if kind is str]
     waiting: list[dict[str, object]] = []
-
-    def flush() -> None:
-        writer.write_table(parquet_table(waiting, schema))
-        waiting.clear()
 
     def write(row: Mapping[str, object]) -> None:
         own = {name: _text_or_none(row.get(name)) for name in texts}
         waiting.append({**row, **own})
         if len(waiting) >= ROW_GROUP:
-            flush()
+            add_rows(waiting)
+            waiting.clear()
 
-    with parquet.ParquetWriter(stream, schema) as writer:
+    with parquet_writer(stream, columns) as add_rows:
         yield write
-        flush()
+        add_rows(waiting)
 
 
 def _text_or_none(value: object) -> str | None:

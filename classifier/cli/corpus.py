@@ -233,30 +233,29 @@ SPLIT_EPILOG = """Examples:
   classifier train parts/train.jsonl.gz --out mymodel"""
 
 
-@reads_articles(labels=True)
-def split(
-    corpus: CorpusArgument,
-    *,
+class DivideOptions(OptionGroup):
+    """How to divide a corpus, and where to write the parts."""
+
     by: Annotated[
         Literal["random", "time", "outlet"],
         typer.Option(
             help="random: each label spread evenly. time: train on earlier days, test on later "
             "ones. outlet: test on outlets that are not trained on."
         ),
-    ] = "random",
+    ] = "random"
     test_share: Annotated[
         float | None,
         typer.Option(
             min=0, max=1, metavar="SHARE", help="Share to test on, 0 to 1.", show_default="0.2"
         ),
-    ] = None,
+    ] = None
     folds: Annotated[
         int | None,
         typer.Option(
             min=2, metavar="K", help="K splits in place of one; by time, each later than the last."
         ),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of what chance decides.")] = 0,
+    ] = None
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of what chance decides.")] = 0
     out: Annotated[
         Path | None,
         typer.Option(
@@ -264,42 +263,48 @@ def split(
             help="Write train.jsonl.gz and test.jsonl.gz there, with --folds in fold-1, fold-2 …; "
             "a new or empty folder, or that of an earlier split to replace.",
         ),
-    ] = None,
+    ] = None
     assignments: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write a CSV of id and part there; - is the screen."),
-    ] = None,
+    ] = None
     force: Annotated[
         bool, typer.Option("--force", help="Write into a folder with other files.")
-    ] = False,
+    ] = False
+
+
+@reads_articles(labels=True)
+def split(
+    corpus: CorpusArgument,
+    *,
+    options: DivideOptions,
     quiet: QuietOption = False,
     reading: ReadOptions,
 ) -> None:
     """Divide labelled articles into parts to train and to test on.
 
     Near-duplicates never stand on both sides. Articles keep all their
-    fields. What each part holds is told on standard error.
+    fields. What each part holds is printed on standard error.
     """
     from classifier.corpus.split import SplitOptions
 
-    _check_targets(corpus, out, assignments, shares=folds is not None and test_share is not None)
-    options = SplitOptions(by, test_share, folds, seed)
+    _check_targets(corpus, options)
+    how = SplitOptions(options.by, options.test_share, options.folds, options.seed)
     tally = read_tally(quiet=quiet)
     articles = open_corpus(corpus, reading, tally).articles
     shown = counted_on_terminal(articles, "articles", quiet=quiet)
-    outline, splits = _divided(shown, out, options, force=force)
-    if assignments is not None:
-        _write_table(outline, splits, assignments)
+    outline, splits = _divided(shown, options.out, how, force=options.force)
+    if options.assignments is not None:
+        _write_table(outline, splits, options.assignments)
     if tally.skipped:
         remark_on(tally, quiet=quiet)
     if not quiet:
-        _tell(outline, splits, options)
+        _print_parts(outline, splits, how)
 
 
-def _check_targets(
-    corpus: str, out: Path | None, assignments: Path | None, *, shares: bool
-) -> None:
-    if shares:
+def _check_targets(corpus: str, options: DivideOptions) -> None:
+    out, assignments = options.out, options.assignments
+    if options.folds is not None and options.test_share is not None:
         raise typer.BadParameter("not together with --folds", param_hint="--test-share")
     if out is None and assignments is None:
         raise typer.BadParameter(
@@ -339,7 +344,7 @@ def _write_table(outline: Outline, splits: tuple[Split, ...], target: Path) -> N
     write_file(target, table.getvalue().encode())
 
 
-def _tell(outline: Outline, splits: tuple[Split, ...], options: SplitOptions) -> None:
+def _print_parts(outline: Outline, splits: tuple[Split, ...], options: SplitOptions) -> None:
     from classifier.corpus.split_files import split_document
     from classifier.pages.document import document_text
 

@@ -33,7 +33,7 @@ def _dropped(value: object) -> object:
     """Refuse an option of former releases."""
     if value is not None:
         raise typer.BadParameter(
-            "training from temporary files was dropped: all counts are kept in memory. Leave out "
+            "training from temporary files was dropped: all counts stay in memory. Leave out "
             "--memory and --scratch."
         )
     return value

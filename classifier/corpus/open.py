@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from classifier.errors import BadInputError, needing
-from classifier.files import open_zstd, replacing
+from classifier.files import open_zstd
 
 __all__ = [
     "COMPRESSIONS",
@@ -33,10 +33,9 @@ __all__ = [
     "line_blocks",
     "marked_encoding",
     "open_bytes",
-    "open_parquet_writer",
     "open_text",
     "parquet_schema",
-    "parquet_table",
+    "parquet_writer",
     "unmarked",
     "utf8_bytes",
 ]
@@ -329,34 +328,28 @@ def import_parquet(name: str) -> Any:
 
 
 @contextmanager
-def open_parquet_writer(
-    path: Path, columns: Mapping[str, type]
+def parquet_writer(
+    stream: BinaryIO, columns: Mapping[str, type]
 ) -> Iterator[Callable[[Rows], None]]:
-    """Give a function that adds rows to `path`, which is replaced only when all went well.
+    """Give a function that adds rows to a Parquet file, as a row group.
 
     Parameters
     ----------
-    path : Path
-        Where the file will be.
+    stream : binary stream
     columns : mapping of str to type
         ``str``, ``float`` (float64) or ``list`` (of strings) by column, in order.
 
     Raises
     ------
     BadInputError
-        If pyarrow is missing, or a value cannot be written.
-    ClassifierError
-        If `path` cannot be written.
+        If pyarrow is missing.
     """
-    parquet = import_parquet(str(path))
-    from pyarrow import ArrowException
+    parquet = import_parquet("Parquet")
+    from pyarrow import Table
 
     schema = parquet_schema(columns)
-    try:
-        with replacing(path) as stream, parquet.ParquetWriter(stream, schema) as writer:
-            yield lambda rows: writer.write_table(parquet_table(rows, schema))
-    except (ArrowException, UnicodeError) as error:
-        raise BadInputError(f"{path}: cannot be written ({error}). Write elsewhere.") from None
+    with parquet.ParquetWriter(stream, schema) as writer:
+        yield lambda rows: writer.write_table(Table.from_pylist(rows, schema=schema))
 
 
 def parquet_schema(columns: Mapping[str, type]) -> Any:
@@ -366,13 +359,6 @@ def parquet_schema(columns: Mapping[str, type]) -> Any:
     text = pyarrow.string()
     types = {str: text, float: pyarrow.float64(), list: pyarrow.list_(text)}
     return pyarrow.schema([(name, types[kind]) for name, kind in columns.items()])
-
-
-def parquet_table(rows: Rows, schema: Any) -> Any:
-    """Return rows as an Arrow table."""
-    import pyarrow
-
-    return pyarrow.Table.from_pylist(rows, schema=schema)
 
 
 BLOCK_BYTES = 2**19

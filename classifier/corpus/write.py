@@ -17,7 +17,7 @@ from typing import Any, Protocol, TextIO, TypeAlias
 from classifier.article import Article
 from classifier.corpus.corpus import ITEM
 from classifier.corpus.labels import label_fields
-from classifier.corpus.open import open_parquet_writer
+from classifier.corpus.open import import_parquet, parquet_writer
 from classifier.errors import BadInputError, disarmed, needing
 from classifier.fields import PARTS, usual_field
 from classifier.files import replacing
@@ -329,10 +329,16 @@ def write_parquet(
     kinds = [str, list, *[float] * len(names), float, str, str, list]
     columns = dict(zip(_columns(names, codes), kinds, strict=False))
     count = 0
-    with open_parquet_writer(path, columns) as write_rows:
-        for rows in _batches(_as_row(prediction, names, codes) for prediction in predictions):
-            write_rows(rows)
-            count += len(rows)
+    import_parquet(str(path))
+    from pyarrow import ArrowException
+
+    try:
+        with replacing(path) as stream, parquet_writer(stream, columns) as write:
+            while batch := list(itertools.islice(predictions, _BATCH_ROWS)):
+                write([_as_row(prediction, names, codes) for prediction in batch])
+                count += len(batch)
+    except (ArrowException, UnicodeError) as error:
+        raise BadInputError(f"{path}: cannot be written ({error}). Write elsewhere.") from None
     return count
 
 
@@ -550,12 +556,6 @@ def _as_row(prediction: Tagged, names: Sequence[str], codes: Codes | None = None
 def _columns(names: Sequence[str], codes: Codes | None = None) -> list[str]:
     columns = ["id", "tags", *(f"score_{name}" for name in names), "coverage", "model", "note"]
     return columns if codes is None else [*columns, "codes"]
-
-
-def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    rows = iter(rows)
-    while batch := list(itertools.islice(rows, _BATCH_ROWS)):
-        yield batch
 
 
 def _article_object(article: Article) -> dict[str, object]:

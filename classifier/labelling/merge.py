@@ -14,15 +14,7 @@ from classifier.errors import CorpusError, listed
 from classifier.files import replacing_text
 from classifier.labelling.sheet import Verdict, article_key, text_key
 
-__all__ = [
-    "Merged",
-    "Ruling",
-    "first_of",
-    "gather_rulings",
-    "merge_labels",
-    "save_articles",
-    "several",
-]
+__all__ = ["Merged", "merge_labels", "save_articles"]
 
 
 _NAMED = 3
@@ -30,23 +22,13 @@ Places = tuple[int, ...]
 
 
 @dataclass(slots=True)
-class Ruling:
-    """All that the rows say of one article.
-
-    Parameters
-    ----------
-    name : str
-        What messages call the article.
-    verdicts : list of Verdict
-    cells : dict of str to bool
-        Label → whether the article has it.
-    place_of : dict of str to str
-        Label → the row that said so.
-    """
+class _Decision:
+    """All that the rows say of one article, which messages call by `name`."""
 
     name: str
     verdicts: list[Verdict] = field(default_factory=list)
     cells: dict[str, bool] = field(default_factory=dict)
+    # the row that decided each label
     place_of: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -61,39 +43,27 @@ class Ruling:
         return any(verdict.model_chose for verdict in self.verdicts)
 
 
-def gather_rulings(
+def _decisions(
     corpus: list[Article], verdicts: Sequence[Verdict], known: frozenset[str]
-) -> tuple[list[tuple[Places, Ruling]], list[Article]]:
-    """Return each article's ruling with its positions, and the articles to append.
-
-    Parameters
-    ----------
-    corpus : list of Article
-    verdicts : sequence of Verdict
-    known : frozenset of str
-        Labels that the corpus knows, which a plain list decides too.
-
-    Raises
-    ------
-    CorpusError
-        When an id is not in the corpus, an article has two rows, or rows contradict each other.
-    """
+) -> tuple[list[tuple[Places, _Decision]], list[Article]]:
+    """Return each article's decision with its positions, and the articles to append."""
     find = _Finder(corpus)
-    rulings: dict[Places, Ruling] = {}
+    decisions: dict[Places, _Decision] = {}
     unknown = []
     for verdict in verdicts:
         places = find(verdict)
         if not places:
             unknown.append(f"'{verdict.id:.60}' ({verdict.place})")
             continue
-        ruling = rulings.setdefault(places, Ruling(verdict.id or f"text of {verdict.place}"))
-        _add(ruling, verdict, known)
+        decision = decisions.setdefault(places, _Decision(verdict.id or f"text of {verdict.place}"))
+        _add(decision, verdict, known)
     if unknown:
         raise CorpusError(
-            f"{several(len(unknown), 'id is', 'ids are')} not in the corpus: {first_of(unknown)}. "
-            "Was the right corpus named? Spreadsheets drop leading zeros: import ids as text."
+            f"{_several(len(unknown), 'id is', 'ids are')} not in the corpus: "
+            f"{_first_of(unknown)}. Was the right corpus named? Spreadsheets drop leading zeros: "
+            "import ids as text."
         )
-    return list(rulings.items()), find.appended
+    return list(decisions.items()), find.appended
 
 
 class _Finder:
@@ -133,37 +103,34 @@ class _Finder:
         return self._corpus[i] if i < len(self._corpus) else self.appended[i - len(self._corpus)]
 
 
-def _add(ruling: Ruling, verdict: Verdict, known: frozenset[str]) -> None:
+def _add(decision: _Decision, verdict: Verdict, known: frozenset[str]) -> None:
     """Add a row to what is said of its article, unless it repeats or contradicts a row."""
-    rows = [v for v in ruling.verdicts if not v.single]
+    rows = [v for v in decision.verdicts if not v.single]
     if rows and not verdict.single:
         raise CorpusError(
-            f"article '{ruling.name:.60}' has two rows: {rows[0].place} and {verdict.place}. "
+            f"article '{decision.name:.60}' has two rows: {rows[0].place} and {verdict.place}. "
             "Keep one of them."
         )
     rest = dict.fromkeys(known, False) if verdict.rest_absent else {}
     for label, present in (rest | dict(verdict.cells)).items():
-        if ruling.cells.setdefault(label, present) != present:
+        if decision.cells.setdefault(label, present) != present:
             raise CorpusError(
-                f"article '{ruling.name:.60}': '{label}' is {_word(not present)} by "
-                f"{ruling.place_of[label]} and {_word(present)} by {verdict.place}. Keep one."
+                f"article '{decision.name:.60}': '{label}' is {_STATE[not present]} by "
+                f"{decision.place_of[label]} and {_STATE[present]} by {verdict.place}. Keep one."
             )
-        ruling.place_of.setdefault(label, verdict.place)
-    ruling.verdicts.append(verdict)
+        decision.place_of.setdefault(label, verdict.place)
+    decision.verdicts.append(verdict)
 
 
-def several(n: int, one: str, many: str) -> str:
-    """Return a number with its noun and verb."""
+def _several(n: int, one: str, many: str) -> str:
     return f"{n:,} {one if n == 1 else many}"
 
 
-def first_of(names: Sequence[str]) -> str:
-    """Return the first few of many names."""
+def _first_of(names: Sequence[str]) -> str:
     return "; ".join(names[:_NAMED]) + ("; …" if len(names) > _NAMED else "")
 
 
-def _word(present: bool) -> str:
-    return "present" if present else "absent"
+_STATE = {True: "present", False: "absent"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +179,7 @@ class Merged:
             f"{self.n_rows:,} rows, {self.n_blank:,} of them blank",
             f"{self.n_labelled:,} articles newly labelled, {self.n_appended:,} appended",
             f"{self.n_added:,} cells added, {self.n_changed:,} changed, "
-            f"{self.n_confirmed:,} confirmed, {self.n_kept:,} kept as they were",
+            f"{self.n_confirmed:,} confirmed, {self.n_kept:,} left as they were",
         ]
         if self.new_labels:
             lines.append(f"new labels, unknown in all other articles: {listed(self.new_labels)}")
@@ -251,23 +218,23 @@ def merge_labels(
     Raises
     ------
     CorpusError
-        When an id is not in the corpus, an article is ruled on twice or both ways, a label is
+        When an id is not in the corpus, an article is decided twice or both ways, a label is
         new, or a row contradicts the corpus, and nothing allows it.
     """
     corpus = list(articles)
     known = frozenset(label_names(corpus))
     added = tuple(sorted({label for v in verdicts for label in v.cells} - known))
     _check_labels(added, known, allowed=new_labels)
-    rulings, appended = gather_rulings(corpus, verdicts, known)
+    decisions, appended = _decisions(corpus, verdicts, known)
     settled = [_explicit(article, known) for article in corpus] if added else corpus
     result, judge = [*settled, *appended], _Judge(known, prefer)
     model_chose: set[int] = set()
-    for places, ruling in rulings:
+    for places, decision in decisions:
         for i in places:
-            before, result[i] = result[i], judge.ruled(result[i], ruling)
+            before, result[i] = result[i], judge.decided(result[i], decision)
             if before.labels is None and result[i].labels is not None:
                 judge.counts["n_labelled"] += i < len(corpus)
-                model_chose |= {i} if ruling.model_chose else set()
+                model_chose |= {i} if decision.model_chose else set()
     _check_clashes(judge.clashes)
     blank = sum(not (v.cells or v.rest_absent) for v in verdicts)
     counts = {"n_appended": len(appended), **judge.counts}
@@ -302,25 +269,27 @@ def _explicit(article: Article, known: frozenset[str]) -> Article:
 
 @dataclass(slots=True)
 class _Judge:
-    """Lays rulings over old labels by one rule, and counts what it does."""
+    """Puts decisions in place of old labels by one rule, and counts what it does."""
 
     known: frozenset[str]
     prefer: str | None
     counts: Counter[str] = field(default_factory=Counter)
     clashes: list[str] = field(default_factory=list)
 
-    def ruled(self, article: Article, ruling: Ruling) -> Article:
-        """Return the article with its labels as ruled."""
+    def decided(self, article: Article, decision: _Decision) -> Article:
+        """Return the article with its labels as decided."""
         old = article.labels
         states = _states(old, self.known)
-        for label, present in ruling.cells.items():
+        for label, present in decision.cells.items():
             before = states.get(label)
-            self._count(before, present, f"'{ruling.name:.60}' {label} ({ruling.place_of[label]})")
+            self._count(
+                before, present, f"'{decision.name:.60}' {label} ({decision.place_of[label]})"
+            )
             if before is None or self.prefer == "new":
                 states[label] = present
         stays = self.prefer == "old" and old is not None
-        labels = _labels(states, old, None if stays else ruling.borderline)
-        if labels and not old and ruling.model_chose and "sample" not in article.extra:
+        labels = _labels(states, old, None if stays else decision.borderline)
+        if labels and not old and decision.model_chose and "sample" not in article.extra:
             labels = replace(labels, sample="chosen")
         return article if labels == old else replace(article, labels=labels)
 
@@ -355,7 +324,7 @@ def _labels(
 def _check_clashes(clashes: Sequence[str]) -> None:
     if clashes:
         raise CorpusError(
-            f"{several(len(clashes), 'cell contradicts', 'cells contradict')} the corpus: "
-            f"{first_of(clashes)}. Pass --prefer new to replace its labels, or --prefer old to "
+            f"{_several(len(clashes), 'cell contradicts', 'cells contradict')} the corpus: "
+            f"{_first_of(clashes)}. Pass --prefer new to replace its labels, or --prefer old to "
             "keep them."
         )

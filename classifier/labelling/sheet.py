@@ -100,7 +100,7 @@ def read_verdicts(
         JSONL lines may bring a ``text`` of their own in place of an ``id``. Or what doccano
         (JSONL) and Label Studio (JSON) export. ``-`` is standard input.
     ignore : collection of str
-        Columns that are no labels, such as remarks.
+        Columns that are no labels, such as notes.
     encoding : str
         Some spreadsheets write cp1252.
 
@@ -182,7 +182,8 @@ def _verdict(row: Row, ignore: Collection[str]) -> Verdict:
     verdict = replace(verdict, borderline=_borderline(values))
     if "labels" in values or "negative" in values:
         return _listed(verdict, values)
-    return replace(verdict, cells=_cells(parse_label_columns(_label_cells(values))))
+    own = {label_of_column(name): cell for name, cell in values.items() if name not in RESERVED}
+    return replace(verdict, cells=_cells(parse_label_columns(own)))
 
 
 def _of_annotator(values: Mapping[str, object]) -> Mapping[str, object]:
@@ -226,10 +227,6 @@ def _correction(values: Mapping[str, object]) -> dict[str, bool]:
     if "value" not in values:
         raise BadRowError("bad labels", "a 'label' without a 'value'. Write 1, 0 or null.")
     return _cells(parse_label_columns({label.strip(): values["value"]}))
-
-
-def _label_cells(values: Mapping[str, object]) -> dict[str, object]:
-    return {label_of_column(name): value for name, value in values.items() if name not in RESERVED}
 
 
 def _listed(verdict: Verdict, values: Mapping[str, object]) -> Verdict:
@@ -456,31 +453,22 @@ def save_sheet(
     model : str
         Which model it was, for Label Studio.
     """
-    if not isinstance(target, Path):
-        return _write_entries(entries, target, labels, excerpt, format, model)
-    encoding = "utf-8-sig" if format == "csv" else "utf-8"
-    with replacing_text(target, encoding=encoding, errors="backslashreplace") as stream:
-        return _write_entries(entries, stream, labels, excerpt, format, model)
-
-
-def _write_entries(
-    entries: Sequence[Entry],
-    stream: TextIO,
-    labels: Sequence[str],
-    excerpt: int,
-    format: str,
-    model: str,
-) -> int:
+    if isinstance(target, Path):
+        encoding = "utf-8-sig" if format == "csv" else "utf-8"
+        with replacing_text(target, encoding=encoding, errors="backslashreplace") as stream:
+            return save_sheet(
+                entries, stream, labels=labels, excerpt=excerpt, format=format, model=model
+            )
     if format == "csv":
         rows = [each.row(excerpt=excerpt) for each in entries]
-        return write_sheet(rows, stream, labels=labels, excerpt=excerpt)
+        return write_sheet(rows, target, labels=labels, excerpt=excerpt)
     if format == "doccano":
         for each in entries:
             line = json.dumps(each.example(labels, excerpt=excerpt), ensure_ascii=False)
-            stream.write(f"{line}\n")
+            target.write(f"{line}\n")
     else:
         tasks = [each.task(labels, excerpt=excerpt, model=model) for each in entries]
-        stream.write(json_text(tasks))
+        target.write(json_text(tasks))
     return len(entries)
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
-from classifier.errors import BadInputError
+from classifier.errors import BadInputError, needing
 
 __all__ = [
     "MOST_TAGS",
@@ -81,7 +80,9 @@ def html_article(page: str | bytes, name: str) -> tuple[str, str, str]:
             f"{name}: {tags} tags, and a page is searched for its text when it has at most "
             f"{MOST_TAGS}. Save the text of the article alone."
         )
-    found = _trafilatura(name).bare_extraction(page, with_metadata=True, include_comments=False)
+    with needing("html", f"{name}: HTML needs trafilatura"):
+        from trafilatura import bare_extraction
+    found = bare_extraction(page, with_metadata=True, include_comments=False)
     if found is None:
         return "", "", ""
     title, text = found.title or "", found.text or ""
@@ -138,14 +139,3 @@ def _without_markup(text: str) -> str:
     for pattern, replacement in _MARKUP:
         text = re.sub(pattern, replacement, text)
     return text.strip()
-
-
-def _trafilatura(name: str) -> Any:
-    try:
-        import trafilatura
-    except ImportError as error:
-        reason = str(error).partition("\n")[0]
-        raise BadInputError(
-            f"{name}: HTML needs trafilatura ({reason}). Run: pip install 'classifier[html]'"
-        ) from None
-    return trafilatura
