@@ -234,7 +234,7 @@ cdef bint follows_agency(
 ) noexcept nogil:
     """Return whether the name of an agency may stand between a comma and i."""
     cdef Py_ssize_t k
-    for k in range(i, max(i - LONGEST_AGENCY, 0), -1):
+    for k in range(i, max(i - LONGEST_AGENCY, 0) - 1, -1):
         if text[k] == c",":
             return agency_at(rules, text, k + 2, n)
     return False

@@ -183,7 +183,14 @@ _PROMOTIONS = (
 # How each of them begins, in small letters; © is let through.
 PROMOTION_OPENINGS = (
     *("stay up", "stay tuned", "stay informed", "follow ", "like ", "find ", "join ", "visit our "),
-    *("you can follow ", "you can like ", "you can find ", "you can join ", "read more", "read also"),
+    *(
+        "you can follow ",
+        "you can like ",
+        "you can find ",
+        "you can join ",
+        "read more",
+        "read also",
+    ),
     *("see more", "see also", "also read", "more on this ", "related", "subscribe ", "sign up "),
     *("click now", "click here", "click today", "download our ", "download the ", "get our "),
     *("get the ", "copyright", "all rights reserved", "please check back", "source:"),
@@ -493,9 +500,7 @@ def scanner() -> Any:
     module = compiled(SCAN)
     if module is None:
         return None
-    return module.Scanner(
-        credit_verbs(), agency_openings(), METADATA_OPENINGS, PROMOTION_OPENINGS
-    )
+    return module.Scanner(credit_verbs(), agency_openings(), METADATA_OPENINGS, PROMOTION_OPENINGS)
 
 
 def article_text(article: Article | str | Mapping[str, Any]) -> str:
