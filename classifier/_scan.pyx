@@ -107,11 +107,7 @@ NAME_OPENINGS = ("dp", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 cdef const uint8_t* THE = b"the "
 cdef const uint8_t* THE_CAPITAL = b"The "
-cdef const uint8_t* REPORTS = b" reports"
-cdef const uint8_t* REPORTED = b" reported"
-cdef const uint8_t* CITING = b" citing "
-cdef const uint8_t* CONTRIBUTED_TO = b" contributed to this "
-cdef const uint8_t* CONTRIBUTED_REPORTING = b" contributed reporting."
+cdef const uint8_t* CONTRIBUTED = b" contributed "
 cdef const uint8_t* MONTHS = b"janfebmaraprmayjunjulaugsepoctnovdec"
 
 cdef uint8_t KINDS[FIRST_KNOWN]
@@ -233,23 +229,15 @@ cdef bint agency_at(
     return False
 
 
-cdef bint reported_at(
+cdef bint follows_agency(
     const Rules* rules, const Unit* text, Py_ssize_t i, Py_ssize_t n
 ) noexcept nogil:
-    """Return whether " reports" or " reported" stands at i as it does after a credit."""
-    cdef Py_ssize_t end
-    cdef Py_ssize_t begin = i
-    if is_at(text, i, n, REPORTS, 8):
-        end = i + 8
-    elif is_at(text, i, n, REPORTED, 9):
-        end = i + 9
-    else:
-        return False
-    if not (end < n and (text[end] == c"." or text[end] == c"," or is_at(text, end, n, CITING, 8))):
-        return False
-    while begin > 0 and i - begin < LONGEST_AGENCY and text[begin] != c",":
-        begin -= 1
-    return agency_at(rules, text, begin + 2, n)
+    """Return whether the name of an agency may stand between a comma and i."""
+    cdef Py_ssize_t k
+    for k in range(i, max(i - LONGEST_AGENCY, 0) - 1, -1):
+        if text[k] == c",":
+            return agency_at(rules, text, k + 2, n)
+    return False
 
 
 cdef uint32_t credits_at(
@@ -261,7 +249,7 @@ cdef uint32_t credits_at(
     cdef int k, size
     if i == 0 or i + 1 == n or text[i - 1] >= 128 or text[i + 1] >= 128:
         return 0
-    if text[i + 1] == c"r" and reported_at(rules, text, i, n):
+    if text[i + 1] == c"r" and follows_agency(rules, text, i, n):
         found |= <uint32_t>1 << rules.verbs.n
     if not rules.verbs.letters[text[i - 1]]:
         return found
@@ -385,39 +373,8 @@ cdef Py_ssize_t respaced(
     return size
 
 
-cdef tuple spaced_of(
-    const Rules* rules, uint64_t* room, str text, const Unit* units, Py_ssize_t n
-):
-    """Return what `Scanner.spaced` does of a text whose characters are stored in such units."""
-    # to ask for memory may take longer than all else, so most texts find some
-    cdef size_t size = n * (sizeof(Unit) + 1)
-    cdef void* memory = <void*>room if size <= ROOM * sizeof(uint64_t) else malloc(size)
-    cdef Unit* out = <Unit*>memory
-    cdef uint8_t* found = <uint8_t*>(out + n)
-    cdef uint32_t credits
-    cdef int need
-    if memory == NULL:
-        raise MemoryError
-    try:
-        need = examined(rules, units, n, found, &credits)
-        if need == SPACE:
-            n = respaced(units, n, found, out)
-            examined(rules, out, n, found, &credits)
-            text = PyUnicode_FromKindAndData(sizeof(Unit), out, n)
-        return None if need == UNSOUND else (text, credits)
-    finally:
-        if memory != room:
-            free(memory)
-
-
-cdef inline bint ends_sentence(uint32_t c) noexcept nogil:
-    return c == c"." or c == c"!" or c == c"?" or c == 0x2026
-
-
 cdef inline bint closes(uint32_t c) noexcept nogil:
-    return (
-        c == c'"' or c == c"'" or c == c")" or c == c"]" or c == 0x201D or c == 0x2019
-    )
+    return c in (c'"', c"'", c")", c"]", 0x201D, 0x2019)
 
 
 cdef bint may_be_dateline(const Unit* text, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
@@ -476,7 +433,7 @@ cdef bint may_end_in_promotion(const Rules* rules, const Unit* text, Py_ssize_t 
             while at > 0 and k < 2 and closes(text[at]):
                 at -= 1
                 k += 1
-            if ends_sentence(text[at]):
+            if text[at] in (c".", c"!", c"?", 0x2026):
                 # after a title or an initial, the break is further back: let the pattern see
                 k = text[at - 1] if text[at] == c"." and at > 0 else 0
                 if 0x41 <= k <= 0x5A or (k in (c"r", c"s", c"t") and at > 1 and text[at - 2] < c"a"):
@@ -495,10 +452,7 @@ cdef bint opens_promotion(
     cdef uint32_t c
     for k in range(4):
         c = text[i] if i < n else 0
-        if not (
-            c == c"-" or c == 0x2013 or c == 0x2014 or c == c"*" or c == 0x2022 or c == c"|"
-            or c == c">" or c == c" "
-        ):
+        if c not in (c"-", 0x2013, 0x2014, c"*", 0x2022, c"|", c">", c" "):
             break
         i += 1
     return opens_with(&rules.promotions, text, i, n)
@@ -506,15 +460,38 @@ cdef bint opens_promotion(
 
 cdef bint has_contributed(const Unit* text, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     for i in range(i, n if n and text[n - 1] == c"." else i):
-        if text[i] == c" " and text[i + 1] == c"c" and (
-            is_at(text, i, n, CONTRIBUTED_TO, 21) or is_at(text, i, n, CONTRIBUTED_REPORTING, 23)
-        ):
+        if text[i] == c" " and is_at(text, i, n, CONTRIBUTED, 13):
             return True
     return False
 
 
-cdef int edges(const Rules* rules, const Unit* text, Py_ssize_t n) noexcept nogil:
-    return may_open(rules, text, n) | may_end_in_promotion(rules, text, n) << 1
+cdef tuple spaced_of(
+    const Rules* rules, uint64_t* room, str text, const Unit* units, Py_ssize_t n
+):
+    """Return what `Scanner.spaced` does of a text whose characters are stored in such units."""
+    # to ask for memory may take longer than all else, so most texts find some
+    cdef size_t size = n * (sizeof(Unit) + 1)
+    cdef void* memory = <void*>room if size <= ROOM * sizeof(uint64_t) else malloc(size)
+    cdef Unit* out = <Unit*>memory
+    cdef uint8_t* found = <uint8_t*>(out + n)
+    cdef uint32_t credits
+    cdef int need, edges
+    if memory == NULL:
+        raise MemoryError
+    try:
+        need = examined(rules, units, n, found, &credits)
+        if need == UNSOUND:
+            return None
+        if need == SPACE:
+            n = respaced(units, n, found, out)
+            units = out
+            examined(rules, units, n, found, &credits)
+            text = PyUnicode_FromKindAndData(sizeof(Unit), units, n)
+        edges = may_open(rules, units, n) | may_end_in_promotion(rules, units, n) << 1
+        return text, credits, edges
+    finally:
+        if memory != room:
+            free(memory)
 
 
 cdef Words filled(tuple words, Word* room) except *:
@@ -576,13 +553,14 @@ cdef class Scanner:
         self.rules.promotions = filled(promotions, room + MOST_WORDS - len(promotions))
 
     def spaced(self, str text not None):
-        """Return `text` spaced once, with which credits may be in it, if it needs no other repair.
+        """Return `text` spaced once, if it needs no other repair, with what patterns may find.
 
         Returns
         -------
-        tuple of (str, int) or None
-            The text, and a bit for each verb, the next one for a credit before "reports".
-            None for a text that needs more than that.
+        tuple of (str, int, int) or None
+            The text; a bit for the credits of each verb, the next one for those before "reports";
+            1 for metadata or a dateline at its beginning and 2 for promotion at its end, added up.
+            None for a text that needs more repair.
         """
         cdef Py_ssize_t n = PyUnicode_GetLength(text)
         cdef int kind = PyUnicode_KIND(text)
@@ -592,20 +570,3 @@ cdef class Scanner:
         if kind == 2:
             return spaced_of[uint16_t](&self.rules, self.room, text, <const uint16_t*>data, n)
         return spaced_of[uint32_t](&self.rules, self.room, text, <const uint32_t*>data, n)
-
-    def edges(self, str text not None):
-        """Return whether a spaced text may open with metadata or a dateline, or end in promotion.
-
-        Returns
-        -------
-        int
-            1 and 2 for what a pattern may fit, added up.
-        """
-        cdef Py_ssize_t n = PyUnicode_GetLength(text)
-        cdef int kind = PyUnicode_KIND(text)
-        cdef void* data = PyUnicode_DATA(text)
-        if kind == 1:
-            return edges[uint8_t](&self.rules, <const uint8_t*>data, n)
-        if kind == 2:
-            return edges[uint16_t](&self.rules, <const uint16_t*>data, n)
-        return edges[uint32_t](&self.rules, <const uint32_t*>data, n)

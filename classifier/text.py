@@ -494,9 +494,7 @@ def scanner() -> Any:
     module = compiled(SCAN)
     if module is None:
         return None
-    return module.Scanner(
-        credit_verbs(), agency_openings(), METADATA_OPENINGS, PROMOTION_OPENINGS
-    )
+    return module.Scanner(credit_verbs(), agency_openings(), METADATA_OPENINGS, PROMOTION_OPENINGS)
 
 
 def article_text(article: Article | str | Mapping[str, Any]) -> str:
@@ -526,17 +524,15 @@ def article_text(article: Article | str | Mapping[str, Any]) -> str:
     if scan is None:
         return article_text_by_steps(article)
     title, body = ("", article) if isinstance(article, str) else (article.title, article.text)
-    spaced, spaced_title = _spaced(scan, body), _spaced(scan, title) if title else ("", 0)
+    spaced, spaced_title = _spaced(scan, body), _spaced(scan, title) if title else ("", 0, 0)
     if spaced is None or spaced_title is None:
         return article_text_by_steps(article)
-    title, (body, credits) = spaced_title[0], spaced
-    if title:
-        title = title.replace("\n\n", " ").replace("\n", " ")
-        if body.startswith(title):
-            body = f"{body}\n".removeprefix(f"{title}\n").strip()
-    if credits:
-        body = without_found_credits(body, credits)
-    edges = scan.edges(body)
+    title = spaced_title[0].replace("\n\n", " ").replace("\n", " ")
+    body, credits, edges = spaced
+    if credits or (title and body.startswith(title)):
+        body = without_found_credits(f"{body}\n".removeprefix(f"{title}\n").strip(), credits)
+        again = scan.spaced(body)
+        edges = again[2] if again else _MAY_OPEN | _MAY_END
     if edges & _MAY_OPEN:
         body = without_opening(body)
     # no opening ends in a letter or a dot of an initial, so it is the same ending without it
@@ -545,10 +541,10 @@ def article_text(article: Article | str | Mapping[str, Any]) -> str:
     return _under(title, body)
 
 
-def _spaced(scan: Any, text: str) -> tuple[str, int] | None:
+def _spaced(scan: Any, text: str) -> tuple[str, int, int] | None:
     """Return what the scanner does of a text without markup, nothing if it leaves such."""
     plain = without_markup(text)
-    spaced: tuple[str, int] | None = scan.spaced(plain)
+    spaced: tuple[str, int, int] | None = scan.spaced(plain)
     if spaced is None or (spaced[0] is not plain and has_markup(spaced[0])):
         return None
     return spaced

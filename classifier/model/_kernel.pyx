@@ -180,10 +180,10 @@ cdef struct Page:
     Py_ssize_t end
     Py_ssize_t open_size  # bytes of the token that is being written at `end`
     int64_t open_chars  # its characters, also those that are not kept
-    Py_ssize_t first[BLOCK]
-    Py_ssize_t size[BLOCK]  # -1 for a token longer than any term
-    uint64_t hashes[BLOCK]
-    uint64_t pair_hashes[BLOCK]
+    # of tokens, and of pairs behind them
+    Py_ssize_t first[2 * BLOCK]
+    Py_ssize_t size[2 * BLOCK]  # -1 for what is longer than any term
+    uint64_t hashes[2 * BLOCK]
     int n_tokens
     int n_carried  # 1 when the first token of the block was the last of the one before
     int64_t* counts  # by term, all 0 between texts
@@ -224,48 +224,45 @@ cdef inline void count(Page* page, int64_t t, int64_t times) noexcept nogil:
     page.counted_words[t >> 12] |= <uint64_t>1 << ((t >> 6) & 63)
 
 
-cdef inline Py_ssize_t pair_size(const Page* page, int i) noexcept nogil:
-    """Return the length of the pair that token i ends, -1 when it can be no term."""
-    if page.size[i - 1] < 0 or page.size[i] < 0:
-        return -1
-    return page.first[i] + page.size[i] - page.first[i - 1]
+cdef int put_pairs(Page* page, const Terms* terms) noexcept nogil:
+    """Write the pairs of a block behind its tokens; return how many both are."""
+    cdef int i
+    cdef int n = page.n_tokens
+    for i in range(1, page.n_tokens):
+        page.first[n] = page.first[i - 1]
+        page.size[n] = page.first[i] + page.size[i] - page.first[i - 1]
+        if page.size[i - 1] < 0 or page.size[i] < 0 or page.size[n] > terms.longest:
+            page.size[n] = -1
+        n += 1
+    return n
 
 
 cdef void look_up(Page* page, const Terms* terms, const Rules* rules) noexcept nogil:
     """Count the tokens of a block, and the pairs that end in it."""
     cdef int i
     cdef int64_t t
-    cdef Py_ssize_t n
-    cdef const uint8_t* token
-    for i in range(page.n_carried, page.n_tokens):
+    cdef int n_tokens = page.n_tokens
+    cdef int n = put_pairs(page, terms) if rules.bigrams else n_tokens
+    for i in range(page.n_carried, n):
         if page.size[i] >= 0:
             page.hashes[i] = hashed_padded(page.bytes + page.first[i], page.size[i])
             FETCH(terms.slots + 2 * (page.hashes[i] & terms.mask))
-    if rules.bigrams:
-        for i in range(1, page.n_tokens):
-            n = pair_size(page, i)
-            if 0 <= n <= terms.longest:
-                page.pair_hashes[i] = hashed_padded(page.bytes + page.first[i - 1], n)
-                FETCH(terms.slots + 2 * (page.pair_hashes[i] & terms.mask))
-    for i in range(page.n_carried, page.n_tokens):
+    for i in range(page.n_carried, n):
         if page.size[i] >= 0:
             expect(terms, page, page.hashes[i])
-    if rules.bigrams:
-        for i in range(1, page.n_tokens):
-            if 0 <= pair_size(page, i) <= terms.longest:
-                expect(terms, page, page.pair_hashes[i])
-    for i in range(page.n_carried, page.n_tokens):
+    for i in range(page.n_carried, n):
         t = -1
-        token = page.bytes + page.first[i]
         if page.size[i] >= 0:
-            t = found(terms, page.hashes[i], token, page.size[i])
+            t = found(terms, page.hashes[i], page.bytes + page.first[i], page.size[i])
         count(page, t, 1)
-        page.n_known += t >= 0
-        if page.n_words < rules.lead_words:
-            note_lead(page, t, token, page.size[i], rules.bigrams)
-        page.n_words += 1
-    if rules.bigrams:
-        look_up_pairs(page, terms, rules)
+        if i < n_tokens:
+            page.n_known += t >= 0
+            if page.n_words < rules.lead_words:
+                note_lead(page, t, page.bytes + page.first[i], page.size[i], rules.bigrams)
+            page.n_words += 1
+        elif page.lead_pairs.size < rules.lead_words:
+            if not push(&page.lead_pairs, t):
+                page.no_memory = True
 
 
 cdef void note_lead(
@@ -285,21 +282,6 @@ cdef void note_lead(
         append(&page.lead, NO_TERM, 1)
     if not push(&page.lead_ends, page.lead.size):
         page.no_memory = True
-
-
-cdef void look_up_pairs(Page* page, const Terms* terms, const Rules* rules) noexcept nogil:
-    cdef int i
-    cdef int64_t t
-    cdef Py_ssize_t n
-    for i in range(1, page.n_tokens):
-        t = -1
-        n = pair_size(page, i)
-        if 0 <= n <= terms.longest:
-            t = found(terms, page.pair_hashes[i], page.bytes + page.first[i - 1], n)
-        count(page, t, 1)
-        if page.lead_pairs.size < rules.lead_words:
-            if not push(&page.lead_pairs, t):
-                page.no_memory = True
 
 
 cdef void end_block(Page* page, const Terms* terms, const Rules* rules) noexcept nogil:
