@@ -7,8 +7,8 @@ import json
 import os
 import subprocess
 import sys
-import types
 import tracemalloc
+import types
 from collections import Counter
 from pathlib import Path
 
