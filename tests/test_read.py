@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tracemalloc
+import types
 from collections import Counter
 from pathlib import Path
 
@@ -569,6 +570,17 @@ def test_a_missing_package_is_named_with_its_remedy(write, monkeypatch, module, 
     with pytest.raises(BadInputError) as stopped:
         read(write(name, "x"))
     assert advice in str(stopped.value)
+
+
+def test_a_package_that_cannot_be_loaded_says_why(write, monkeypatch):
+    """Whoever has it installed would not know what to do with the remedy alone."""
+    monkeypatch.setitem(sys.modules, "trafilatura", types.ModuleType("trafilatura"))
+
+    with pytest.raises(BadInputError) as stopped:
+        read(write("a.html", "x"))
+
+    assert "HTML needs trafilatura (cannot import name 'bare_extraction'" in str(stopped.value)
+    assert str(stopped.value).endswith("Run: pip install 'classifier[html]'")
 
 
 @pytest.fixture

@@ -61,19 +61,15 @@ class LabelCodes:
 
     def labels_of(self, code: str) -> frozenset[str]:
         """Return the labels that a code or one above it stands for."""
-        return frozenset(label for each in self._upwards(code) for label in self._stands_for(each))
-
-    def _upwards(self, code: str) -> set[str]:
         waiting, seen = [code], set[str]()
         while waiting:
             each = waiting.pop()
             if each not in seen:
                 seen.add(each)
                 waiting += self.broader.get(each, ())
-        return seen
-
-    def _stands_for(self, code: str) -> list[str]:
-        return [label for label, codes in self.codes.items() if code == label or code in codes]
+        return frozenset(
+            label for label, codes in self.codes.items() if seen.intersection((label, *codes))
+        )
 
     def of(self, labels: Iterable[str]) -> dict[str, list[str]]:
         """Return the codes of those of `labels` that have any; a label may be a code itself."""
@@ -88,7 +84,7 @@ class LabelCodes:
     ) -> Iterator[Article]:
         """Yield articles whose labels that are codes have become the labels above them.
 
-        A code that leads to no label is left out and told. An article is said to lack a label
+        A code that leads to no label is left out, with a note. An article is said to lack a label
         only where it is said to lack the label itself.
 
         Parameters

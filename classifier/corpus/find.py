@@ -80,7 +80,7 @@ class Source:
         ``None`` is standard input.
     format : str
         One of `classifier.corpus.corpus.FORMATS`; empty for standard input whose format is
-        told from its first byte.
+        decided by its first byte.
     id : str
         The id of its article, for files that are one article each.
     folder : str

@@ -438,5 +438,5 @@ def utf8_bytes(stream: io.BufferedReader, encoding: str) -> Iterator[Callable[[i
         yield stream.read
         return
     with open_text(stream, encoding=encoding, newline="\n") as text:
-        # undecodable bytes, which might be UTF-8 together, stay apart and are told with their lines
+        # undecodable bytes, which might be UTF-8 together, stay apart and are named by line
         yield lambda size: text.read(size).encode("utf-8", "surrogatepass")

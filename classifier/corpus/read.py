@@ -205,10 +205,10 @@ def read_rows(
     Parameters
     ----------
     source : Source
-        A format that is empty is told by the first bytes.
+        Where it has no format, the first bytes decide.
     options : ReadOptions
     tally : ReadTally, optional
-        Told what was recognised; without, nobody is.
+        Given notes on what was recognised.
     stdin : binary stream, optional
         Read in place of the process's own; left open.
 

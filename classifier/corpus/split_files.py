@@ -87,10 +87,8 @@ def _label_table(outline: Outline, columns: Sequence[Column]) -> Table:
     none = labelled & ~(outline.truth == 1).any(axis=1)
     total = [int(labelled[places].sum()) for _, places in columns]
     rows: list[Row] = [("labelled", *(f"{n:,}" for n in total))]
-    for name, has in (
-        *zip(outline.labels, (outline.truth == 1).T, strict=True),
-        ("no label", none),
-    ):
+    by_label = zip(outline.labels, (outline.truth == 1).T, strict=True)
+    for name, has in (*by_label, ("no label", none)):
         counts = [int(has[places].sum()) for _, places in columns]
         pairs = zip(counts, total, strict=True)
         rows.append((name, *(f"{n:,} ({100 * n / of if of else 0:.1f} %)" for n, of in pairs)))
@@ -100,10 +98,9 @@ def _label_table(outline: Outline, columns: Sequence[Column]) -> Table:
 def split_notes(outline: Outline, splits: Sequence[Split], options: SplitOptions) -> Iterator[str]:
     """Yield what the user should know: near-duplicates, fields that lack, labels that are few."""
     yield from _on_duplicates(outline, splits)
-    for way, field in (("time", "date"), ("outlet", "source")):
+    for way, field, what in (("time", "date", "date"), ("outlet", "source", "outlet")):
         lacking = sum(not getattr(article, field) for article in outline.articles)
         if options.by == way and lacking:
-            what = "date" if way == "time" else "outlet"
             yield f"{lacking:,} articles without {what} are trained on, never tested on"
     yield from _on_few_labels(outline, splits, options)
 
@@ -189,15 +186,11 @@ def check_split_folder(out: Path, *, force: bool = False) -> None:
     if out.exists() and not out.is_dir():
         raise CorpusError(f"{out}: is a file. Name a folder.")
     names = sorted(path.name for path in out.iterdir()) if out.exists() else []
-    if names and not force and not _is_split(out):
+    if names and not force and _manifest(out).get("made_by") != MADE_BY:
         raise CorpusError(
             f"{out}: holds files that are no earlier split (such as {names[0]}). Name a new or "
             "empty folder, or pass --force to write beside them."
         )
-
-
-def _is_split(folder: Path) -> bool:
-    return _manifest(folder).get("made_by") == MADE_BY
 
 
 def _manifest(folder: Path) -> dict[str, object]:
@@ -241,13 +234,12 @@ def _write_parts(folder: Path, spool: IO[bytes], splits: Sequence[Split]) -> lis
             chosen = set(places.tolist())
             spool.seek(0)
             lines = (line for place, line in enumerate(spool) if place in chosen)
-            _write_packed(folder / names[-1], lines)
+            with (
+                (folder / names[-1]).open("xb") as raw,
+                packed(raw, ".gz", gzip_level=_COMPRESSION) as stream,
+            ):
+                stream.writelines(lines)
     return names
-
-
-def _write_packed(path: Path, lines: Iterable[bytes]) -> None:
-    with path.open("xb") as raw, packed(raw, ".gz", gzip_level=_COMPRESSION) as stream:
-        stream.writelines(lines)
 
 
 def _write_manifest(
@@ -266,8 +258,9 @@ def _write_manifest(
 
 def _move(folder: Path, out: Path, names: Sequence[str]) -> None:
     """Put the new parts into place and take away those of an earlier split."""
-    earlier = _manifest(out).get("parts") if _is_split(out) else None
-    listed = earlier if isinstance(earlier, dict) else {}
+    earlier = _manifest(out)
+    parts = earlier.get("parts") if earlier.get("made_by") == MADE_BY else None
+    listed = parts if isinstance(parts, dict) else {}
     stale = {name for name in listed if _PART.fullmatch(name)} - set(names)
     for name in chain(names, [MANIFEST]):
         (out / name).parent.mkdir(parents=True, exist_ok=True)

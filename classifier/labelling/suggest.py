@@ -207,7 +207,7 @@ class _Best:
 
 @dataclass
 class _Pool:
-    """What is kept of a stream of articles: those with labels, and the best candidates."""
+    """What is held of a stream of articles: those with labels, and the best candidates."""
 
     labelled: list[Article]
     drawn: _Best
@@ -306,11 +306,8 @@ def worst_entries(
             found[mine[0]] = (article, mine)
     ranked = [found[i] for i in sorted(found)]
     said = model.predict([article for article, _ in ranked])
+    why = [f"{error.kind} {error.label} ({error.probability:.2f})" for error in errors]
     return [
-        Entry(article, prediction.tags, "; ".join(_complaint(errors[i]) for i in mine))
+        Entry(article, prediction.tags, "; ".join(why[i] for i in mine))
         for (article, mine), prediction in zip(ranked, said, strict=True)
     ]
-
-
-def _complaint(error: WorstError) -> str:
-    return f"{error.kind} {error.label} ({error.probability:.2f})"

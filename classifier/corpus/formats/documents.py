@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from classifier.errors import BadInputError, needing
 
@@ -82,7 +83,7 @@ def html_article(page: str | bytes, name: str) -> tuple[str, str, str]:
         )
     with needing("html", f"{name}: HTML needs trafilatura"):
         from trafilatura import bare_extraction
-    found = bare_extraction(page, with_metadata=True, include_comments=False)
+    found: Any = bare_extraction(page, with_metadata=True, include_comments=False)
     if found is None:
         return "", "", ""
     title, text = found.title or "", found.text or ""
