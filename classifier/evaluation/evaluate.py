@@ -269,7 +269,7 @@ def _sections(report: Report, most_labels: int, *, plots: bool) -> Iterator[Sect
     table = first_rows(_LABEL_COLUMNS, _label_rows(report), most_labels)
     yield Section("Labels", (*bars, *table))
     if plots:
-        yield Section("Cuts and probabilities", (_ON_CURVES, *_curves(report.labels)))
+        yield from _curves(report.labels)
     for kind in ("outlet", "month", "length"):
         if rows := slice_rows(report, kind):
             bars = _slice_bars(report, kind) if plots else ()
@@ -288,9 +288,9 @@ def _sections(report: Report, most_labels: int, *, plots: bool) -> Iterator[Sect
         rows = tuple((each.note, f"{each.n_articles:,}") for each in report.notes)
         yield Section("Not judged", (Table(("note", "articles"), rows),))
     if report.worst_errors:
-        one = report.model.mode == "one"
+        one, marks = report.model.mode == "one", (_ON_MARKS,) if plots else ()
         items = tuple(_error(each, one=one) for each in report.worst_errors[:MOST_ERRORS])
-        yield Section("Worst errors", (_ON_ERRORS, Bullets(items)))
+        yield Section("Worst errors", (_ON_ERRORS, *marks, Bullets(items)))
     yield Section("How to repeat it", (Code((_command(report),)), _made_of(report)))
 
 
@@ -307,6 +307,10 @@ def _intervals(report: Report) -> str:
 _ON_ERRORS = (
     "Where the probability was furthest on the wrong side. Some of these may be errors of the "
     "labels, not of the model."
+)
+_ON_MARKS = (
+    "Words underlined full spoke for the label, words underlined dashed against it; the stronger "
+    "the colour, the more."
 )
 
 
@@ -334,11 +338,14 @@ _ON_CURVES = (
 )
 
 
-def _curves(labels: Sequence[LabelReport]) -> Iterator[Block]:
-    for label in labels:
-        title = f"{label.label}: F1 {rounded(label.f1.estimate)}, {label.support:,} articles"
-        figures = label_figures(label)
-        yield from (Folded(title, (figures,)),) if len(labels) > _MOST_LABELS else (title, figures)
+def _curves(labels: Sequence[LabelReport]) -> Iterator[Section]:
+    f1 = [f"{each.label}: F1 {rounded(each.f1.estimate)}" for each in labels]
+    titles = [f"{f1[k]}, {each.support:,} articles" for k, each in enumerate(labels)]
+    many, figures = len(labels) > _MOST_LABELS, [(label_figures(each),) for each in labels]
+    folded = map(Folded, titles, figures) if many else ()
+    yield Section("Cuts and probabilities", (_ON_CURVES, *folded))
+    if not many:
+        yield from (Section(*each, level=3) for each in zip(titles, figures, strict=True))
 
 
 def label_figures(label: LabelReport) -> tuple[Figure, Figure, Figure]:
