@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import platform
-import re
 import shlex
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +17,6 @@ from classifier.evaluation.judge import Judged, judge
 from classifier.evaluation.metrics import commonest, confusions, cooccurrence, f1_counts
 from classifier.evaluation.report import (
     LabelReport,
-    NoteCount,
     Report,
     Slice,
     WorstError,
@@ -28,6 +25,7 @@ from classifier.evaluation.report import (
     headline,
     label_reports,
     model_facts,
+    note_counts,
     ranking,
 )
 from classifier.fields import Articles
@@ -509,7 +507,6 @@ def _made_of(report: Report) -> Table:
 
 # Stages after the reading, for the progress.
 STAGES = 4
-_NUMBER = re.compile(r"\d+")
 
 
 def evaluate(
@@ -590,12 +587,6 @@ def _report(
         breakdowns=parts,
         cooccurrence=cooccurrence(truth[:, shown], predicted[:, shown], shown_labels),
         confusions=confusions(truth[:, shown], predicted[:, shown], shown_labels),
-        notes=_notes(judged.notes),
+        notes=note_counts(judged.notes),
         worst_errors=judged.worst,
     )
-
-
-def _notes(notes: Iterable[str]) -> tuple[NoteCount, ...]:
-    """Return how often each note was made, whatever its numbers, the commonest first."""
-    counts = Counter(_NUMBER.sub("…", note) for note in notes if note)
-    return tuple(NoteCount(*item) for item in sorted(counts.items(), key=lambda i: (-i[1], i[0])))
