@@ -101,12 +101,12 @@ def test_out_writes_three_files(corpus, tmp_path):
 def test_without_the_extra_for_pages_the_rest_is_written(corpus, tmp_path, monkeypatch):
     """The page is left out, and the reason said."""
     from classifier.errors import ClassifierError
-    from classifier.pages import document
+    from classifier.pages import page
 
     def fail(*args, **kwargs):
         raise ClassifierError("HTML pages need jinja2. Run: pip install 'classifier[report]'")
 
-    monkeypatch.setattr(document, "document_page", fail)
+    monkeypatch.setattr(page, "document_page", fail)
 
     outcome = run("audit", corpus, "--no-labels", "--out", tmp_path, "--quiet")
 

@@ -15,7 +15,8 @@ from classifier.evaluation.card import model_card, model_document
 from classifier.evaluation.report import Breakdowns
 from classifier.model.folder import load_model, save_model
 from classifier.model.model import Model
-from classifier.pages.document import document_page, document_text, markdown_table
+from classifier.pages.document import document_text, markdown_table
+from classifier.pages.page import document_page
 from classifier.training.record import outlet_figures, reliability_bins
 from classifier.training.settings import Settings
 from classifier.training.train import train

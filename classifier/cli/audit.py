@@ -136,7 +136,7 @@ def _print(found: Audit, format: str, shown: int) -> None:
 
 def _write(found: Audit, folder: Path, *, shown: int, quiet: bool) -> None:
     from classifier.audit.report import audit_document
-    from classifier.pages.document import document_page
+    from classifier.pages.page import document_page
 
     names = write_report(
         folder,

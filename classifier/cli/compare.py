@@ -124,7 +124,7 @@ def _print(comparison: Comparison, format: str) -> None:
 
 def _write(comparison: Comparison, out: Path) -> None:
     from classifier.evaluation.compare import comparison_document
-    from classifier.pages.document import document_page
+    from classifier.pages.page import document_page
 
     document = comparison_document(comparison)
     content = comparison.to_json()

@@ -180,7 +180,7 @@ def _print(report: Report, format: str) -> None:
 
 def _write(report: Report, folder: Path, *, html: bool) -> None:
     from classifier.evaluation.evaluate import report_document
-    from classifier.pages.document import document_page
+    from classifier.pages.page import document_page
 
     page = (lambda: document_page(report_document(report, plots=True))) if html else None
     write_report(folder, "report", report.to_json(), report_document(report), page)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import platform
-import re
 import shlex
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +17,6 @@ from classifier.evaluation.judge import Judged, judge
 from classifier.evaluation.metrics import commonest, confusions, cooccurrence, f1_counts
 from classifier.evaluation.report import (
     LabelReport,
-    NoteCount,
     Report,
     Slice,
     WorstError,
@@ -28,6 +25,7 @@ from classifier.evaluation.report import (
     headline,
     label_reports,
     model_facts,
+    note_counts,
     ranking,
 )
 from classifier.fields import Articles
@@ -269,7 +267,7 @@ def _sections(report: Report, most_labels: int, *, plots: bool) -> Iterator[Sect
     table = first_rows(_LABEL_COLUMNS, _label_rows(report), most_labels)
     yield Section("Labels", (*bars, *table))
     if plots:
-        yield Section("Cuts and probabilities", (_ON_CURVES, *_curves(report.labels)))
+        yield from _curves(report.labels)
     for kind in ("outlet", "month", "length"):
         if rows := slice_rows(report, kind):
             bars = _slice_bars(report, kind) if plots else ()
@@ -288,9 +286,9 @@ def _sections(report: Report, most_labels: int, *, plots: bool) -> Iterator[Sect
         rows = tuple((each.note, f"{each.n_articles:,}") for each in report.notes)
         yield Section("Not judged", (Table(("note", "articles"), rows),))
     if report.worst_errors:
-        one = report.model.mode == "one"
+        one, marks = report.model.mode == "one", (_ON_MARKS,) if plots else ()
         items = tuple(_error(each, one=one) for each in report.worst_errors[:MOST_ERRORS])
-        yield Section("Worst errors", (_ON_ERRORS, Bullets(items)))
+        yield Section("Worst errors", (_ON_ERRORS, *marks, Bullets(items)))
     yield Section("How to repeat it", (Code((_command(report),)), _made_of(report)))
 
 
@@ -307,6 +305,10 @@ def _intervals(report: Report) -> str:
 _ON_ERRORS = (
     "Where the probability was furthest on the wrong side. Some of these may be errors of the "
     "labels, not of the model."
+)
+_ON_MARKS = (
+    "Words underlined full spoke for the label, words underlined dashed against it; the stronger "
+    "the colour, the more."
 )
 
 
@@ -334,11 +336,14 @@ _ON_CURVES = (
 )
 
 
-def _curves(labels: Sequence[LabelReport]) -> Iterator[Block]:
-    for label in labels:
-        title = f"{label.label}: F1 {rounded(label.f1.estimate)}, {label.support:,} articles"
-        figures = label_figures(label)
-        yield from (Folded(title, (figures,)),) if len(labels) > _MOST_LABELS else (title, figures)
+def _curves(labels: Sequence[LabelReport]) -> Iterator[Section]:
+    f1 = [f"{each.label}: F1 {rounded(each.f1.estimate)}" for each in labels]
+    titles = [f"{f1[k]}, {each.support:,} articles" for k, each in enumerate(labels)]
+    many, figures = len(labels) > _MOST_LABELS, [(label_figures(each),) for each in labels]
+    folded = map(Folded, titles, figures) if many else ()
+    yield Section("Cuts and probabilities", (_ON_CURVES, *folded))
+    if not many:
+        yield from (Section(*each, level=3) for each in zip(titles, figures, strict=True))
 
 
 def label_figures(label: LabelReport) -> tuple[Figure, Figure, Figure]:
@@ -502,7 +507,6 @@ def _made_of(report: Report) -> Table:
 
 # Stages after the reading, for the progress.
 STAGES = 4
-_NUMBER = re.compile(r"\d+")
 
 
 def evaluate(
@@ -583,12 +587,6 @@ def _report(
         breakdowns=parts,
         cooccurrence=cooccurrence(truth[:, shown], predicted[:, shown], shown_labels),
         confusions=confusions(truth[:, shown], predicted[:, shown], shown_labels),
-        notes=_notes(judged.notes),
+        notes=note_counts(judged.notes),
         worst_errors=judged.worst,
     )
-
-
-def _notes(notes: Iterable[str]) -> tuple[NoteCount, ...]:
-    """Return how often each note was made, whatever its numbers, the commonest first."""
-    counts = Counter(_NUMBER.sub("…", note) for note in notes if note)
-    return tuple(NoteCount(*item) for item in sorted(counts.items(), key=lambda i: (-i[1], i[0])))

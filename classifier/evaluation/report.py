@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import reprlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import NoneType, UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
@@ -83,16 +84,17 @@ __all__ = [
     "TermWeight",
     "WorstError",
     "breakdowns",
-    "from_json_value",
+    "corpus_facts",
     "headline",
     "json_value",
     "label_reports",
+    "model_facts",
+    "note_counts",
     "ranking",
 ]
 
 
 DECIMALS = 6
-Value = TypeVar("Value")
 
 
 def json_value(value: object) -> object:
@@ -108,26 +110,8 @@ def json_value(value: object) -> object:
     return value
 
 
-def from_json_value(kind: type[Value], value: object, *, where: str) -> Value:
-    """Return what `json_value` made into `value`, an instance of `kind`.
-
-    Parameters
-    ----------
-    kind : type
-        A dataclass of str, int, float, bool, None, tuples, mappings and other such dataclasses.
-    where : str
-        What `value` is called in errors.
-
-    Raises
-    ------
-    BadInputError
-        When `value` is of another form.
-    """
-    decoded: Value = _decoded(kind, value, where)
-    return decoded
-
-
 def _decoded(kind: Any, value: object, where: str) -> Any:
+    """Return what `json_value` made into `value`, an instance of `kind`."""
     origin = get_origin(kind)
     if dataclasses.is_dataclass(kind):
         return _dataclass(kind, _checked(value, dict, where), where)
@@ -525,6 +509,15 @@ class NoteCount:
     n_articles: int
 
 
+_NUMBER = re.compile(r"\d+")
+
+
+def note_counts(notes: Iterable[str]) -> tuple[NoteCount, ...]:
+    """Return how often each note was made, whatever its numbers, the commonest first."""
+    counts = Counter(_NUMBER.sub("…", note) for note in notes if note)
+    return tuple(NoteCount(*item) for item in sorted(counts.items(), key=lambda i: (-i[1], i[0])))
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """Everything an evaluation found; `worst_errors` starts with the worst."""
@@ -561,4 +554,5 @@ class Report:
                 f"report: schema_version is {version!r}, this classifier knows {SCHEMA_VERSION}. "
                 "Evaluate the model again."
             )
-        return from_json_value(cls, values, where="report")
+        report: Report = _decoded(cls, values, "report")
+        return report

@@ -26,7 +26,6 @@ __all__ = [
     "Row",
     "Section",
     "Table",
-    "document_page",
     "document_text",
     "first_rows",
     "interval",
@@ -400,16 +399,3 @@ def signed(estimate: float, low: float, high: float) -> str:
     # a change that rounds to nothing has no sign
     texts = [re.sub(r"^[+-](?=0\.000$)", "", f"{each:+.3f}") for each in (estimate, low, high)]
     return "{} ({} to {})".format(*texts)
-
-
-def document_page(document: Document) -> str:
-    """Return a document as one HTML page without scripts that fetches nothing.
-
-    Raises
-    ------
-    ClassifierError
-        When the extra ``report`` is not installed.
-    """
-    from classifier.pages.page import render_page
-
-    return render_page("document.html", title=document.title, document=document)

@@ -1,4 +1,4 @@
-"""Templates and values → one HTML file that fetches nothing and runs no script."""
+"""A document → one HTML file that fetches nothing and runs no script."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from classifier.errors import ClassifierError
-from classifier.pages.document import rounded, unmarked
+from classifier.pages.document import Document, rounded, unmarked
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["render_page", "report_extra", "shown"]
+__all__ = ["document_page", "report_extra", "shown"]
 
 _EXTRA = ("jinja2", "markupsafe", "matplotlib")
 # Controls, lone surrogates, non-characters, and what turns the reading direction of a whole line.
@@ -23,24 +23,15 @@ _UNSHOWABLE = re.compile(
 )
 
 
-def render_page(template: str, *, title: str, **values: object) -> str:
-    """Return the page that a template of `classifier/pages/templates` makes of the values.
-
-    Parameters
-    ----------
-    template : str
-        File name of a template that extends ``base.html``.
-    title : str
-        Heading and window title of the page.
-    **values
-        What the template asks for. Strings are escaped; plots come as Markup.
+def document_page(document: Document) -> str:
+    """Return a document as one HTML page without scripts that fetches nothing.
 
     Raises
     ------
     ClassifierError
         When the extra ``report`` is not installed.
     """
-    return _environment().get_template(template).render(title=title, **values)
+    return _environment().get_template("document.html").render(document=document)
 
 
 @contextmanager

@@ -29,31 +29,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "INK",
-    "LINE",
-    "SERIES",
-    "SOFT",
-    "Canvas",
     "bars_with_intervals",
-    "cells",
-    "dot",
-    "dots",
-    "drawing",
-    "half",
     "heat_map",
     "histogram_with_cut",
-    "known",
-    "line",
     "lines",
-    "name_cells",
     "precision_recall",
     "reliability",
-    "say_if_empty",
     "short",
     "standalone",
-    "total",
-    "unit_square",
-    "whiskers",
 ]
 
 
