@@ -385,13 +385,18 @@ cdef bint may_be_dateline(const Unit* text, Py_ssize_t i, Py_ssize_t n) noexcept
     cdef Py_ssize_t end = min(n, i + DATELINE)
     cdef uint32_t c
     cdef int k
+    if i < n and (text[i] == c"(" or 0x30 <= text[i] <= 0x39):
+        return True
     if i >= n or not (0x41 <= text[i] <= 0x5A or text[i] >= 0xC0):
         return False
     for i in range(i + 1, end):
         c = text[i]
         if 0x61 <= c <= 0x7A and text[i - 1] == c" ":
             for k in range(0, 36, 3):
-                if is_at(text, i, n, MONTHS + k, 3):
+                if (
+                    c == MONTHS[k] and i + 2 < n and (text[i + 1] | 0x20) == MONTHS[k + 1]
+                    and (text[i + 2] | 0x20) == MONTHS[k + 2]
+                ):
                     break
             else:
                 return False
@@ -400,7 +405,7 @@ cdef bint may_be_dateline(const Unit* text, Py_ssize_t i, Py_ssize_t n) noexcept
         if c == c"-" and i + 1 < n and text[i + 1] != c" " and text[i + 1] != c"-":
             continue
         if c < 128:
-            return c == c"-" or c == c"(" or c == c"/" or 0x30 <= c <= 0x39
+            return c in (c"-", c"(", c"/", c":", c"\n") or 0x30 <= c <= 0x39
         # letters but no digits, and the apostrophe
         if not (0xC0 <= c < 0x530 or c == 0x2019):
             return c != 0x201C and c != 0x201D

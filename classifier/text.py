@@ -10,7 +10,6 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from html import unescape
 from typing import Any
 
 from classifier.article import Article
@@ -76,7 +75,18 @@ _AGENCY_NAMES = (
     "|Interfax(?:-Ukraine)?|AZERTAC|AzerTAc|Anadolu|RIA Novosti|Sputnik|dpa|DPA|Bloomberg|Report"
     "|APA|Kazinform|UzA|Ukrinform|Turan|IRNA|Kyodo|Yonhap|PTI|ANSA|EFE|BelTA|Armenpress|CNN"
 )
-_AGENCY = f"(?:{_AGENCY_NAMES})(?: (?:[Nn]ews )?[Aa]gency| News)?"
+# Those that are known as such in a dateline and at the end alone.
+_MORE_AGENCY_NAMES = (
+    "AAP|AGERPRES|AKIpress|ANI|ANTARA|ANTARA News|APS|ARMENPRESS|AZERNEWS|AZERTAG|Agerpres|Antara"
+    "|BERNAMA|BNS|BTA|Belga|Bernama|CTK|ELTA|Europa Press|Fars|HINA|Hina|IANS|ISNA|JTA|Jiji"
+    "|KAZINFORM|KCNA|KUNA|Khovar|LETA|LUSA|Lusa|MENA|MTI|Mehr|Montsame|NTB|PAP|PNA|QNA|REPORT|Ritzau"
+    "|SANA|SPA|STT|Tanjug|Tasnim|UNI|UPI|UzDaily|VNA|WAM"
+)
+_AGENCY_ENDING = "(?: (?:[Nn]ews )?[Aa]gency| News)?"
+_AGENCY = f"(?:{_AGENCY_NAMES}){_AGENCY_ENDING}"
+_ANY_AGENCY = (
+    f"(?:{_AGENCY_NAMES}|{_MORE_AGENCY_NAMES})(?:\\.(?i:az|com|kz|ru|uz))?{_AGENCY_ENDING}"
+)
 _WEEKDAY = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
 # A capital or a hyphen after the name makes it another name: AP Moller, Trend Micro.
 _NAME_ENDS = f"(?![\\w'’&/-])(?! (?!{_WEEKDAY})[A-Z&])"
@@ -99,13 +109,15 @@ _DATE = (
 _STAMP = "(?i:date|(?:first |last )?(?:published|updated|posted))"
 _NAME = f"[{_UPPER}][\\w.'’-]{{1,30}}"
 # In one line with a dateline: `date 2025-04-18 BAKU, Azerbaijan, April 18.`
-_STAMPED = re.compile(f"{_STAMP}(?: on| at)?:? (?=[^\n]{{0,60}}\\d){_DATE}")
+_STAMPED = f"{_STAMP}(?: on| at)?:? (?=[^\n]{{0,60}}\\d){_DATE}"
 _LONGEST_SUBTITLE = 300
-_METADATA = re.compile(
+_METADATA = (
     f"(?:{_STAMP}(?: on| at)?:? (?=[^\n]*\\d){_DATE}"
+    f"|(?=[^\n]{{6,50}}\n)(?=[^\n]*(?:\\d{{4}}|{_MONTH}))(?:{_DATE}|\\|)+"  # a day, an hour
     "|(?i:date|published|posted): ?[^\n]{0,40}\\d[^\n]{0,20}"
     "|(?i:category|section|tags?|topics?|author|byline): ?[^\n.!?]{1,60}"
-    f"|(?:By|BY) {_NAME}(?:(?:,| and| &)? {_NAME}){{1,6}})\n\\s*"
+    f"|(?:By|BY) (?:{_ANY_AGENCY}|{_NAME}(?:(?:,| and| &)? {_NAME}){{1,6}})"
+    f"(?: ?[|–—-] ?{_ANY_AGENCY}:?)?)\n\\s*+(?![a-z])"
 )
 METADATA_OPENINGS = (
     *("date ", "date:", "published", "updated", "posted", "first published", "first updated"),
@@ -127,20 +139,28 @@ _DASH = "(?: ?[—–]| ?--| -(?= ))"
 _SENTENCE = f"(?= ?[{_UPPER}\"“'‘])"
 # Two patterns: the longer one is compiled, for some milliseconds, when a text may need it.
 _DATELINE_OF_AGENCY = (
-    f"{_PLACE}{_REGION}{{0,2}}(?:"  # a known agency tells it, in any case of letters
-    f"(?:, {_DAY})?[.,]? ?(?:/ ?{_AGENCY} ?/[.:]?{_DASH}?"
-    f'|\\({_AGENCY}(?: {_NAME})*\\){_DASH}|\\({_AGENCY}\\)(?= [{_UPPER}"“]))'
-    f"|, {_DAY}, {_AGENCY}(?:[.:]|{_DASH}|(?=\n)))\\s*"
+    f"(?:{_PLACE}{_REGION}{{0,2}}(?:"  # a known agency tells it, in any case of letters
+    f"(?:, {_DAY})?[.,]? ?(?:/ ?{_ANY_AGENCY} ?/[.:]?(?: {_DAY}[.,]?)?{_DASH}?"
+    f"|\\({_ANY_AGENCY}(?: {_NAME})*\\)(?:{_DASH}|:|\\.-(?= ))"
+    f'|\\({_ANY_AGENCY}\\)(?= [{_UPPER}"“]))'
+    f"|, {_DAY}(?:,|{_DASH}) {_ANY_AGENCY}(?:[.:]|{_DASH}|(?=\n))"
+    f"|(?:\\.|(?<=\\.)) (?:(?:{_DAY}\\. )?{_ANY_AGENCY}(?:[:/]|{_DASH})"
+    f"|(?:{_DAY}\\.? )?\\({_ANY_AGENCY}\\){_DASH}?)"
+    f"|(?:,|{_DASH}) {_ANY_AGENCY}(?:[.:]|{_DASH}){_SENTENCE})"
+    f"|\\({_ANY_AGENCY}\\){_DASH}(?: {_PLACE}{_REGION}?(?:, {_DAY})?{_DASH}|{_SENTENCE})"
+    f"|(?=[{_UPPER}0-9]){_DAY} \\({_ANY_AGENCY}\\){_DASH}|{_ANY_AGENCY}, {_PLACE}, {_DAY}[.:])\\s*"
 )
-_AFTER_A_COMMA = f", (?:{_AGENCY_NAMES})"
+_AGENCY_MARK = f"[,.–—-] (?:{_AGENCY_NAMES}|{_MORE_AGENCY_NAMES})"
 _DATELINE = (
     f"(?:{_CAPS}{_REGION}{{0,2}}, {_DAY}(?:"  # capitals and a day tell it, whatever the agency
-    f"[.,]? ?/[^/\n]{{2,40}}/[.:]?|[.,]? \\([^)\n]{{2,40}}\\){_DASH}?|(?:\\.|{_DASH})(?=\\s))"
+    f"[.,]? ?/[^/\n]{{2,40}}/[.:]?|[.,]? \\([^)\n]{{2,40}}\\){_DASH}?"
+    f"|(?:\\.(?! [a-z])|{_DASH})(?=\\s))"
     f"|(?:{_CITIES}{_REGION}?|(?=[{_UPPER}]{{5}}|[{_UPPER}]+ [{_UPPER}]{{3}}){_CAPS}{_REGION})"
-    f"{_DASH}{_SENTENCE})\\s*"
+    f"{_DASH}{_SENTENCE}|{_CITIES}{_REGION}?(?:, {_DAY})?[.:]?(?=\n))\\s*"
 )
-# Every dateline has a day, an agency in slashes or brackets, or a dash; \d is also beyond ASCII.
-_DATELINE_MARK = re.compile("[-/(0-9\x80-\U0010ffff]")
+# Every dateline has a day, an agency in slashes, brackets or before a colon, a dash, or a line of
+# its own; \d is also beyond ASCII. What is no mark is named, as that set compiles in no time.
+_DATELINE_MARK = re.compile("[^\x00-\x09\x0b-')*+,.;-\x7f]")
 _LONGEST_DATELINE = 400  # characters, more than the pattern takes before such a mark
 # A sentence end followed by a space, or the end of a line; titles and initials end nothing.
 # The set that it begins with is looked for ten times faster than a choice of two.
@@ -157,42 +177,84 @@ _PLATFORM = (
 )
 _SERVICE = "(?i:newsletters?|alerts?|channel|updates|briefings?|podcast|digest|notifications)\\b"
 _OUTLET = f"(?:us|me|our \\w+|@\\w+|(?:[Tt]he )?{_NAME}(?: (?:{_NAME}|of|the|and|&|on)){{0,6}})"
-_PROMOTIONS = (
-    f"Stay (?:up[- ]to[- ]date|tuned|informed)\\b(?={_WORDS}*\\b(?:{_PLATFORM}|{_SERVICE})){_REST}",
-    f"(?:You can )?(?:[Ff]ollow|[Ll]ike|[Ff]ind|[Jj]oin) {_OUTLET} (?:on|via) {_PLATFORM}{_REST}",
-    f"(?:Join|Visit) our (?={_WORDS}*\\b(?:{_PLATFORM}|{_SERVICE})){_REST}",
+# Somebody in the article says it.
+_SAYING = (
+    f"(?!{_WORDS}*, (?:the|an?|its|his|her|he|she|they) "
+    f"{_WORDS}*\\b(?:said|says|told|urged|wrote)\\b)"
+)
+_TO_US = f"(?={_WORDS}*\\b(?:{_PLATFORM}|{_SERVICE}))"
+_UPDATED = "(?:story|article|report|page|post)"
+# Each with how it begins, in small letters.
+_PROMOTIONS = {
+    f"{_SAYING}Stay (?:up[- ]to[- ]date|tuned|informed)\\b{_TO_US}{_REST}": ("stay ",),
+    f"{_SAYING}(?:You can )?(?:[Ff]ollow|[Ll]ike|[Ff]ind|[Jj]oin) {_OUTLET} (?:on|via) {_PLATFORM}"
+    f"{_REST}": ("follow ", "like ", "find ", "join ", "you can follow ", "you can like ",
+                 "you can find ", "you can join "),
+    f"{_SAYING}(?:Join|Visit) our {_TO_US}{_REST}": ("join our ", "visit our "),
+    f"{_SAYING}(?:Get|Read|Receive|Follow|Watch|See) (?:all )?(?:the )?"
+    f"(?:latest|real-time|breaking|more)\\b(?={_WORDS}*\\bour\\b){_TO_US}{_REST}": (
+        "get all", "get the latest", "get latest", "get real-time", "get breaking", "get more",
+        "read all", "read the latest", "read latest", "read more", "receive ", "follow all",
+        "follow the latest", "watch more", "watch the latest", "see more", "see the latest"),
+    f"Only (?:the )?most (?:interesting|important)\\b{_REST}": ("only most", "only the most"),
     "(?:(?i:(?:read|see) (?:more|also)|also read)|More on this (?:story|topic)"
-    "|(?:Related|RELATED)(?: (?:stories|articles|news|topics))?)(?:(?::| [-–—]) ?[^\n]*|\\.?)",
-    f"(?:Subscribe|Sign up) (?:to|for) (?=our |{_WORDS}*\\b{_SERVICE}){_REST}",
-    f"(?:Subscribe|Sign up|Click|CLICK) (?:now|here|Here|HERE|today)\\b{_REST}",
-    f"(?:Download|Get) (?:our|the) {_WORDS}{{0,40}}\\bapp\\b{_REST}",
-    f"(?i:(?:copyright )?(?:©|\\(c\\))|copyright(?: by)? (?=\\d{{4}}\\b)) ?{_REST}",
-    f"(?i:all rights reserved)[.!]?|This material may not be (?:published|reproduced)\\b{_REST}",
-    "This (?:story|article|report|page|post) (?:has been|was|will be|is being) updated"
-    f"(?: (?:to|with|as|when|throughout|at|on) {_REST}|\\.?)",
-    "This is a (?:breaking|developing) (?:news )?story\\.|Please check back for updates\\.",
-    f'{_NAME} [^!?\n"“”]{{1,150}} contributed (?:to this \\w+|reporting)\\.',
-    f"Image (?:copyright|source|caption) {_WORDS}{{1,60}}\\.?",
-    f"(?:Photos?|Photograph|Picture|Image)(?: credit)?(?::| by(?= {_NAME})) ?{_WORDS}{{1,80}}\\.?",
-    "\\((?:Photos?|Photograph|Picture|Image)(?::| by| courtesy)[^)\n]{1,80}\\)\\.?",
-    f"Source: ?-? ?{_WORDS}{{1,60}}\\.?|(?i:continue reading) ?(?:…|\\.\\.\\.|here)?",
-    f"Write to (?:{_NAME} ){{1,4}}at [^\\s@]{{1,40}}@[^\n]{{3,80}}",
-    "(?i:media contacts?):? [^\n]{1,120}",
-    f"\\([a-z]{{0,3}}/?(?:{_AGENCY_NAMES})(?:(?:, ?|/| and )(?:{_AGENCY_NAMES}))*\\)",
+    "|(?:Related|RELATED)(?: (?:stories|articles|news|topics))?)"
+    "(?:(?::| [-–—])(?! ?[a-z])[^\n]*|\\.?)": (
+        "read more", "read also", "see more", "see also", "also read", "more on this ", "related"),
+    f"{_SAYING}(?:Subscribe|Sign up) (?:to|for) (?=our |{_WORDS}*\\b{_SERVICE}){_REST}": (
+        "subscribe ", "sign up "),
+    f"{_SAYING}(?:Subscribe|Sign up|Click|CLICK) (?:now|here|Here|HERE|today)\\b{_REST}": (
+        "subscribe ", "sign up ", "click now", "click here", "click today"),
+    f"{_SAYING}(?:Download|Get) (?:our|the) {_WORDS}{{0,40}}\\bapp\\b{_REST}": (
+        "download our ", "download the ", "get our ", "get the "),
+    f"(?i:(?:copyright )?(?:©|\\(c\\))) ?(?=\\d{{4}}|[{_UPPER}]){_REST}"
+    f"|(?i:copyright(?: by)?) (?=\\d{{4}}\\b(?! [a-z])){_REST}": ("copyright", "(c)", "©"),
+    "(?i:all rights reserved)[.!]?": ("all rights reserved",),
+    f"This material may not be (?:published|reproduced)\\b{_REST}": ("this material ",),
+    f"This {_UPDATED} (?:has been|was|will be|is being) updated"
+    f"(?: (?:to|with|as|when|throughout|at|on) {_REST}|\\.?)"
+    f"|This {_UPDATED} (?:was|has been) (?:originally|first) published {_REST}": (
+        "this story ", "this article ", "this report ", "this page ", "this post "),
+    "This is a (?:breaking|developing) (?:news )?story\\.": (
+        "this is a breaking ", "this is a developing "),
+    "Please check back for updates\\.": ("please check back",),
+    f"Image (?:copyright|source|caption):? (?=[{_UPPER}]){_WORDS}{{1,60}}\\.?": ("image",),
+    "(?:Photos?|Photograph|Picture|Image)(?: credit)?"
+    f"(?::| by(?= {_NAME})) ?{_WORDS}{{1,80}}\\.?": (
+        "photo", "picture", "image"),
+    "\\((?:Photos?|Photograph|Picture|Image)(?::| by| courtesy)[^)\n]{1,80}\\)\\.?": (
+        "(photo", "(picture", "(image"),
+    f"Source: ?-? ?{_WORDS}{{1,60}}\\.?": ("source:",),
+    "(?i:continue reading) ?(?:…|\\.\\.\\.|here)?": ("continue reading",),
+    f"Write to (?:{_NAME} ){{1,4}}at [^\\s@]{{1,40}}@[^\n]{{3,80}}": ("write to ",),
+    "(?i:media contacts?):? [^\n]{1,120}": ("media contact",),
+    "\\(?(?:Additional r|R)eporting by [^\n]{3,200}|\\(?(?:Writing|Editing|Compiled|Translated) by "
+    "[^\n]{3,120}": tuple(
+        f"{bracket}{word} by " for bracket in ("", "(")
+        for word in ("reporting", "additional reporting", "writing", "editing", "compiled",
+                     "translated")),
+    "Our Standards: [^\n]{1,80}": ("our standards:",),
+    f"Share (?:this {_UPDATED}|on {_PLATFORM})[^\n]{{0,60}}": ("share this ", "share on "),
+    "(?i:tags?|keywords|topics?): ?[^\n.!?]{1,120}": (
+        "tags:", "tag:", "keywords:", "topic:", "topics:"),
+    "#\\w+(?: #\\w+)*": ("#",),
+    "(?i:if you (?:find|notice|see) an? (?:error|mistake|typo))\\b[^\n]{0,120}": ("if you ",),
+    "Advertisement|\\(ENDS?\\)|ENDS?|Enditem|■|#{3}|_{3}": (
+        "advertisement", "(end", "end", "■", "###", "___"),
+    f"\\([a-z]{{0,3}}/?(?:{_AGENCY_NAMES})(?:(?:, ?|/| and )(?:{_AGENCY_NAMES}))*\\)"
+    f"|\\(?{_ANY_AGENCY}\\)?\\.?": (
+        "(", *(each.partition("(")[0].lower() for each in _AGENCY_NAMES.split("|")),
+        *(each.lower() for each in _MORE_AGENCY_NAMES.split("|"))),
+}  # fmt: skip
+# Whoever else worked on it, whatever they are called.
+_CONTRIBUTED = (
+    f'{_NAME} [^!?\n"“”]{{1,150}} contributed (?:to this (?:story|report|article)|reporting)\\.'
 )
-# How each of them begins, in small letters; © is let through.
-PROMOTION_OPENINGS = (
-    *("stay up", "stay tuned", "stay informed", "follow ", "like ", "find ", "join ", "visit our "),
-    *("you can follow ", "you can like ", "you can find ", "you can join ", "read more"),
-    "read also",
-    *("see more", "see also", "also read", "more on this ", "related", "subscribe ", "sign up "),
-    *("click now", "click here", "click today", "download our ", "download the ", "get our "),
-    *("get the ", "copyright", "all rights reserved", "please check back", "source:"),
-    *("continue reading", "write to ", "media contact", "image", "photo", "picture", "("),
-    *("this material ", "this story ", "this article ", "this report "),
-    *("this page ", "this post ", "this is a breaking ", "this is a developing "),
-)
-_PROMOTION = f"[-–—*•|>]{{0,3}} ?(?:{'|'.join(_PROMOTIONS)})"
+PROMOTION_OPENINGS = tuple(dict.fromkeys(
+    opening for openings in _PROMOTIONS.values() for opening in openings if opening.isascii()
+))  # fmt: skip
+_LONGEST_OPENING = max(map(len, PROMOTION_OPENINGS))
+_MARKS = re.compile("[-–—*•|>]{0,3} ?")
 
 
 def without_markup(text: str) -> str:
@@ -223,6 +285,8 @@ def has_markup(text: str) -> bool:
 
 
 def _character(entity: re.Match[str]) -> str:
+    from html import unescape
+
     found = unescape(entity[0])
     # what HTML has no character for stays as it is written
     return entity[0] if "\ufffd" in found else found
@@ -405,7 +469,11 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 def without_opening(text: str) -> str:
     """Return `text` without the metadata lines, byline and dateline it opens with."""
     start = 0
-    while found := _dateline(text, start) or _METADATA.match(text, start) or _stamp(text, start):
+    while (
+        found := _dateline(text, start)
+        or _compiled(_METADATA).match(text, start)
+        or _stamp(text, start)
+    ):
         start = found.end()
     return _without_second_opening(text[start:] or text)
 
@@ -422,7 +490,7 @@ def _without_second_opening(text: str) -> str:
 
 def _stamp(text: str, start: int) -> re.Match[str] | None:
     """Return the stamp before a dateline in the same line."""
-    found = _STAMPED.match(text, start)
+    found = _compiled(_STAMPED).match(text, start)
     return found if found and _dateline(text, found.end()) else None
 
 
@@ -437,7 +505,8 @@ def _dateline(text: str, start: int) -> re.Match[str] | None:
 def _names_agency(text: str, start: int, end: int) -> bool:
     """Return whether an agency may stand there as datelines name it."""
     bracketed = text.find("(", start, end) >= 0 or text.find("/", start, end) >= 0
-    return bracketed or _compiled(_AFTER_A_COMMA).search(text, start, end) is not None
+    named = bracketed or _compiled(_AGENCY_MARK).search(text, start, end)
+    return bool(named or _compiled(_ANY_AGENCY).match(text, start, end))
 
 
 def without_promotion(text: str) -> str:
@@ -447,12 +516,21 @@ def without_promotion(text: str) -> str:
     """
     end = len(text)
     while breaks := list(_BREAK.finditer(text, max(0, end - _LONGEST_PROMOTION), end)):
-        if not _compiled(_PROMOTION).fullmatch(text, breaks[-1].end(), end):
+        if not _is_promotion(text, breaks[-1].end(), end):
             break
         end = breaks[-1].start(breaks[-1].lastindex or 0)
         if len(text) - end > _MOST_PROMOTION:
             return text
     return text[:end]
+
+
+def _is_promotion(text: str, start: int, end: int) -> bool:
+    """Return whether all that stands there is one promotion, credit or notice."""
+    start = _MARKS.match(text, start, end).end()  # type: ignore[union-attr]
+    opening = text[start : min(end, start + _LONGEST_OPENING)].lower()
+    patterns = [each for each, openings in _PROMOTIONS.items() if opening.startswith(openings)]
+    patterns += [_CONTRIBUTED] if " contributed " in text[start:end] else []
+    return any(_compiled(each).fullmatch(text, start, end) for each in patterns)
 
 
 STEPS: tuple[Callable[[str], str], ...] = (
@@ -473,7 +551,7 @@ def is_sound(text: str) -> bool:
     return not rest or (_SOUND.fullmatch(rest) is not None and not _MOJIBAKE.search(rest))
 
 
-TEXT_RULES_VERSION: int = 2  # raised whenever any article turns into something else
+TEXT_RULES_VERSION: int = 3  # raised whenever any article turns into something else
 # The first five mend characters, in titles too; the others know what a body looks like.
 _CHARACTER_STEPS = STEPS[:5]
 _BODY_STEPS = STEPS[5:]

@@ -24,13 +24,13 @@ SPACES = (
 )
 spaced = st.lists(st.sampled_from(SPACES), max_size=60).map("".join)
 characters = st.text(st.characters(), max_size=200)
-promotions = st.sampled_from(rules._PROMOTIONS).flatmap(st.from_regex)
+promotions = st.sampled_from([*rules._PROMOTIONS, rules._CONTRIBUTED]).flatmap(st.from_regex)
 openings = st.sampled_from(
     [
         rules._DATELINE,
         rules._DATELINE_OF_AGENCY,
-        rules._METADATA.pattern,
-        rules._STAMPED.pattern,
+        rules._METADATA,
+        rules._STAMPED,
     ]
 ).flatmap(lambda pattern: st.from_regex(rf"\A(?:{pattern})"))
 # The words a credit is made of, whole and in part, next to what may follow.
