@@ -12,9 +12,9 @@ __all__ = [
     "CorpusError",
     "ModelError",
     "SettingsError",
-    "disarmed",
     "listed",
     "needing",
+    "sanitized",
 ]
 
 _MOST_LISTED = 12
@@ -24,10 +24,10 @@ _MOST_LISTED = 12
 _DANGEROUS = "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 
 
-def disarmed(text: str) -> str:
+def sanitized(text: str) -> str:
     r"""Return `text` as one line, with everything that a terminal would obey as U+FFFD.
 
-    >>> disarmed("\x1b[31mred")
+    >>> sanitized("\x1b[31mred")
     '�[31mred'
     """
     return re.sub(_DANGEROUS, "\ufffd", text)

@@ -29,7 +29,7 @@ def corpus(tmp_path):
 
 
 def test_the_table_names_the_conflict(corpus):
-    """Each finding has its heading, and names reach the terminal disarmed."""
+    """Each finding has its heading, and names reach the terminal sanitized."""
     outcome = run("audit", corpus, "--no-labels")
 
     assert (outcome.code, outcome.err) == (0, "")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from classifier.corpus.write import table_line
-from classifier.errors import disarmed
+from classifier.errors import sanitized
 from classifier.model.prediction import Prediction
 
 
@@ -38,13 +38,13 @@ def test_the_id_takes_24_columns(id, column):
 
 def test_persian_and_emoji_keep_their_joiners():
     """Only what commands a terminal is replaced."""
-    assert disarmed("می‌خواهم 👩‍💻") == "می‌خواهم 👩‍💻"
+    assert sanitized("می‌خواهم 👩‍💻") == "می‌خواهم 👩‍💻"
 
 
 @given(st.text())
 def test_nothing_that_a_terminal_obeys_is_left(text):
     """No control character, no lone surrogate, no turn of direction, and the same length."""
-    safe = disarmed(text)
+    safe = sanitized(text)
 
     assert len(safe) == len(text)
     assert not {unicodedata.category(char) for char in safe} & {"Cc", "Cs", "Zl", "Zp"}

@@ -12,7 +12,7 @@ import typer
 from typer.main import get_command
 
 from classifier.cli.options import Command, Group
-from classifier.cli.terminal import EXPECTED, flush, told
+from classifier.cli.terminal import EXPECTED, exit_code, flush
 
 __all__ = ["app"]
 
@@ -132,6 +132,6 @@ def _errors_as_lines() -> Iterator[None]:
     try:
         yield
     except EXPECTED as error:
-        code = told(error)
+        code = exit_code(error)
         if code:
             raise typer.Exit(code) from None

@@ -15,7 +15,7 @@ import typer
 
 from classifier.cli.options import ArchiveOptions
 from classifier.cli.output import Layout, write_bytes
-from classifier.cli.terminal import echo_lines, on_terminal, read_tally, remark, remark_on
+from classifier.cli.terminal import echo_lines, echo_note, on_terminal, read_tally, report_skipped
 from classifier.corpus.corpus import ReadOptions
 from classifier.errors import BadInputError, ClassifierError
 
@@ -95,7 +95,7 @@ def predict_archive(
         )
     except KeyboardInterrupt:
         shown.end()
-        remark(f"{shown.finished} finished and stay; run the same command again to go on")
+        echo_note(f"{shown.finished} finished and stay; run the same command again to go on")
         raise
     shown.end()
     tell_summary(summary, archive.summary, quiet=quiet)
@@ -196,7 +196,7 @@ def predict_stream(
             copied=True,
         ):
             write(data)
-    remark_on(tally, quiet=quiet)
+    report_skipped(tally, quiet=quiet)
 
 
 # Rows that are looked at before processes are started: a field misspelt is in none of them.
@@ -280,9 +280,9 @@ def tell_summary(summary: RunSummary, target: Path | None, *, quiet: bool) -> No
 
     if not quiet:
         for line in summary_lines(summary):
-            remark(line)
+            echo_note(line)
     for failure in summary.failures:
-        remark(f"failed: {failure.file}: {failure.reason}")
+        echo_note(f"failed: {failure.file}: {failure.reason}")
     if target is not None:
         content = json_text(summary.to_json())
         if str(target) == "-":

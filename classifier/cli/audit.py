@@ -15,10 +15,10 @@ from classifier.cli.options import (
     report_target,
 )
 from classifier.cli.terminal import (
+    echo_note,
     print_document,
     read_tally,
-    remark,
-    remark_on,
+    report_skipped,
     training_progress,
     write_report,
 )
@@ -119,7 +119,7 @@ def audit(
     if out is not None:
         _write(found, out, shown=options.shown, quiet=quiet)
     if tally.skipped or not found.summary.n_articles:
-        remark_on(tally, quiet=quiet)
+        report_skipped(tally, quiet=quiet)
     if options.strict and found.fails:
         typer.echo("classifier: leaks or conflicts were found (--strict)", err=True)
         raise typer.Exit(1)
@@ -146,4 +146,4 @@ def _write(found: Audit, folder: Path, *, shown: int, quiet: bool) -> None:
         page=lambda: document_page(audit_document(found, shown=PAGE_ROWS, plots=True)),
     )
     if not quiet:
-        remark(f"{', '.join(names)} in {folder}")
+        echo_note(f"{', '.join(names)} in {folder}")

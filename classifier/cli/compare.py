@@ -18,7 +18,7 @@ from classifier.cli.terminal import (
     counted_on_terminal,
     print_document,
     read_tally,
-    remark_on,
+    report_skipped,
     write_report,
 )
 from classifier.corpus.corpus import ReadOptions
@@ -108,7 +108,7 @@ def compare(
     if options.out is not None:
         _write(comparison, options.out)
     if tally.skipped:
-        remark_on(tally, quiet=quiet)
+        report_skipped(tally, quiet=quiet)
     if options.fail_if_worse is not None:
         _judge(comparison, options.measure, options.fail_if_worse, quiet=quiet)
 

@@ -22,7 +22,7 @@ from classifier.cli.options import (
     reads_articles,
     refuse_inputs,
 )
-from classifier.cli.terminal import counted_on_terminal, echo_lines, read_tally, remark_on
+from classifier.cli.terminal import counted_on_terminal, echo_lines, read_tally, report_skipped
 from classifier.corpus.corpus import ReadOptions
 from classifier.published.sources import NAMES, build_corpus, fetch_corpus
 
@@ -121,7 +121,7 @@ def show(
     summary = describe_corpus(chain(first, articles))
     echo_lines("\n".join([str(summary), *map(_shown, first)]))
     if tally.skipped:
-        remark_on(tally, quiet=quiet)
+        report_skipped(tally, quiet=quiet)
 
 
 class MergeOptions(OptionGroup):
@@ -206,7 +206,7 @@ def merge(
         if path is not None:
             echo_lines(f"{save_articles(articles, path):,} articles in {path}")
     if tally.skipped:
-        remark_on(tally, quiet=quiet)
+        report_skipped(tally, quiet=quiet)
 
 
 def _shown(article: Article) -> str:
@@ -297,7 +297,7 @@ def split(
     if options.assignments is not None:
         _write_table(outline, splits, options.assignments)
     if tally.skipped:
-        remark_on(tally, quiet=quiet)
+        report_skipped(tally, quiet=quiet)
     if not quiet:
         _print_parts(outline, splits, how)
 

@@ -14,7 +14,7 @@ from classifier.cli.terminal import (
     echo_lines,
     print_document,
     read_tally,
-    remark_on,
+    report_skipped,
 )
 from classifier.corpus.corpus import ReadOptions
 from classifier.files import json_text
@@ -65,6 +65,6 @@ def drift(
     else:
         print_document(drift_document(found), format)
     if tally.skipped:
-        remark_on(tally, quiet=quiet)
+        report_skipped(tally, quiet=quiet)
     if strict and found.verdict == "different":
         raise typer.Exit(1)

@@ -20,10 +20,10 @@ from classifier.cli.options import (
     thresholds_from,
 )
 from classifier.cli.terminal import (
+    echo_note,
     print_document,
     read_tally,
-    remark,
-    remark_on,
+    report_skipped,
     training_progress,
     write_report,
 )
@@ -119,7 +119,7 @@ def evaluate(
 
     Prints the figures with 95 % intervals; --out keeps the whole report,
     with curves, outlets and the articles it was most wrong about. What
-    every figure means is told in docs/evaluate.md.
+    every figure means stands in docs/evaluate.md.
     """
     from classifier.evaluation.evaluate import evaluate as evaluate_model
     from classifier.model.folder import as_model
@@ -146,7 +146,7 @@ def evaluate(
             progress=progress,
         )
     if tally.skipped:
-        remark_on(tally, quiet=quiet)
+        report_skipped(tally, quiet=quiet)
     _warn(report, quiet=quiet)
     _print(report, options.format)
     if out is not None:
@@ -162,7 +162,7 @@ def _warn(report: Report, *, quiet: bool) -> None:
 
     seen = [seen_warning(report)] if report.corpus.seen_in_training else []
     for warning in seen if quiet else warnings(report):
-        remark(warning)
+        echo_note(warning)
 
 
 def _print(report: Report, format: str) -> None:

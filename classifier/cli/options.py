@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_origin, get_
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from classifier.cli.terminal import remark
+from classifier.cli.terminal import echo_note
 from classifier.corpus.corpus import FORMATS, UNLABELLED, Corpus, ReadOptions, ReadTally
 from classifier.errors import BadInputError, ClassifierError, CorpusError, ModelError
 from classifier.fields import USUAL_NAMES
@@ -219,7 +219,7 @@ def open_corpus(
             f"{name}: no such file or folder, and no corpus of that name. Check the spelling; "
             f"the corpora are {', '.join(NAMES)}."
         )
-    return Corpus(name, load_corpus(name, announce=remark), natural=natural)
+    return Corpus(name, load_corpus(name, announce=echo_note), natural=natural)
 
 
 def _is_path(name: str) -> bool:

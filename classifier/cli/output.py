@@ -20,7 +20,7 @@ from classifier.article import Article
 from classifier.cli.explanation import TOP, deciding_spans
 from classifier.cli.terminal import on_terminal
 from classifier.corpus.write import Codes, table_line
-from classifier.errors import ModelError, disarmed
+from classifier.errors import ModelError, sanitized
 from classifier.model.model import Model
 from classifier.model.prediction import Contribution, Explanation, Prediction
 from classifier.model.vocabulary import Analyzer
@@ -118,7 +118,7 @@ class Listing:
         longest = max(map(len, prediction.scores))
         lines = []
         for label, p in prediction.scores.items():
-            line = f"{disarmed(label):<{longest}}  {p:.3f}  {'█' * round(p * BAR)}".rstrip()
+            line = f"{sanitized(label):<{longest}}  {p:.3f}  {'█' * round(p * BAR)}".rstrip()
             lines.append(
                 INDENT + (self._painted(line, label) if label in prediction.tags else line)
             )
@@ -130,8 +130,8 @@ class Listing:
         why = prediction.explain() if prediction.tags else {}
         for label in prediction.tags:
             words = " ".join(c.term for c in why[label].raised[:TOP])
-            name = f"{disarmed(label)}:"
-            first, *more = self._filled(f"{name} {disarmed(words)}", INDENT)
+            name = f"{sanitized(label)}:"
+            first, *more = self._filled(f"{name} {sanitized(words)}", INDENT)
             lines += [first.replace(name, f"{self._painted(name[:-1], label)}:", 1), *more]
         return lines
 
@@ -144,7 +144,7 @@ class Listing:
         return [*weights, "", *self._marked(article_text(article), chosen)]
 
     def _weights(self, why: Explanation, score: float) -> list[str]:
-        name = self._painted(disarmed(why.label), why.label)
+        name = self._painted(sanitized(why.label), why.label)
         sum = f"margin {why.margin:+.3f} (bias {why.bias:+.3f})"
         return [
             f"{INDENT}{name} {score:.2f}: {sum}, {self.rules[why.label]}",
@@ -156,7 +156,7 @@ class Listing:
         # held together by no-break spaces while lines are made
         words = "  ".join(f"{c.term} {abs(c.value):.3f}".replace(" ", "\xa0") for c in terms)
         lines = self._filled(words, f"{INDENT}{sign} ")
-        return [disarmed(line.replace("\xa0", " ")) for line in lines]
+        return [sanitized(line.replace("\xa0", " ")) for line in lines]
 
     def _filled(self, words: str, start: str) -> list[str]:
         """Return lines of whole words, the first after `start`, the others further in."""
@@ -177,14 +177,14 @@ class Listing:
         for start, stop, label in deciding_spans(wrapped, explanations, self.analyzer):
             parts += [wrapped[end:start], self._mark(wrapped[start:stop], label, numbers)]
             end = stop
-        legend = " ".join(self._mark(disarmed(label), label, numbers) for label in numbers)
+        legend = " ".join(self._mark(sanitized(label), label, numbers) for label in numbers)
         lines = [f"marked: {legend}", *"".join([*parts, wrapped[end:]]).split("\n"), *rest]
         return [f"{INDENT}{line}".rstrip() for line in lines]
 
     def _wrapped(self, text: str) -> list[str]:
         room = max(self.width - len(INDENT), 20)
         lines: list[str] = []
-        for paragraph in map(disarmed, text.split("\n")):
+        for paragraph in map(sanitized, text.split("\n")):
             wrapped = textwrap.wrap(paragraph, room, break_long_words=False, break_on_hyphens=False)
             lines += wrapped or [""]
         return lines

@@ -21,7 +21,7 @@ from classifier.cli.options import (
     thresholds_from,
 )
 from classifier.cli.output import FORMATS, Layout, chosen_layout, write_predictions
-from classifier.cli.terminal import counted_on_terminal, on_terminal, read_tally, remark_on
+from classifier.cli.terminal import counted_on_terminal, on_terminal, read_tally, report_skipped
 from classifier.corpus.corpus import ReadOptions
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def predict(
         keep = keeping(tagger.labels, where=archive.where, tags=archive.wanted_tags)
     shown = counted_on_terminal(articles, "articles", quiet=quiet or layout.on_screen)
     write_predictions(tagger, shown, layout, thresholds=floors, keep=keep)
-    remark_on(tally, quiet=quiet)
+    report_skipped(tally, quiet=quiet)
 
 
 def _inputs(files: list[Path] | None, out: Path | None) -> list[Path | str]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from classifier.cli.options import OptionGroup, grouped
-from classifier.cli.terminal import remark
+from classifier.cli.terminal import echo_note
 from classifier.errors import ClassifierError, SettingsError
 from classifier.service.limits import Limits, ServiceSettings, Source
 
@@ -139,16 +139,16 @@ def serve(options: ServeOptions) -> None:
     no text of articles. Needs the extra 'serve'.
     """
     if options.together is not None:
-        remark("--together has no effect any more: every request is scored by itself.")
+        echo_note("--together has no effect any more: every request is scored by itself.")
     settings, server = options.settings(), _server()
     served = ", ".join(each.model.signature for each in server.checked(settings))
     idle = settings.limits.read_seconds
     with server.bind(options.host, options.port, idle_seconds=idle) as listener:
         place, number = listener.getsockname()[:2]
         address = f"[{place}]" if ":" in place else place
-        remark(f"serving {served} on http://{address}:{number}")
+        echo_note(f"serving {served} on http://{address}:{number}")
         if not options.local and not settings.token:
-            remark(
+            echo_note(
                 f"anyone who reaches {options.host} can ask. Set {TOKEN_VARIABLE}, or pass "
                 "--token-file."
             )

@@ -19,7 +19,7 @@ from classifier.cli.options import (
     reads_articles,
     refuse_inputs,
 )
-from classifier.cli.terminal import counted_on_terminal, read_tally, remark, remark_on
+from classifier.cli.terminal import counted_on_terminal, echo_note, read_tally, report_skipped
 from classifier.corpus.corpus import ReadOptions
 
 EPILOG = """Examples:
@@ -113,11 +113,11 @@ def suggest(
         model=tagger.signature,
     )
     if out is not None and not quiet:
-        remark(f"{len(chosen)} articles to label in {out}")
+        echo_note(f"{len(chosen)} articles to label in {out}")
     if not quiet and len(chosen) < n:
-        remark(
+        echo_note(
             f"{len(chosen)} articles to suggest; the rest have labels, are copies, or cannot be "
             "judged"
         )
     if tally.skipped:
-        remark_on(tally, quiet=quiet)
+        report_skipped(tally, quiet=quiet)

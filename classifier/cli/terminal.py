@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from classifier.corpus.corpus import ReadTally
-from classifier.errors import ClassifierError, disarmed
+from classifier.errors import ClassifierError, sanitized
 from classifier.files import json_text, write_file
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ __all__ = [
     "EXPECTED",
     "counted_on_terminal",
     "echo_lines",
+    "echo_note",
+    "exit_code",
     "flush",
     "on_terminal",
     "print_document",
     "read_tally",
-    "remark",
-    "remark_on",
-    "told",
+    "report_skipped",
     "training_progress",
     "write_report",
 ]
@@ -51,7 +51,7 @@ def echo_lines(text: str) -> None:
     import typer
 
     columns = shutil.get_terminal_size().columns if on_terminal(sys.stdout) else 0
-    for line in map(disarmed, text.split("\n")):
+    for line in map(sanitized, text.split("\n")):
         # a table keeps its columns; sentences break between words
         prose = columns and len(line) > columns and "   " not in line.strip()
         indent = line[: len(line) - len(line.lstrip())]
@@ -101,7 +101,7 @@ def write_report(
         try:
             encoded = text().encode(errors="backslashreplace")
         except ClassifierError as error:
-            remark(f"{stem}{suffix} is left out: {error}")
+            echo_note(f"{stem}{suffix} is left out: {error}")
             continue
         write_file(folder / f"{stem}{suffix}", encoded)
         written.append(f"{stem}{suffix}")
@@ -130,26 +130,26 @@ def counted_on_terminal(items: Iterable[Item], noun: str, *, quiet: bool) -> Ite
 
 def read_tally(*, quiet: bool) -> ReadTally:
     """Return a tally whose notes are said on standard error as they come up."""
-    return ReadTally(tell=_silent if quiet else remark)
+    return ReadTally(tell=_silent if quiet else echo_note)
 
 
 def _silent(text: str) -> None:
     """Say nothing."""
 
 
-def remark_on(tally: ReadTally, *, quiet: bool) -> None:
+def report_skipped(tally: ReadTally, *, quiet: bool) -> None:
     """Say which rows were skipped, and when there was nothing to read."""
     if quiet:
         return
     if tally.headlines:
         items = "article is" if tally.headlines == 1 else "articles are"
-        remark(f"{tally.headlines:,} {items} a headline without a text, and judged on it")
+        echo_note(f"{tally.headlines:,} {items} a headline without a text, and judged on it")
     if tally.skipped:
         reasons = ", ".join(f"{n} {kind}" for kind, n in tally.reasons.most_common())
         rows = "row was" if tally.skipped == 1 else "rows were"
-        remark(f"{tally.skipped} bad {rows} skipped ({reasons})")
+        echo_note(f"{tally.skipped} bad {rows} skipped ({reasons})")
     elif not tally.read:
-        remark("there were no articles to read")
+        echo_note("there were no articles to read")
 
 
 @contextmanager
@@ -190,7 +190,7 @@ def training_progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None
 EXPECTED = (ClassifierError, OSError, KeyboardInterrupt)
 
 
-def told(error: BaseException) -> int:
+def exit_code(error: BaseException) -> int:
     """Say one of the `EXPECTED` errors on standard error and return the exit code for it."""
     if isinstance(error, BrokenPipeError):
         # The reader (head, less) has gone: point stdout elsewhere so that the flush at exit
@@ -203,14 +203,14 @@ def told(error: BaseException) -> int:
         message, code = f"{error.filename}: {error.strerror}", 1
     else:
         message, code = str(error), 1
-    remark(message)
+    echo_note(message)
     return code
 
 
-def remark(text: str) -> None:
+def echo_note(text: str) -> None:
     """Say something on standard error, if there is one, as one line a terminal obeys nothing of."""
     if sys.stderr is not None:
-        sys.stderr.write(f"classifier: {disarmed(text)}\n")
+        sys.stderr.write(f"classifier: {sanitized(text)}\n")
 
 
 def flush() -> None:

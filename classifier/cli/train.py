@@ -19,7 +19,7 @@ from classifier.cli.terminal import (
     echo_lines,
     print_document,
     read_tally,
-    remark_on,
+    report_skipped,
     training_progress,
 )
 from classifier.corpus.corpus import ReadOptions
@@ -140,7 +140,7 @@ def train(
             tell=tally.note,
         )
     model = save_model(model, out, card=model_card(model))
-    remark_on(tally, quiet=quiet)
+    report_skipped(tally, quiet=quiet)
     print_document(model_document(model), "table")
     echo_lines(f"Saved as {out} ({model.signature}).")
 

@@ -18,7 +18,7 @@ from classifier.article import Article
 from classifier.corpus.corpus import ITEM
 from classifier.corpus.labels import label_fields
 from classifier.corpus.open import import_parquet, parquet_writer
-from classifier.errors import BadInputError, disarmed, needing
+from classifier.errors import BadInputError, needing, sanitized
 from classifier.fields import PARTS, usual_field
 from classifier.files import replacing
 
@@ -113,7 +113,7 @@ def table_line(prediction: Tagged, codes: Codes | None = None) -> str:
     shown = {tag: " ".join(["", *(codes or {}).get(tag, ())]) for tag in prediction.tags}
     tags = ", ".join(f"{tag} {prediction.scores[tag]:.2f}{shown[tag]}" for tag in prediction.tags)
     note = f"  ({prediction.note})" if prediction.note else ""
-    return f"{_fitted(disarmed(prediction.id))}  {disarmed(tags or '–')}{disarmed(note)}"
+    return f"{_fitted(sanitized(prediction.id))}  {sanitized(tags or '–')}{sanitized(note)}"
 
 
 def _fitted(id: str) -> str:

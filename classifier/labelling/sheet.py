@@ -25,7 +25,7 @@ from classifier.corpus.open import (
 )
 from classifier.corpus.rows import BadRowError, Row, article_from, unwrapped
 from classifier.corpus.write import plain_cell, safe_cell
-from classifier.errors import BadInputError, SettingsError, disarmed
+from classifier.errors import BadInputError, SettingsError, sanitized
 from classifier.fields import is_blank
 from classifier.files import json_text, replacing_text
 
@@ -355,7 +355,7 @@ def article_key(article: Article) -> str:
     passed over as well.
     """
     id = article.id
-    usable = id and id == id.strip() and id == disarmed(id)
+    usable = id and id == id.strip() and id == sanitized(id)
     return id if usable else text_key(article.text)
 
 
@@ -474,7 +474,7 @@ def save_sheet(
 
 def _readable(text: str) -> str:
     """Return `text` on one line, harmless for a terminal and short enough for one cell."""
-    return _shortened(disarmed(" ".join(text.split())), LONGEST_CELL)
+    return _shortened(sanitized(" ".join(text.split())), LONGEST_CELL)
 
 
 def _shortened(text: str, length: int) -> str:

@@ -619,7 +619,7 @@ cdef class _Found:
         free(self.counts.items)
 
 
-cdef class _Desk:
+cdef class _Workspace:
     """A page with its memory and room for answers; one is in use by one call at a time."""
 
     cdef Page page
@@ -724,35 +724,35 @@ cdef class Decider:
                 high = middle
         return self.slope[k, low] * (margin - x[low]) + self.y[k, low]
 
-    cdef Py_ssize_t decide(self, _Desk desk) noexcept nogil:
-        """Turn the margins of a desk into scores and choices; return how many labels are given."""
+    cdef Py_ssize_t decide(self, _Workspace space) noexcept nogil:
+        """Turn margins into scores and choices; return how many labels are given."""
         cdef Py_ssize_t n_given = 0
         cdef Py_ssize_t k
         cdef double floor
         cdef bint given
         for k in range(self.last.shape[0]):
-            desk.scores[k] = self.probability(k, desk.margins[k])
+            space.scores[k] = self.probability(k, space.margins[k])
             floor = self.floors[k]
             if floor == floor:
-                given = desk.scores[k] >= floor
+                given = space.scores[k] >= floor
             else:
-                given = desk.margins[k] >= self.cuts[k]
+                given = space.margins[k] >= self.cuts[k]
             if given:
-                desk.choices[n_given] = Choice(desk.scores[k], desk.margins[k], k)
+                space.choices[n_given] = Choice(space.scores[k], space.margins[k], k)
                 n_given += 1
         if n_given > 1:
-            qsort(desk.choices, n_given, sizeof(Choice), by_probability)
+            qsort(space.choices, n_given, sizeof(Choice), by_probability)
         return n_given
 
-    cdef tuple answer(self, _Desk desk):
-        """Return tags, scores, words and known words of the text whose margins lie on a desk."""
-        cdef Py_ssize_t n_given = self.decide(desk)
+    cdef tuple answer(self, _Workspace space):
+        """Return tags, scores, words and known words of the text whose margins lie there."""
+        cdef Py_ssize_t n_given = self.decide(space)
         cdef Py_ssize_t i
-        tags = tuple([self.labels[desk.choices[i].label] for i in range(n_given)])
+        tags = tuple([self.labels[space.choices[i].label] for i in range(n_given)])
         scores = {}
         for i in range(len(self.labels)):
-            scores[self.labels[i]] = desk.scores[i]
-        return tags, scores, desk.page.n_words, desk.page.n_known
+            scores[self.labels[i]] = space.scores[i]
+        return tags, scores, space.page.n_words, space.page.n_known
 
 
 cdef class Scorer:
@@ -822,79 +822,79 @@ cdef class Scorer:
         cdef Py_ssize_t i
         starts, n_words, n_known = (np.zeros(n + k, np.int64) for k in (1, 0, 0))
         cdef int64_t[::1] starts_view = starts, words_view = n_words, known_view = n_known
-        cdef _Desk desk = self._desk()
+        cdef _Workspace space = self._workspace()
         cdef _Found found = _Found()
         for i in range(n):
-            self._read(desk, found, texts[i])
-            words_view[i], known_view[i] = desk.page.n_words, desk.page.n_known
+            self._read(space, found, texts[i])
+            words_view[i], known_view[i] = space.page.n_words, space.page.n_known
             starts_view[i + 1] = found.terms.size
-        self.spare.append(desk)
+        self.spare.append(space)
         return starts, _as_array(&found.terms), _as_array(&found.counts), n_words, n_known
 
     def judged(self, list texts not None, Decider decider not None):
         """Return, per text, the tags, the scores by label, and how many words it has and knows."""
         if len(decider.labels) != self.bias.shape[0]:
             raise ValueError(f"{len(decider.labels)} labels have {self.bias.shape[0]} margins")
-        cdef _Desk desk = self._desk()
+        cdef _Workspace space = self._workspace()
         answers = []
         for text in texts:
-            self._score(desk, text, desk.margins)
-            answers.append(decider.answer(desk))
-        self.spare.append(desk)
+            self._score(space, text, space.margins)
+            answers.append(decider.answer(space))
+        self.spare.append(space)
         return answers
 
     def scored(self, list texts not None):
         """Return margins of shape (n_texts, n_labels), numbers of words, and of known words."""
         result = np.empty((len(texts), self.bias.shape[0]))
         cdef double[:, ::1] margins = result
-        cdef _Desk desk = self._desk()
+        cdef _Workspace space = self._workspace()
         n_words, n_known = [], []
         cdef Py_ssize_t i
         for i in range(len(texts)):
-            self._score(desk, texts[i], &margins[i, 0])
-            n_words.append(desk.page.n_words)
-            n_known.append(desk.page.n_known)
-        self.spare.append(desk)
+            self._score(space, texts[i], &margins[i, 0])
+            n_words.append(space.page.n_words)
+            n_known.append(space.page.n_known)
+        self.spare.append(space)
         return result, n_words, n_known
 
-    cdef _Desk _desk(self):
+    cdef _Workspace _workspace(self):
         try:
             return self.spare.pop()
         except IndexError:
-            return _Desk(self.terms.n_terms, self.terms.longest, self.bias.shape[0])
+            return _Workspace(self.terms.n_terms, self.terms.longest, self.bias.shape[0])
 
-    cdef int _read(self, _Desk desk, _Found found, text) except -1:
+    cdef int _read(self, _Workspace space, _Found found, text) except -1:
         """Append a text's terms and counts to those found."""
         cdef Units units = units_of(text)
         with nogil:
-            read_text(&desk.page, &self.terms, &self.rules, units)
-            give(&desk.page, self.terms.n_terms, &found.terms, &found.counts)
-        if desk.page.no_memory:
+            read_text(&space.page, &self.terms, &self.rules, units)
+            give(&space.page, self.terms.n_terms, &found.terms, &found.counts)
+        if space.page.no_memory:
             raise MemoryError
         return 0
 
-    cdef int _score(self, _Desk desk, text, double* margins) except -1:
+    cdef int _score(self, _Workspace space, text, double* margins) except -1:
         """Read a text alone and write its margins."""
         cdef Units units = units_of(text)
-        cdef Numbers* terms = &desk.found.terms
-        cdef Numbers* counts = &desk.found.counts
+        cdef Numbers* terms = &space.found.terms
+        cdef Numbers* counts = &space.found.counts
         cdef Py_ssize_t n_weighed = 0
         cdef double[::1] logs
         terms.size = counts.size = 0
         with nogil:
-            read_text(&desk.page, &self.terms, &self.rules, units)
-            give(&desk.page, self.terms.n_terms, terms, counts)
-            if not desk.page.no_memory and make_room_for(&desk.values, terms.size):
-                n_weighed = self._weigh(counts, desk.values.items)
+            read_text(&space.page, &self.terms, &self.rules, units)
+            give(&space.page, self.terms.n_terms, terms, counts)
+            if not space.page.no_memory and make_room_for(&space.values, terms.size):
+                n_weighed = self._weigh(counts, space.values.items)
                 if n_weighed == terms.size:
-                    self._margins_of(terms.items, terms.size, desk.values.items, margins)
-        if desk.page.no_memory or desk.values.room < terms.size:
+                    self._margins_of(terms.items, terms.size, space.values.items, margins)
+        if space.page.no_memory or space.values.room < terms.size:
             raise MemoryError
         if n_weighed < terms.size:
             # a count beyond the table
             logs = 1.0 + np.log(_as_array(counts))
-            memmove(desk.values.items, &logs[0], counts.size * sizeof(double))
-            self._margins_of(terms.items, terms.size, desk.values.items, margins)
+            memmove(space.values.items, &logs[0], counts.size * sizeof(double))
+            self._margins_of(terms.items, terms.size, space.values.items, margins)
         return 0
 
     cdef Py_ssize_t _weigh(self, const Numbers* counts, double* v) noexcept nogil:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
-from classifier.errors import disarmed
+from classifier.errors import sanitized
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -235,12 +235,12 @@ def document_text(document: Document, *, width: int | None = None) -> Iterator[s
     """
     for section in document.parts:
         if lines := list(section_text(section, width=width))[1:]:
-            yield from (disarmed(section.title), *lines, "")
+            yield from (sanitized(section.title), *lines, "")
 
 
 def section_text(section: Section, *, width: int | None = None) -> Iterator[str]:
     """Yield a section as `document_text` does, its heading first."""
-    yield disarmed(section.title)
+    yield sanitized(section.title)
     for block in section.blocks:
         yield from _block_text(block, width)
 
@@ -257,7 +257,7 @@ def _block_text(block: Block, width: int | None) -> Iterator[str]:
         if lines := [line for each in block.blocks for line in _block_text(each, width)]:
             yield from (*_wrapped(block.title, width, ""), *lines)
     elif isinstance(block, Code):
-        yield from (f"  {disarmed(line)}".rstrip() for line in block.lines)
+        yield from (f"  {sanitized(line)}".rstrip() for line in block.lines)
     elif isinstance(block, str):
         yield from _wrapped(block, width, "")
 
@@ -268,7 +268,7 @@ def _wrapped(text: str, width: int | None, indent: str) -> list[str]:
 
 
 def _on_one_line(text: str) -> str:
-    return disarmed(" ".join(unmarked(text).split()))
+    return sanitized(" ".join(unmarked(text).split()))
 
 
 def unmarked(text: str) -> str:
@@ -331,7 +331,7 @@ def _markdown_blocks(blocks: Iterable[Block]) -> Iterator[str]:
             if under := list(_markdown_blocks(block.blocks)):
                 yield from (plain(block.title), *under)
         elif isinstance(block, Code):
-            yield "\n".join([f"```{block.language}", *map(disarmed, block.lines), "```"])
+            yield "\n".join([f"```{block.language}", *map(sanitized, block.lines), "```"])
 
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:
@@ -354,7 +354,7 @@ def plain(text: str) -> str:
     """
     if isinstance(text, Prose):
         return text
-    return _MARKUP.sub(r"\\\1", disarmed(" ".join(text.split())))
+    return _MARKUP.sub(r"\\\1", sanitized(" ".join(text.split())))
 
 
 def rounded(value: float | None, digits: int = 2) -> str:

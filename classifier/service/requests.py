@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from classifier.article import Article
-from classifier.errors import disarmed
+from classifier.errors import sanitized
 from classifier.service.errors import (
     EXPECTED,
     MAX_ERRORS,
@@ -131,7 +131,7 @@ class Watch:
         self._service.metrics.requests(*counted, str(status)).inc()
         self._service.metrics.seconds(counted[1]).observe(seconds)
         if counted != (method, path):
-            method, path = disarmed(method), disarmed(path[:200])
+            method, path = sanitized(method), sanitized(path[:200])
         log.info("%s %s %s %.1f ms", method, path, status, seconds * 1000)
 
 

@@ -14,7 +14,7 @@ from classifier.corpus.formats.documents import declared_charset
 from classifier.corpus.open import COMPRESSIONS, PACKED
 from classifier.corpus.read import read_rows
 from classifier.corpus.rows import BadRowError, Row, unwrapped
-from classifier.errors import BadInputError, disarmed
+from classifier.errors import BadInputError, sanitized
 from classifier.fields import usual_field
 
 __all__ = ["Table", "read_upload"]
@@ -69,7 +69,7 @@ def read_upload(name: str, content: bytes) -> Table:
     BadInputError
         When it cannot be read, is packed, or holds more than a page can show.
     """
-    shown = disarmed(name)[-100:] or "the file"
+    shown = sanitized(name)[-100:] or "the file"
     if PurePath(name).suffix.lower() in COMPRESSIONS or content.startswith(PACKED):
         raise BadInputError(f"{shown}: packed files are not read here. Unpack it.")
     format = format_by_name(PurePath(name))
