@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from classifier.cli.terminal import flush, told
+from classifier.cli.terminal import exit_code, flush
 from classifier.errors import ModelError
 from tests.command_line import ROWS, environment, run, save_tiny, write_rows
 
@@ -97,7 +97,7 @@ def test_several_processes_say_what_one_says(places):
 )
 def test_what_users_can_mend_leaves_as_one_line(capsys, error, code, said):
     """The line on standard error and the exit code of each kind of error."""
-    assert told(error) == code
+    assert exit_code(error) == code
     assert capsys.readouterr().err == said
 
 
@@ -108,4 +108,4 @@ def test_without_a_standard_error_nothing_is_said(monkeypatch):
 
     flush()
 
-    assert told(ModelError("no model")) == 1
+    assert exit_code(ModelError("no model")) == 1

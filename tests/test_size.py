@@ -5,7 +5,7 @@ import pytest
 from bench.size import FILES, LINES, files_touched, lines
 
 # What is reached; the goals are those of bench/size.py.
-REACHED = {"predict": 25, "request": 9, "archive": 27, "train": 42, "evaluate": 32}
+REACHED = {"predict": 25, "request": 9, "archive": 27, "train": 42, "evaluate": 33}
 
 
 @pytest.mark.parametrize("trip", FILES)
