@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -49,10 +49,8 @@ _INLINE_TAG = re.compile(
 )
 # A UTF-8 lead byte and a continuation byte, as Windows-1252 or Latin-1 shows them.
 _MOJIBAKE = re.compile("[Â-ô][\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]")
-# Of repairs, of markup, of all steps; one repair undoes every level of text misread repeatedly.
+# Of markup, and of all steps.
 _MOST_ROUNDS = 8
-# Most damage is gone after three rounds; a text of many lines that take more is made to be slow.
-_USUAL_ROUNDS, _MOST_UNUSUAL = 3, 200
 # Nearly all of nearly every text: what to leave out to look at the rest alone.
 _COMMON = bytes(range(0x20, 0x7F)) + b"\n"
 # Printable, and in normal form C next to anything.
@@ -296,86 +294,9 @@ def with_mojibake_repaired(text: str) -> str:
     """Return `text` with UTF-8 that was read as Windows-1252 or Latin-1 read rightly."""
     if not has_mojibake(text):
         return text
-    unusual = iter(range(_MOST_UNUSUAL))
-    try:
-        # By line, so that one sound curly quote elsewhere does not veto the repair.
-        lines = text.split("\n")
-        return "\n".join(_repaired(each, unusual) for each in lines)
-    except _BeyondRepairError:
-        return text
+    from classifier.mojibake import repaired
 
-
-class _BeyondRepairError(Exception):
-    """A text would take more rounds than any real damage does."""
-
-
-def _repaired(line: str, unusual: Iterator[int]) -> str:
-    try:
-        return _decoded(line, _MOST_ROUNDS, unusual) if _MOJIBAKE.search(line) else line
-    except RecursionError:
-        return line
-
-
-def _decoded(line: str, rounds: int, unusual: Iterator[int]) -> str:
-    """Return `line` as ``ftfy.fix_encoding`` does, but for a limit on its rounds.
-
-    There each round may take one character away, and a line of n of them takes n² time.
-
-    Parameters
-    ----------
-    line : str
-    rounds : int
-        At most, one after another and one within another.
-    unusual : iterator
-        One of it is taken by each round beyond the usual.
-
-    Raises
-    ------
-    RecursionError
-        When something is left to do after so many rounds.
-    _BeyondRepairError
-        When none is left of `unusual`.
-    """
-    from ftfy import TextFixerConfig, apply_plan, fix_encoding_and_explain
-    from ftfy.badness import is_bad
-    from ftfy.chardata import UTF8_DETECTOR_RE
-
-    whole = TextFixerConfig(decode_inconsistent_utf8=False)  # each of its rounds halves the line
-
-    def part(found: re.Match[str]) -> str:
-        inner = found[0]
-        again = len(inner) < len(line) and is_bad(inner)
-        return _decoded(inner, rounds, unusual) if again else inner
-
-    while rounds:
-        rounds -= 1
-        if rounds < _MOST_ROUNDS - _USUAL_ROUNDS and next(unusual, None) is None:
-            raise _BeyondRepairError
-        fixed, explained = fix_encoding_and_explain(line, whole)
-        plan: list[tuple[str, str]] = [*(explained or ())]
-        decoding = _decoding_steps(plan)
-        line = fixed if decoding == len(plan) else apply_plan(line, plan[:decoding])
-        before, line = line, UTF8_DETECTOR_RE.sub(part, line) if is_bad(line) else line
-        if line == before:
-            if line == fixed:
-                return line
-            # controls are what Windows-1252 has in their place only where they are nothing else
-            line = apply_plan(line, plan[decoding : decoding + 1 + _is_encoding(plan[decoding])])
-    raise RecursionError("text is damaged more often than is repaired")
-
-
-def _decoding_steps(plan: Sequence[tuple[str, str]]) -> int:
-    """Return how many steps come before the first that makes characters of controls."""
-    for k, step in enumerate(plan):
-        if step == ("transcode", "fix_c1_controls"):
-            return k
-        if step == ("decode", "windows-1252"):
-            return k - 1
-    return len(plan)
-
-
-def _is_encoding(step: tuple[str, str]) -> bool:
-    return step[0] == "encode"
+    return repaired(text, _MOJIBAKE)
 
 
 def has_mojibake(text: str) -> bool:
