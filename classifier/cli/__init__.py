@@ -1,5 +1,6 @@
 """The command line: options, one library call, one print."""
 
+import atexit
 import gc
 import os
 import sys
@@ -14,10 +15,8 @@ def main() -> None:
     if sys.argv[1:2] == ["predict"]:
         # it multiplies no matrices, and BLAS would start a thread a core for them
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # else Python looks through all of it once more at its end, when nobody needs the room
+    atexit.register(gc.freeze)
     from classifier.cli.app import app
 
-    try:
-        app(prog_name="classifier")
-    finally:
-        # else Python looks through all of it for garbage once more, when nobody needs the room
-        gc.freeze()
+    app(prog_name="classifier")
