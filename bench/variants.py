@@ -84,8 +84,6 @@ class Variant:
     most_house: int | None = None
 
 
-# Sources that help little alone.
-PAIRS = (("wh_briefings", "bulwark"), ("wh_briefings", "wikinews"), ("bulwark", "wikinews"))
 VARIANTS = (
     Variant(BASE),
     *(Variant(f"ratio_power {p}", {"ratio_power": p}) for p in (0.0, 1.0)),
@@ -103,7 +101,6 @@ VARIANTS = (
     Variant("cuts smoothed-f1, no limit", cuts={"rule": "smoothed-f1", "max_false_tags": 1.0}),
     *(Variant(f"without {name}", without=(name,)) for name in WORLD if name not in LEFT_OUT),
     *(Variant(f"with {name}", left_out=tuple({*LEFT_OUT} - {name})) for name in LEFT_OUT),
-    *(Variant(f"without {a} and {b}", without=(a, b)) for a, b in PAIRS),
     Variant("without world", without=WORLD),
     Variant("without allsides", without=("allsides",)),
     Variant("without house", without=(HOUSE,)),

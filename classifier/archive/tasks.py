@@ -304,10 +304,14 @@ class TaggedBlock:
 
 
 def block_worker(
-    model: PrivateModel, options: TagOptions
+    model: PrivateModel | Model, options: TagOptions
 ) -> Callable[[BlockTask, Report], TaggedBlock]:
-    """Return what tags a block of lines; packed blocks stand one after the other in a file."""
-    tagger = Tagger(model.load(), options, model.signature)
+    """Return what tags a block of lines; packed blocks stand one after the other in a file.
+
+    A model that is loaded is shared with workers that begin as copies, and sent to others.
+    """
+    loaded = model if isinstance(model, Model) else model.load()
+    tagger = Tagger(loaded, options, model.signature)
 
     def work(task: BlockTask, report: Report) -> TaggedBlock:
         tally, rejects = Tally(), list[str]()
@@ -394,15 +398,15 @@ def _stream(
     copied: bool,
 ) -> Iterator[bytes]:
     rejects_path = options.reading.rejects
+    loaded = model if isinstance(model, Model) else load_model(model_folder(model))
     with (
         TemporaryDirectory() as folder,
-        private_model(model, Path(folder, "model")) as own,
         opened_text(Path(rejects_path)) if rejects_path else nullcontext() as rejects,
     ):
         blocks = (
             task for source in sources for task in block_tasks(source, options, packing, stdin)
         )
-        tagged_all = tagged_blocks(blocks, own, options, Path(folder), jobs=jobs, copied=copied)
+        tagged_all = tagged_blocks(blocks, loaded, options, Path(folder), jobs=jobs, copied=copied)
         total = Tally()
         for _, tagged in tagged_all:
             total.add(tagged.tally)
@@ -427,7 +431,7 @@ def block_tasks(
 
 def tagged_blocks(
     tasks: Iterable[BlockTask],
-    model: PrivateModel,
+    model: PrivateModel | Model,
     options: TagOptions,
     folder: Path,
     *,
