@@ -255,7 +255,8 @@ class Model:
 
     def _stream(self, articles: Iterator[Article], decision: Decision) -> Iterator[Prediction]:
         while batch := list(islice(articles, BATCH)):
-            yield from self._predict_batch(batch, decision)
+            texts = [article_text(article) for article in batch]
+            yield from self._predicted(batch, texts, self._judged(texts, decision))
 
     @cached_property
     def _decision(self) -> Decision:
@@ -264,10 +265,6 @@ class Model:
     def _decision_by(self, thresholds: Mapping[str, float]) -> Decision:
         floors = checked_floors(self.labels, thresholds, self.mode)
         return Decision(self.labels, self.calibration, self.cuts, floors, self.mode)
-
-    def _predict_batch(self, articles: list[Article], decision: Decision) -> Iterator[Prediction]:
-        texts = [article_text(article) for article in articles]
-        return self._predicted(articles, texts, self._judged(texts, decision))
 
     def predict_prepared(self, texts: Sequence[str]) -> list[Prediction]:
         """Return one `Prediction` a text that `article_text` has prepared, in order."""
