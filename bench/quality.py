@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from bench.encoder import by_encoder, embeddings
 from bench.pages import put_between_marks
-from bench.unseen import OUTLETS, ROOT, SOURCES, News, Split, gather, margins_of, splits
+from bench.unseen import LATER, OUTLETS, ROOT, SOURCES, News, Split, gather, margins_of, splits
 from classifier.evaluation.bootstrap import bootstrap_f1, paired_bootstrap
 from classifier.evaluation.metrics import (
     average_precision,
@@ -214,7 +214,8 @@ def write_pages(results: dict[str, Any], root: Path = ROOT) -> None:
 def table(schemes: dict[str, Any], kind: str) -> str:
     """Return the results as Markdown: "summary", the same in a "card", or "full"."""
     if kind == "full":
-        return "\n\n".join([compared(schemes), *(details(n, f) for n, f in schemes.items())])
+        told = (name for name in (OUTLETS, SOURCES, LATER) if name in schemes)
+        return "\n\n".join([compared(schemes), *(details(name, schemes[name]) for name in told)])
     columns = ["judged on", "articles", "micro-F1", "mAP", "false tags"]
     columns += ["plain", "sentence encoder", "gain over plain", "gain over the encoder"]
     rows = [summary_row(name, schemes[name]) for name in (OUTLETS, SOURCES, WHOLE)]
