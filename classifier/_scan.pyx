@@ -38,7 +38,8 @@ cdef extern from *:
             | ((z == 'h') & (y == 't')) | ((z == 'y') & (y == 'b')))
     #define IS_CAPITAL(a) ((uint8_t)(a - 'A') < 26)
     #define OPENS_NAME(a, b, e)                                                                  \
-        (IS_CAPITAL(a) | ((a == 't') & (b == 'h') & IS_CAPITAL(e)) | ((a == 'd') & (b == 'p')))
+        (IS_CAPITAL(a) | ((a == 'd') & (b == 'p'))                                               \\
+            | ((a == 't') & (b == 'h') & (IS_CAPITAL(e) | (e == 'd'))))
     #define CREDIT_AT(y, z, c, a, b, d, e)                                                       \
         ((c == ' ')                                                                              \
             & (((a == 'r') & (b == 'e') & (d == 'p')) | (ENDS_VERB(y, z) & OPENS_NAME(a, b, e))))

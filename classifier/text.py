@@ -111,7 +111,9 @@ _STAMPED = f"{_STAMP}(?: on| at)?:? (?=[^\n]{{0,60}}\\d){_DATE}"
 _LONGEST_SUBTITLE = 300
 _METADATA = (
     f"(?:{_STAMP}(?: on| at)?:? (?=[^\n]*\\d){_DATE}"
-    f"|(?=[^\n]{{6,50}}\n)(?=[^\n]*(?:\\d{{4}}|{_MONTH}))(?:{_DATE}|\\|)+"  # a day, an hour
+    # a day, an hour
+    f"|(?=[{_UPPER}0-9][^\n]{{5,50}}\n)(?=[^\n]*(?:\\d{{4}}|{_MONTH}))"
+    f"(?![^\\d\n]* (?:at|on|[ap][mM])\\b)(?:{_DATE}|\\|)+"
     "|(?i:date|published|posted): ?[^\n]{0,40}\\d[^\n]{0,20}"
     "|(?i:category|section|tags?|topics?|author|byline): ?[^\n.!?]{1,60}"
     f"|(?:By|BY) (?:{_ANY_AGENCY}|{_NAME}(?:(?:,| and| &)? {_NAME}){{1,6}})"
@@ -146,7 +148,8 @@ _DATELINE_OF_AGENCY = (
     f"|(?:{_DAY}\\.? )?\\({_ANY_AGENCY}\\){_DASH}?)"
     f"|(?:,|{_DASH}) {_ANY_AGENCY}(?:[.:]|{_DASH}){_SENTENCE})"
     f"|\\({_ANY_AGENCY}\\){_DASH}(?: {_PLACE}{_REGION}?(?:, {_DAY})?{_DASH}|{_SENTENCE})"
-    f"|(?=[{_UPPER}0-9]){_DAY} \\({_ANY_AGENCY}\\){_DASH}|{_ANY_AGENCY}, {_PLACE}, {_DAY}[.:])\\s*"
+    f"|(?=[{_UPPER}0-9]){_DAY} \\({_ANY_AGENCY}\\){_DASH}"
+    f"|(?=[{_UPPER}]){_ANY_AGENCY}, {_PLACE}, {_DAY}[.:])\\s*"
 )
 _AGENCY_MARK = f"[,.–—-] (?:{_AGENCY_NAMES}|{_MORE_AGENCY_NAMES})"
 _DATELINE = (
