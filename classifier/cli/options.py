@@ -309,6 +309,13 @@ class OptionGroup:
     def __init__(self, **values: Any) -> None:
         vars(self).update(values)
 
+    @classmethod
+    @functools.cache
+    def options(cls) -> dict[str, Any]:
+        """Return the fields that are options, with what Typer is to know of each."""
+        hints = get_type_hints(cls, include_extras=True)
+        return {name: hint for name, hint in hints.items() if get_origin(hint) is Annotated}
+
 
 class TextOptions(OptionGroup):
     """How to read text, headline and id; of the rest nothing is read, so nothing can be wrong."""
@@ -367,7 +374,7 @@ class TextOptions(OptionGroup):
         typer.BadParameter
             When one needs another that was not given.
         """
-        chosen = {name: getattr(self, name) for name in _options(type(self))}
+        chosen = {name: getattr(self, name) for name in self.options()}
         chosen["on_error"] = self.on_error or "stop"
         if self.rejects and chosen["on_error"] == "stop":
             raise typer.BadParameter("needs --on-error skip", param_hint="--rejects")
@@ -538,7 +545,7 @@ def grouped(
     def wrapper(**values: Any) -> None:
         _refuse_one_file(values)
         made = {
-            name: group(**{each: values.pop(each) for each in _options(group)})
+            name: group(**{each: values.pop(each) for each in group.options()})
             for name, group in groups.items()
         }
         if reading:
@@ -557,7 +564,7 @@ def grouped(
             if group is None
             else [
                 inspect.Parameter(name, keyword, default=getattr(group, name), annotation=hint)
-                for name, hint in _options(group).items()
+                for name, hint in group.options().items()
             ]
         )
     wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -567,12 +574,6 @@ def grouped(
 
 def _is_group(annotation: object) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, OptionGroup)
-
-
-def _options(group: Any) -> dict[str, Any]:
-    """Return the fields of a group that are options, with what Typer is to know of each."""
-    hints = get_type_hints(group, include_extras=True)
-    return {name: hint for name, hint in hints.items() if get_origin(hint) is Annotated}
 
 
 def _refuse_one_file(values: dict[str, Any]) -> None:
