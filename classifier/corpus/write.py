@@ -118,14 +118,14 @@ def table_line(prediction: Tagged, codes: Codes | None = None) -> str:
 
 def _fitted(id: str) -> str:
     """Return `id` on exactly 24 columns of a terminal, cut or filled up."""
-    ends = [0, *accumulate(map(_column_lines, id))]
+    ends = [0, *accumulate(map(_n_columns, id))]
     if ends[-1] <= ID_WIDTH:
         return id + " " * (ID_WIDTH - ends[-1])
     kept = bisect_right(ends, ID_WIDTH - 1) - 1
     return f"{id[:kept]}…" + " " * (ID_WIDTH - 1 - ends[kept])
 
 
-def _column_lines(char: str) -> int:
+def _n_columns(char: str) -> int:
     if unicodedata.combining(char) or unicodedata.category(char) in ("Cf", "Me", "Mn"):
         return 0
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1

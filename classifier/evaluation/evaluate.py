@@ -495,7 +495,7 @@ def _made_of(report: Report) -> Table:
         "model": model.signature,
         "hash": model.hash,
         "articles": f"{corpus.n_articles:,} labelled, {corpus.n_groups:,} when near-duplicates "
-        f"count as one",
+        "count as one",
         "intervals": f"bootstrap, {how.repeats:,} draws of groups of near-duplicates, seed "
         f"{how.seed}",
         "report format": str(report.schema_version),
