@@ -535,12 +535,11 @@ def article_text(article: Article | str | Mapping[str, Any]) -> str:
         body = without_found_credits(f"{body}\n".removeprefix(f"{title}\n").strip(), credits)
         again = scan.spaced(body)
         edges = again[2] if again else _MAY_OPEN | _MAY_END
-    if edges & _MAY_OPEN:
-        body = without_opening(body)
-    # no opening ends in a letter or a dot of an initial, so it is the same ending without it
-    if edges & _MAY_END:
-        body = without_promotion(body)
-    return _under(title, body)
+    opened = without_opening(body) if edges & _MAY_OPEN else body
+    # Without its opening a text of two lines may end otherwise than the scanner read it.
+    if edges & _MAY_END or len(opened) < len(body):
+        opened = without_promotion(opened)
+    return _under(title, opened)
 
 
 def _spaced(scan: Any, text: str) -> tuple[str, int, int] | None:

@@ -1,8 +1,18 @@
-"""What all tests share: tests of the fetched corpus run where it has been fetched."""
+"""What all tests share: examples of Hypothesis, and what needs the fetched corpus.
+
+The same examples in every run, so that a change alone makes a test fail. Others are looked for
+with ``pytest --hypothesis-profile explore``.
+"""
 
 import pytest
+from hypothesis import settings
 
 from classifier.files import cache_dir
+
+# without a deadline: a loaded machine is no failure
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("explore", max_examples=3000, deadline=None)
+settings.load_profile("same")
 
 
 def pytest_collection_modifyitems(items):

@@ -436,7 +436,7 @@ def test_a_table_that_is_too_wide_is_cut_where_it_is_widest():
 TEXTS = st.lists(st.sampled_from([story(1), story(2), "", "\x00\ud800", "Ja."]), max_size=8)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(texts=TEXTS, other=TEXTS)
 def test_counts_agree_with_each_other(texts, other):
     """Groups and counts tell the same story, and twice the same one."""

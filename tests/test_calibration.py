@@ -38,7 +38,7 @@ def test_a_line_is_straight_between_knots_and_level_beyond():
     assert_allclose(probabilities, [[0.3, 0.25], [0.6, 0.25], [0.9, 0.25], [0.1, 0.25]])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     places=st.sets(st.integers(-50, 50), min_size=1, max_size=9).map(sorted),
     margins=st.lists(st.floats(-5, 5) | st.sampled_from([-np.inf, np.inf]), min_size=2),
@@ -138,7 +138,7 @@ def test_softmax_of_written_out_margins():
     assert_allclose(probabilities, [[0.8, 0.2], [0.5, 0.5]])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     rows=st.lists(
         st.tuples(st.integers(-50, 50), st.sampled_from([0.0, 1.0, NAN])), min_size=1, max_size=40
@@ -157,7 +157,7 @@ def test_order_is_kept_and_no_probability_is_certain(rows, method):
     assert probabilities.max() < 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(-50, 50), st.booleans()), min_size=2, max_size=40))
 @example([(-48, True), (-32, False), (32, False), (48, False)])
 def test_isotonic_keeps_the_order_of_different_margins_strictly(rows):
@@ -261,7 +261,7 @@ def test_auto_takes_isotonic_when_both_sides_have_enough(n_present, n_absent, kn
 
 
 @pytest.mark.parametrize("method", ["isotonic", "platt"])
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     truth=stn.arrays(np.float64, (30, 2), elements=st.sampled_from([0.0, 1.0, NAN])),
     moved=st.floats(-100, 100),

@@ -76,7 +76,7 @@ def articles(draw):
     return made
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     corpus=articles(),
     by=st.sampled_from(["random", "time", "outlet"]),

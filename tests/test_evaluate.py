@@ -554,7 +554,7 @@ def test_a_precision_recall_curve_has_a_point_for_every_probability():
     assert curve.threshold == (0.9, 0.5, 0.1)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(n=st.integers(1, 3000), share=st.floats(0.001, 0.999), seed=st.integers(0, 99))
 def test_a_curve_has_at_most_two_hundred_points(n, share, seed):
     """Its recall rises to one, its thresholds fall, and its last point is the whole."""
@@ -586,7 +586,7 @@ def test_a_histogram_parts_present_from_absent():
     assert (len(counts.edges), counts.edges[1], counts.edges[-1]) == (21, 0.05, 1.0)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 999), n=st.integers(2, 40), levels=st.integers(1, 5))
 def test_the_fast_interval_of_mean_average_precision_is_the_slow_one(seed, n, levels):
     """Weighted ranks and resampled articles are the same, ties and unknown cells included."""
@@ -637,7 +637,7 @@ def test_a_text_without_a_space_is_cut_all_the_same():
     assert (shown, marks) == ("x" * 598 + "…", ())
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.lists(st.sampled_from(["gas", "οΔΟΣ", "word", "ß", "\n", "é", "🙂", "x" * 90]), max_size=300)
 )

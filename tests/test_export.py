@@ -70,7 +70,7 @@ def assert_alike(model, pipeline, texts):
 
 
 @pytest.mark.parametrize(("model", "pipeline"), PIPELINES[:4] + PIPELINES[6:])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(texts=st.lists(TEXT, min_size=1, max_size=4))
 def test_a_pipeline_scores_and_tags_like_its_model(model, pipeline, texts):
     """Any text, any analyzer: the same probabilities and the same tags."""
@@ -78,7 +78,7 @@ def test_a_pipeline_scores_and_tags_like_its_model(model, pipeline, texts):
 
 
 @pytest.mark.parametrize(("model", "pipeline"), PIPELINES[4:6])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(texts=st.lists(TEXT, min_size=1, max_size=4))
 def test_a_pipeline_of_one_label_scores_and_tags_like_its_model(model, pipeline, texts):
     """Exactly one label: the same probabilities, and the most probable label."""
@@ -103,7 +103,7 @@ def test_the_tags_are_those_of_the_prediction():
     assert pipeline.predict([ENERGY_TEXT, MIXED_TEXT]).tolist() == [[1, 0, 0], [1, 1, 0]]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cuts=st.tuples(*[st.one_of(st.floats(-3, 3), st.just(np.inf))] * 3))
 def test_cuts_on_level_parts_of_a_line_hold(cuts):
     """A cut between margins of the same probability parts them all the same."""

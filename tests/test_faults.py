@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -48,15 +49,45 @@ def command(archive, out, model, *args, script=""):
     return [sys.executable, *(begin or ["-m", "classifier"]), "predict", *map(str, where)]
 
 
-def started(*args, **options):
-    """Start a run that Ctrl-C reaches, whoever started the tests."""
-    return subprocess.Popen(
-        command(*args, **options),
+# A run that stops, as by SIGSTOP, before it names the file behind those of a given number.
+PAUSE = """
+import os, signal
+rename, n = os.replace, [0]
+def replace(source, target):
+    n[0] += 1
+    n[0] == {} + 1 and os.kill(os.getpid(), signal.SIGSTOP)
+    rename(source, target)
+os.replace = replace
+"""
+
+
+@contextmanager
+def paused(*args, after=1):
+    """Start a run that Ctrl-C reaches, whoever started the tests; give it stopped."""
+    with subprocess.Popen(
+        command(*args, script=PAUSE.format(after)),
         env=environment(),
         stderr=subprocess.PIPE,
         encoding="utf-8",
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
+    ) as run:
+        try:
+            wait_for(lambda: state_of(run.pid) == "T")
+            yield run
+        finally:
+            run.kill()
+
+
+def ended(run):
+    """Let a stopped run go on to its end; return exit code and messages."""
+    run.send_signal(signal.SIGCONT)
+    _, told = run.communicate()
+    return run.returncode, told
+
+
+def state_of(pid):
+    """Return the letter by which Linux tells what a process does."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
 
 
 def finished(*args, limit=0, **options):
@@ -74,18 +105,12 @@ def finished(*args, limit=0, **options):
     return done.returncode, done.stderr
 
 
-def wait_for(condition, *, seconds=20):
+def wait_for(condition, *, seconds=60):
     """Wait until a condition is met."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.005)
-
-
-def n_finished(out):
-    """Return how many files a journal says are finished."""
-    journal = out / ".classifier" / "journal.jsonl"
-    return journal.read_bytes().count(b"\n") - 1 if journal.exists() else 0
 
 
 def check_whole(archive, out):
@@ -112,20 +137,16 @@ def workers_of(process):
 def test_a_killed_run_goes_on_where_it_stopped(archive, model, tmp_path, moment):
     """After kill -9 at any moment what was finished stays, the rest is done once."""
     out = tmp_path / "out"
-    run = started(archive, out, model, "--jobs", 2)
-    wait_for(lambda: n_finished(out) >= moment)
-    run.kill()
-    run.communicate()
+    with paused(archive, out, model, "--jobs", 2, after=moment) as run:
+        run.kill()
     kept = {path.name: path.stat().st_mtime_ns for path in out.glob("*.jsonl")}
-    done = n_finished(out)
 
     code, told = finished(archive, out, model, "--jobs", 2)
 
     assert code == 0, told
-    assert 0 < done <= len(kept) < N_FILES
-    assert f"({done} by an earlier run)" in told
-    unchanged = [name for name, at in kept.items() if (out / name).stat().st_mtime_ns == at]
-    assert len(unchanged) == done
+    assert len(kept) == moment
+    assert f"({moment} by an earlier run)" in told
+    assert {name: (out / name).stat().st_mtime_ns for name in kept} == kept
     check_whole(archive, out)
 
 
@@ -159,12 +180,11 @@ os.replace = replace
 def test_a_killed_worker_is_replaced(archive, model, tmp_path):
     """After kill -9 of a worker its file is done again; the run says so and succeeds."""
     out = tmp_path / "out"
-    run = started(archive, out, model, "--jobs", 2)
-    wait_for(lambda: n_finished(out) >= 1)
-    os.kill(workers_of(run)[0], signal.SIGKILL)
-    _, told = run.communicate()
+    with paused(archive, out, model, "--jobs", 2) as run:
+        os.kill(workers_of(run)[0], signal.SIGKILL)
+        code, told = ended(run)
 
-    assert run.returncode == 0, told
+    assert code == 0, told
     assert "workers that died and were replaced: 1" in told
     check_whole(archive, out)
 
@@ -172,27 +192,23 @@ def test_a_killed_worker_is_replaced(archive, model, tmp_path):
 def test_workers_of_a_killed_run_end(archive, model, tmp_path):
     """Nothing goes on in the background."""
     out = tmp_path / "out"
-    run = started(archive, out, model, "--jobs", 2)
-    wait_for(lambda: n_finished(out) >= 1)
-    workers = workers_of(run)
-    run.kill()
-    run.communicate()
+    with paused(archive, out, model, "--jobs", 2) as run:
+        workers = workers_of(run)
 
-    assert workers
+    assert len(workers) == 2
     wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
 
 
 def test_ctrl_c_ends_cleanly(archive, model, tmp_path):
     """Exit code 130, a word on how to go on, no traceback, and going on works."""
     out = tmp_path / "out"
-    run = started(archive, out, model, "--jobs", 2)
-    wait_for(lambda: n_finished(out) >= 1)
-    workers = workers_of(run)
-    run.send_signal(signal.SIGINT)
-    _, told = run.communicate()
+    with paused(archive, out, model, "--jobs", 2) as run:
+        workers = workers_of(run)
+        run.send_signal(signal.SIGINT)
+        interrupted, told = ended(run)
     code, _ = finished(archive, out, model, "--jobs", 2)
 
-    assert run.returncode == 130
+    assert interrupted == 130
     assert "files are finished and stay; run the same command again to go on" in told
     assert told.endswith("classifier: interrupted\n")
     assert "Traceback" not in told
@@ -204,19 +220,15 @@ def test_ctrl_c_ends_cleanly(archive, model, tmp_path):
 def test_a_second_run_on_one_folder_is_refused(archive, model, tmp_path):
     """The first is not disturbed."""
     out = tmp_path / "out"
-    run = started(archive, out, model, "--jobs", 1)
-    wait_for(lambda: n_finished(out) >= 1)
-    run.send_signal(signal.SIGSTOP)
-
-    code, told = finished(archive, out, model, "--jobs", 1)
-    run.send_signal(signal.SIGCONT)
-    _, first = run.communicate()
+    with paused(archive, out, model, "--jobs", 1) as run:
+        code, told = finished(archive, out, model, "--jobs", 1)
+        first_code, first = ended(run)
 
     assert (code, told) == (
         1,
         f"classifier: {out}: another run writes there. Wait for its end, or name another folder.\n",
     )
-    assert run.returncode == 0, first
+    assert first_code == 0, first
     check_whole(archive, out)
 
 
@@ -225,13 +237,12 @@ def test_a_model_replaced_during_a_run_is_not_used(archive, model, tmp_path):
     own, out = tmp_path / "model", tmp_path / "out"
     shutil.copytree(model, own)
     version = load_model(own).signature
-    run = started(archive, out, own, "--jobs", 2)
-    wait_for(lambda: n_finished(out) >= 1)
-    save_tiny(own, lead_words=3, lead_repeats=2)
-    os.kill(workers_of(run)[0], signal.SIGKILL)
-    _, told = run.communicate()
+    with paused(archive, out, own, "--jobs", 2) as run:
+        save_tiny(own, lead_words=3, lead_repeats=2)
+        os.kill(workers_of(run)[0], signal.SIGKILL)
+        code, told = ended(run)
 
-    assert run.returncode == 0, told
+    assert code == 0, told
     assert load_model(own).signature != version
     models = {
         json.loads(line)["model"]

@@ -127,7 +127,7 @@ def test_texts_without_words_have_empty_counts(texts):
     assert (body.shape, lead.shape, vocabulary) == ((len(texts), 0), (len(texts), 0), [])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     texts=st.lists(
         st.lists(st.sampled_from(["oil", "Gas", "the", "Σας", "ß", "a", "İx"]), max_size=9).map(

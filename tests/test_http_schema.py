@@ -55,7 +55,7 @@ def test_the_service_does_what_its_document_says(schema, address, mode):
     """Statuses, types and forms of all answers; what the document forbids is refused."""
     operation = schema[address][ADDRESSES[address]]
 
-    @settings(max_examples=40, deadline=None, database=None, derandomize=True,
+    @settings(max_examples=40, database=None,
               phases=[Phase.generate], suppress_health_check=list(HealthCheck))  # fmt: skip
     @given(operation.as_strategy(generation_mode=mode))
     def ask(case):

@@ -83,7 +83,7 @@ def assert_same(model, batch):
 
 
 @needs_kernel
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     batch=st.lists(texts, min_size=1, max_size=4),
     analyzer=analyzers,
@@ -171,7 +171,7 @@ def broken_lines(draw):
 
 
 @needs_kernel
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     lines=st.lists(broken_lines(), min_size=3, max_size=3),
     batch=st.lists(texts | st.sampled_from([ENERGY_TEXT, MIXED_TEXT]), min_size=1, max_size=3),
@@ -382,7 +382,7 @@ def test_a_table_that_does_not_fit_is_refused(tmp_path, monkeypatch, switch, cha
 
 
 @needs_kernel
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data(), text=texts)
 def test_a_hostile_table_leads_nowhere_else(data, text):
     """Whatever stands in table and lines, ids stay those of terms and nothing else is read.

@@ -181,7 +181,7 @@ def test_candidates_that_share_a_matrix_are_as_they_are_alone():
         assert_array_equal(result.coverage, alone.coverage)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(st.sampled_from([0.0, 1.0, NAN]), min_size=24, max_size=24))
 def test_labels_of_held_out_articles_are_never_used(cells):
     """Whatever is said of the first fold's articles, their own margins stay to the last bit."""

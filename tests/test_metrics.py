@@ -234,7 +234,7 @@ def test_arrays_of_other_shapes_are_refused(shape):
         metrics.brier(TRUTH, np.ones(shape))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     truth=stn.arrays(np.float64, (12, 3), elements=st.sampled_from([0.0, 1.0, NAN])),
     scores=stn.arrays(np.float64, (12, 3), elements=st.integers(0, 4).map(lambda step: step / 4)),
@@ -255,7 +255,7 @@ def test_the_order_of_articles_changes_no_figure(truth, scores, order):
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     truth=stn.arrays(np.float64, (8, 3), elements=st.sampled_from([0.0, 1.0, NAN])),
     predicted=stn.arrays(np.bool_, (8, 3)),

@@ -208,7 +208,7 @@ def test_very_long_articles_are_read_whole(text, n_words, most):
     assert 0 < prediction.scores["energy"] < 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(texts, min_size=1, max_size=6), st.randoms(use_true_random=False))
 def test_an_article_is_judged_alone_as_in_company(batch, random):
     """A batch of many in any order equals batches of one, to the last bit."""
@@ -253,7 +253,7 @@ def test_no_articles_get_no_predictions():
     assert TINY.predict([]) == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(texts, st.randoms(use_true_random=False))
 def test_contributions_add_up_to_the_margin_in_any_order(text, random):
     """Bias and contributions make the margin exactly, however they are added."""

@@ -146,7 +146,7 @@ def test_identical_shingles_meet_at_every_threshold(threshold):
     assert groups.tolist() == [0, 0, 1]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     sentences=st.lists(SENTENCE, min_size=30, max_size=40), other=SENTENCE, seed=st.integers(0, 9)
 )
@@ -160,7 +160,7 @@ def test_a_copy_with_one_sentence_changed_stays_in_the_group(sentences, other, s
     assert groups.tolist() == [0, 1, 0]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(texts=CORPUS)
 def test_two_calls_agree_and_the_order_of_texts_changes_no_group(texts):
     """Reading the corpus backwards brings together exactly the same pairs."""

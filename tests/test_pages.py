@@ -165,7 +165,7 @@ def test_a_plain_diagonal_leaves_the_colours_to_the_rest():
     assert plain.count("opacity: 0.55") == 1
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(st.lists(st.floats(0, 1) | st.sampled_from([NAN, float("inf")]), max_size=6))
 def test_no_figures_can_break_a_plot(values):
     """Infinities, NaN and tiny numbers leave a well-formed image."""

@@ -43,14 +43,12 @@ CREDITS = (
 credits = st.lists(st.sampled_from(CREDITS), max_size=30)
 
 
-@settings(deadline=None)  # a loaded machine is no failure
 @given(st.one_of(characters, spaced, pieces))
 def test_a_text_is_what_the_steps_make_of_it(text: str) -> None:
     """Whole Unicode, every kind of space, and pieces that the steps care about."""
     assert article_text(text) == article_text_by_steps(text)
 
 
-@settings(deadline=None)
 @given(st.one_of(spaced, pieces), st.one_of(spaced, pieces))
 def test_so_is_an_article_with_a_title(title: str, body: str) -> None:
     """Titles go through the same look ahead."""
@@ -58,7 +56,7 @@ def test_so_is_an_article_with_a_title(title: str, body: str) -> None:
     assert article_text(article) == article_text_by_steps(article)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.text(st.sampled_from("Aa.é “"), max_size=30), promotions)
 def test_no_promotion_is_passed_over(before: str, promotion: str) -> None:
     """Whatever a pattern can match ends an article here as it does there."""
@@ -66,7 +64,7 @@ def test_no_promotion_is_passed_over(before: str, promotion: str) -> None:
         assert article_text(text) == article_text_by_steps(text)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(openings, st.sampled_from(["", "BAKU, May 2. ", "Dams are full, says a study\n"]))
 def test_no_opening_is_passed_over(opening: str, before: str) -> None:
     """Whatever a pattern can match is taken out, in the first line and behind a subtitle."""
@@ -74,7 +72,7 @@ def test_no_opening_is_passed_over(opening: str, before: str) -> None:
         assert article_text(text) == article_text_by_steps(text)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(credits.map(" ".join))
 def test_no_credit_is_passed_over(text: str) -> None:
     """Credits of every verb, of several agencies and of names that only begin like one."""

@@ -51,7 +51,7 @@ def by_comparing_all(words_of, signatures, threshold):
     return [first.index(group) for group in groups]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(rows=SIGNATURES, threshold=st.sampled_from([0.25, 0.5, 0.75, 1.0]))
 def test_sorted_bands_find_what_comparing_all_finds(rows, threshold):
     """The very same groups, of any number of texts that are alike."""

@@ -49,7 +49,7 @@ def by_liblinear(X, signs, C, weights):
 
 
 @needs_compiler
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.integers(0, 10_000),
     st.sampled_from([0.01, 0.3, 1.0, 10.0]),

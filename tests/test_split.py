@@ -148,7 +148,7 @@ def test_many_articles_and_labels_take_seconds():
     assert np.bincount(folds).tolist() == [4000, 4000, 4000, 4000, 4000]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(corpus=corpora(), n_folds=st.integers(2, 6), seed=st.integers(0, 5))
 def test_folds_keep_groups_whole_and_sizes_within_a_group(corpus, n_folds, seed):
     """Every article has one fold, no fold is empty, and none is too large by a whole group."""
@@ -165,7 +165,7 @@ def test_folds_keep_groups_whole_and_sizes_within_a_group(corpus, n_folds, seed)
     assert stratified_folds(truth, groups, n_folds=n_folds, seed=seed).tolist() == folds.tolist()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(positives=st.integers(0, 30), corpus=corpora(), n_folds=st.integers(2, 6))
 def test_articles_with_and_without_a_label_are_both_level(positives, corpus, n_folds):
     """Of one label, fold counts differ by one at most, and so do the fold sizes."""
@@ -178,7 +178,7 @@ def test_articles_with_and_without_a_label_are_both_level(positives, corpus, n_f
     assert np.ptp(np.bincount(folds[:positives], minlength=n_folds)) <= 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(corpus=corpora(), share=st.sampled_from([0.1, 0.3, 0.5]))
 def test_a_split_by_time_divides_no_group(corpus, share):
     """No near-duplicate of a test article is trained on."""
@@ -271,7 +271,7 @@ def test_a_stratified_split_has_the_same_share_of_each_label_on_both_sides():
     assert truth[test].sum(axis=0).tolist() == [8, 2]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(corpus=corpora(), share=st.sampled_from([0.1, 0.3, 0.5]), seed=st.integers(0, 5))
 def test_a_stratified_split_divides_no_group_and_loses_no_article(corpus, share, seed):
     """Every article is on one side, and the test side exceeds its share by less than a group."""
@@ -320,7 +320,7 @@ def test_folds_by_time_need_more_days_than_folds():
         list(time_folds(MONTHS, n_folds=1))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(corpus=corpora(), n_folds=st.integers(2, 4))
 def test_folds_by_time_never_train_on_what_comes_later(corpus, n_folds):
     """Days trained on come before days tested on, and no near-duplicate crosses over."""

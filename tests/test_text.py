@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import classifier.text as rules
@@ -112,14 +112,12 @@ def mended(c: str) -> str:
     return f"a{c}e{accented} {c} {c}b"
 
 
-@settings(deadline=None)  # a loaded machine is no failure
 @given(st.from_regex(rules._DATELINE, fullmatch=True))
 def test_every_dateline_has_the_mark_that_it_is_looked_for_by(dateline: str) -> None:
     """No text is passed over that the pattern would match."""
     assert rules._DATELINE_MARK.search(dateline, 0, rules._LONGEST_DATELINE)
 
 
-@settings(deadline=None)  # a loaded machine is no failure
 @given(st.from_regex(rules._DATELINE_OF_AGENCY, fullmatch=True))
 def test_every_dateline_of_an_agency_has_its_marks(dateline: str) -> None:
     """The agency stands in slashes, in brackets or behind a comma."""
@@ -127,7 +125,6 @@ def test_every_dateline_of_an_agency_has_its_marks(dateline: str) -> None:
     assert rules._names_agency(dateline, 0, rules._LONGEST_DATELINE)
 
 
-@settings(deadline=None)  # a loaded machine is no failure
 @given(st.one_of(characters, pieces))
 def test_any_text_comes_out_clean_and_composed(text: str) -> None:
     """Whatever comes in, the result is composed, trimmed and free of control characters."""
@@ -137,7 +134,6 @@ def test_any_text_comes_out_clean_and_composed(text: str) -> None:
     assert {c for c in result if unicodedata.category(c) in ("Cc", "Cs")} <= {"\n"}
 
 
-@settings(deadline=None)  # a loaded machine is no failure
 @given(st.one_of(characters, pieces))
 def test_a_result_is_its_own_result(text: str) -> None:
     """Cleaning a cleaned text changes nothing."""
@@ -145,7 +141,6 @@ def test_a_result_is_its_own_result(text: str) -> None:
     assert article_text(once) == once
 
 
-@settings(deadline=None)  # a loaded machine is no failure
 @given(pieces, pieces)
 def test_a_title_is_never_joined_twice(title: str, body: str) -> None:
     """A stored result given back as the body of the same title stays the same."""
@@ -153,7 +148,6 @@ def test_a_title_is_never_joined_twice(title: str, body: str) -> None:
     assert article_text(Article(once, title=title)) == once
 
 
-@settings(deadline=None)  # a loaded machine is no failure
 @given(pieces)
 def test_a_body_with_words_is_never_emptied(body: str) -> None:
     """No step, nor all of them, takes the last word of an article."""

@@ -161,7 +161,7 @@ cell = st.tuples(st.integers(0, 5), st.sampled_from([0.0, 1.0, NAN]))
 
 
 @pytest.mark.parametrize("rule", ["smoothed-f1", "micro-macro"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(pairs=st.lists(cell, min_size=24, max_size=24), order=st.permutations(range(12)))
 def test_the_order_of_articles_moves_no_cut(rule, pairs, order):
     """Ties, gaps and all."""
@@ -173,7 +173,7 @@ def test_the_order_of_articles_moves_no_cut(rule, pairs, order):
     assert_array_equal(shuffled, cuts)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(pairs=st.lists(cell, min_size=1, max_size=20))
 def test_a_label_without_positives_is_given_to_nobody(pairs):
     """Whatever the scores of absent and unknown articles, nobody seen gets it."""
