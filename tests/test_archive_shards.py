@@ -207,7 +207,6 @@ def test_only_matches_are_written_and_all_are_counted(tmp_path):
         (b'{"words": "x"}', "no 'text' field (found: words)"),
         (b'{"text": ""}', "empty text"),
         (b'{"text": "\xff\xfe"}', "bytes FF FE are not utf-8 text"),
-        (b'{"text": "x", "tags": ["news"]}', "the row has a field 'tags' of its own"),
         (b'{"text": "\\ud800"}', "a character was cut in two"),
     ],
 )
@@ -228,6 +227,16 @@ def test_a_bad_row_ends_its_file_when_asked_to(tmp_path):
     """With on_error stop nothing of the file is left."""
     with pytest.raises(BadInputError, match=r"a\.jsonl line 2: not valid JSON"):
         tagged(tmp_path / "a.jsonl", b'{"text": "x"}\n{oops\n', reading=STOP)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jsonl"]
+
+
+def test_a_row_with_a_field_of_ours_ends_its_file(tmp_path):
+    """No row is lost for its own tags: the file has no result, and the way out is named."""
+    rows = b'{"text": "x"}\n{"text": "y", "tags": ["news"]}\n'
+
+    with pytest.raises(BadInputError, match=r"a\.jsonl line 2: the row has .*'tags'.*--prefix"):
+        tagged(tmp_path / "a.jsonl", rows)
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jsonl"]
 
