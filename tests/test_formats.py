@@ -86,6 +86,8 @@ def test_every_file_has_a_case():
         {"schema": {"fields": []}, "data": ROWS},
         {"status": "ok", "response": {"total": 2, "data": {"articles": ROWS, "next": None}}},
         {"data": {"posts": {"nodes": ROWS}}},
+        {"data": {"posts": {"edges": [{"node": row} for row in ROWS]}}},
+        {"articles": {"1": ROWS[0], "2": ROWS[1]}},
         "\ufeff" + json.dumps(ROWS, indent=2),
         "\n".join(map(json.dumps, ROWS)),
         "".join(map(json.dumps, ROWS)),
@@ -101,6 +103,8 @@ def test_every_file_has_a_case():
         "table",
         "three deep",
         "nodes",
+        "edges",
+        "by id",
         "mark",
         "lines",
         "concatenated",
@@ -259,6 +263,18 @@ def test_the_first_sheet_that_holds_anything_is_read_and_others_are_told(tmp_pat
         f"{tmp_path / 'a.xlsx'}: reading the sheet 'Stories'; --sheet reads another: 'Notes', "
         "'Lists'."
     ]
+
+
+def test_a_sheet_that_names_parts_of_articles_is_read_before_others(tmp_path):
+    """Many a workbook begins with a sheet of notes."""
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.append(["Exported in May."])
+    book.create_sheet("Stories").append(["Titel", "text"])
+    book["Stories"].append(["Dam", ONE])
+    book.save(tmp_path / "a.xlsx")
+
+    assert read(tmp_path / "a.xlsx") == [("", "Dam", ONE, None)]
 
 
 def test_merged_cells_count_for_each_of_their_rows(tmp_path):

@@ -49,6 +49,7 @@ _OTHER_KINDS = {
     ".rtf": "Rich Text",
     ".odt": "a text document",
     ".eml": "a mail",
+    ".mbox": "a mailbox",
     ".msg": "a mail",
     ".mhtml": "a web archive of a browser",
     ".mht": "a web archive of a browser",
@@ -64,6 +65,8 @@ _OTHER_KINDS = {
     ".db": "a database",
     ".sqlite": "a database",
 }
+# What programs call sheets, and now and then the text that they write in place of one.
+_SHEETS = (".xls", ".xlsx", ".xlsm")
 # How the names of hidden files begin, and of the locks that spreadsheets leave beside open files.
 PASSED_OVER = (".", "~$")
 
@@ -135,7 +138,7 @@ def _expand(path: Path | str, format: str | None, tell: Callable[[str], None]) -
     elif _is_folder(Path(path)):
         yield from _in_folder(Path(path), format, tell)
     else:
-        yield _named_file(Path(path), format)
+        yield _named_file(Path(path), format, tell)
 
 
 def _is_folder(path: Path) -> bool:
@@ -149,8 +152,11 @@ def _is_folder(path: Path) -> bool:
     raise BadInputError(message)
 
 
-def _named_file(path: Path, format: str | None) -> Source:
-    found = format or _binary_format(path) or format_by_name(path) or _format_inside(path)
+def _named_file(path: Path, format: str | None, tell: Callable[[str], None]) -> Source:
+    found = format or _binary_format(path)
+    if not found and path.suffix.lower() in _SHEETS:
+        found = _text_called_a_sheet(path, tell)
+    found = found or format_by_name(path) or _format_inside(path)
     if not found:
         raise BadInputError(f"{path}: {_reason_unread(path)}")
     return Source(str(path), path, found, _bare(path).name)
@@ -179,17 +185,35 @@ def _is_workbook(path: Path) -> bool:
         return False
 
 
+def _text_called_a_sheet(path: Path, tell: Callable[[str], None]) -> str:
+    """Return the format of a text in a file that is called a sheet; nothing when it is none."""
+    found = _text_format(path)
+    if found in ("html", "xml"):
+        raise BadInputError(
+            f"{path}: is {found.upper()} and no workbook. Open it with a spreadsheet, and save it "
+            "as .xlsx or .csv."
+        )
+    if found:
+        found = "csv" if found in ("txt", "annif") else found
+        tell(f"{path}: is text and no workbook, and read as {found}.")
+    return found
+
+
 def _format_inside(path: Path) -> str:
     """Return the format that a file's first bytes tell; a text of no format is none."""
-    if not path.is_file() or path.suffix.lower() in _OTHER_KINDS:
+    found = "" if path.suffix.lower() in _OTHER_KINDS else _text_format(path)
+    return "" if found == "txt" else found
+
+
+def _text_format(path: Path) -> str:
+    """Return the format that the first bytes of a text tell, ``txt`` where they tell none."""
+    if not path.is_file() or not path.stat().st_size:
         return ""
-    source = Source(str(path), path, "")
     try:
-        with open_bytes(source, None, encoding="utf-8") as stream:
-            found = format_by_content(stream)
+        with open_bytes(Source(str(path), path, ""), None, encoding="utf-8") as stream:
+            return format_by_content(stream)
     except BadInputError:
         return ""
-    return "" if found == "txt" else found
 
 
 def _reason_unread(path: Path) -> str:

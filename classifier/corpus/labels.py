@@ -19,6 +19,8 @@ from classifier.errors import BadInputError
 from classifier.fields import inner_word, is_blank
 
 __all__ = [
+    "ABSENT_WORDS",
+    "PRESENT_WORDS",
     "LabelSpelling",
     "label_fields",
     "label_names",
@@ -29,8 +31,12 @@ __all__ = [
 ]
 
 
-_PRESENT = frozenset({"1", "1.0", "true", "yes"})
-_ABSENT = frozenset({"0", "0.0", "false", "no"})
+PRESENT_WORDS = frozenset(
+    {"1", "1.0", "true", "yes", "y", "ja", "j", "wahr", "oui", "o", "vrai", "sí", "si", "да"}
+)
+ABSENT_WORDS = frozenset(
+    {"0", "0.0", "false", "no", "n", "nein", "nee", "nej", "falsch", "non", "faux", "нет"}
+)
 
 
 def label_names(articles: Iterable[Article]) -> tuple[str, ...]:
@@ -170,7 +176,7 @@ def parse_label_columns(
     sample: str = "",
     known: Collection[str] | None = None,
 ) -> Labels | None:
-    """Return what one column per label says: 1, true or yes; 0, false or no; or nothing.
+    """Return what one column per label says: 1, true, yes; 0, false, no; or nothing.
 
     Parameters
     ----------
@@ -386,6 +392,9 @@ def _split(cell: str, separator: str | None, tell: Callable[[str], None]) -> lis
     if separator is not None:
         return cell.split(separator)
     found = next((sign for sign in _FOUND_SEPARATORS if sign in cell), None)
+    lines = cell.split("\n")
+    if len(lines) > 1:  # as spreadsheets have them in a cell
+        return [label for line in lines for label in (line.split(found) if found else [line])]
     if found is None:
         if "#" in cell.strip(" #"):
             tell(
@@ -429,8 +438,8 @@ def _cell_state(label: str, cell: object) -> bool | None:
     word = "" if is_blank(cell) else str(cell).strip().lower()
     if word == "":
         return None
-    if word in _PRESENT | _ABSENT:
-        return word in _PRESENT
+    if word in PRESENT_WORDS | ABSENT_WORDS:
+        return word in PRESENT_WORDS
     raise BadInputError(
         f"label column '{label}' holds {cell!r:.60}. Write 1 for present, 0 for absent, "
         "or leave it empty for unknown."

@@ -59,7 +59,13 @@ _KINDS = {
     b"\xff\xd8\xff": "an image",
 }
 _LONGEST_LINE = 2**28
-_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# The longer first, as one begins with another.
+_WIDE_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
 _MAX_CONTROL_SHARE = 0.05
 # What the first bytes tell, blanks and a byte-order mark aside.
@@ -67,7 +73,7 @@ _BEGINNINGS = (
     (rb"\[\s*(?:[]{]|\"|\Z)|\{\s*\n\s*\"", "json"),
     (rb"\{\s*\"[^\n\"]*\"\s*:", "jsonl"),
     (rb"<\?xml|<rss|<feed|<rdf:RDF|<news(?:Item|Message)", "xml"),
-    (rb"(?i)<!doctype html|<html", "html"),
+    (rb"(?i)<!doctype html|<(?:html|head|meta|table)\b", "html"),
     (rb"WARC/\d", "warc"),
     (rb"__label__\S", "fasttext"),
     (rb"[^\n]*\S[^\n]*\t(?:<[^<>\s]+>[ \t]*)+\r?(?:\n|\Z)", "annif"),
@@ -166,9 +172,8 @@ def is_utf8(encoding: str) -> bool:
 
 
 def marked_encoding(stream: io.BufferedReader, encoding: str) -> str:
-    """Return ``utf-16`` when a stream begins with its mark, otherwise `encoding`."""
-    wide = _codec(encoding).startswith(("utf-16", "utf-32"))
-    return "utf-16" if not wide and stream.peek(2).startswith(_UTF16_MARKS) else encoding
+    """Return ``utf-16`` or ``utf-32`` when a stream begins with its mark, otherwise `encoding`."""
+    return encoding if _is_wide(encoding) else _marked(stream.peek(4)) or encoding
 
 
 def bounded_lines(stream: io.BufferedReader | io.TextIOBase) -> Iterator[Any]:
@@ -231,8 +236,8 @@ def format_by_content(stream: io.BufferedReader, named: str = "") -> str:
         nothing is taken for JSON after a bracket, and for a text otherwise.
     """
     head = stream.peek(_HEAD_BYTES)[:_HEAD_BYTES]
-    if head.startswith(_UTF16_MARKS):
-        head = head.decode("utf-16", "ignore").encode()
+    if wide := _marked(head):
+        head = head.decode(wide, "ignore").encode()
     head = head.removeprefix(_UTF8_MARK).lstrip()
     found = next((format for begin, format in _BEGINNINGS if re.match(begin, head)), "")
     if named:
@@ -289,7 +294,7 @@ def _unpacked(path: Path) -> io.BufferedReader:
 def _check_text(head: bytes, name: str, encoding: str) -> None:
     if head.startswith(b"WARC/"):  # its records hold pictures too
         return
-    wide = _codec(encoding).startswith(("utf-16", "utf-32")) or head.startswith(_UTF16_MARKS)
+    wide = _is_wide(encoding) or _marked(head)
     for magic, kind in _KINDS.items():
         if head.startswith(magic):
             raise BadInputError(f"{name}: this is {kind}.")
@@ -301,6 +306,15 @@ def _check_text(head: bytes, name: str, encoding: str) -> None:
                     f"{name}: looks like UTF-16 without its mark. Pass --encoding utf-16-{order}."
                 )
         raise BadInputError(f"{name}: this is a binary file, not text. Leave it out.")
+
+
+def _marked(head: bytes) -> str:
+    """Return the encoding whose mark the first bytes are, of those that are not UTF-8."""
+    return next((name for mark, name in _WIDE_MARKS.items() if head.startswith(mark)), "")
+
+
+def _is_wide(encoding: str) -> bool:
+    return _codec(encoding).startswith(("utf-16", "utf-32"))
 
 
 def _codec(encoding: str) -> str:

@@ -10,10 +10,11 @@ from itertools import chain, islice
 from typing import Any, TypeVar
 
 from classifier.corpus.corpus import ReadOptions
+from classifier.corpus.rows import BadRowError
 from classifier.errors import BadInputError
 from classifier.fields import PARTS, usual_field
 
-__all__ = ["below_caption", "column_names", "found_delimiter"]
+__all__ = ["below_caption", "column_names", "found_delimiter", "header_again", "is_part"]
 
 _Line = TypeVar("_Line")
 _HEAD_BYTES = 4096
@@ -83,10 +84,32 @@ def below_caption(rows: Iterator[_Line], options: ReadOptions) -> Iterator[_Line
         cells: Any = row[1] if isinstance(row, tuple) else ()
         words = [cell for cell in cells if cell]
         if len(words) > 1:
-            return chain([row], rows)
+            below = list(islice(rows, 1)) if len(words) < len(cells) else []
+            return chain([] if below and _are_groups(words, below[0]) else [row], below, rows)
         if not isinstance(row, tuple) or any(usual_field(words, part) for part in PARTS):
             break
     return chain(head, rows)
+
+
+def _are_groups(words: Sequence[str], below: Any) -> bool:
+    """Return whether words stand over several columns each, whose names are in the row below."""
+    names = [cell for cell in below[1] if cell] if isinstance(below, tuple) else []
+    n_parts = [sum(map(is_part, row)) for row in (words, names)]
+    return n_parts[1] > max(n_parts[0], 1) and len(names) > len(words)
+
+
+def is_part(name: str) -> bool:
+    """Return whether a column is called as some part of an article."""
+    return any(usual_field([name], part) for part in PARTS)
+
+
+def header_again(cells: Sequence[str], names: Sequence[str]) -> BadRowError | None:
+    """Return what is wrong with a row that repeats the header, as in tables put together."""
+    if len(names) < 2 or len(cells) != len(names) or names[0] not in cells[0]:
+        return None
+    if any(c.replace("\ufeff", "").strip() != n for c, n in zip(cells, names, strict=True)):
+        return None
+    return BadRowError("header again", "repeats the names of the columns. Leave this row out.")
 
 
 def found_delimiter(stream: io.BufferedReader, format: str, options: ReadOptions) -> str:
@@ -119,7 +142,7 @@ def found_delimiter(stream: io.BufferedReader, format: str, options: ReadOptions
 def _is_data(header: Sequence[str], options: ReadOptions) -> bool:
     """Return whether a first row holds prose or a number among words, and no name that is known."""
     named = {getattr(options, f"{part}_field") for part in PARTS}.union(options.label_columns)
-    if named.intersection(header) or any(usual_field([c], p) for c in header for p in PARTS):
+    if named.intersection(header) or any(map(is_part, header)):
         return False
     if any(re.search(_PROSE, cell) for cell in header):
         return True

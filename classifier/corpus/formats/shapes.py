@@ -12,7 +12,7 @@ from classifier.corpus.formats.ninjs import objects, parsed_ninjs
 __all__ = ["WRAPPERS", "host_of", "ninjs_row", "shape_of"]
 
 # Fields that hold the row itself.
-WRAPPERS = ("_source", "data", "doc", "fields", "row")
+WRAPPERS = ("_source", "data", "doc", "fields", "node", "row")
 Values = Mapping[str, Any]
 _HOST = r"[\w+.-]+://(?:[^/?#@]*@)?([^/?#:]+)"
 
@@ -112,5 +112,7 @@ _SHAPES: tuple[tuple[tuple[frozenset[str], ...], Callable[[Values], Values]], ..
         ("content_text content_html", _feed_item),
         # CouchDB, the viewer of Hugging Face, the Guardian, chosen fields of Elasticsearch
         ("doc row fields", "key row_idx webTitle _index", _within),
+        # GraphQL
+        ("node", _within),
     )
 )

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 from classifier.corpus.corpus import ReadOptions
-from classifier.corpus.formats.header import below_caption, column_names
+from classifier.corpus.formats.header import below_caption, column_names, header_again
 from classifier.corpus.rows import BadRowError, Row, check_bytes
 from classifier.errors import BadInputError
 
@@ -133,9 +133,10 @@ class _Feed:
 def _csv_row(names: list[str], line: int, cells: list[str], file: str, under: str) -> Row:
     while len(cells) > len(names) and not cells[-1].strip():
         cells.pop()
-    if len(cells) == len(names):
+    problem = header_again(cells, names)
+    if problem is None and len(cells) == len(names):
         return Row(file, line, dict(zip(names, cells, strict=True)))
-    problem = BadRowError(
+    problem = problem or BadRowError(
         "wrong number of cells",
         f"{len(cells)} cells under {under}. Quote cells that hold the delimiter or a line break.",
     )

@@ -14,7 +14,7 @@ __all__ = ["articles_in"]
 # Where objects that hold a list of articles keep it.
 _LISTS = (
     *("articles", "items", "docs", "documents", "results", "data", "entries", "rows", "records"),
-    "nodes",
+    *("nodes", "edges"),
 )
 # What holds a body is no wrapper; a feed may have a description.
 _BODIES = frozenset(("text", "body", "content", "article", "maintext", "body_text", "full_text"))
@@ -56,8 +56,10 @@ def articles_in(whole: Mapping[str, Any], file: str) -> list[Any]:
         return next(iter(lists.values()))
     if any(whole.get(name) == [] for name in _LISTS):
         return []
-    rows = whole and all(isinstance(value, dict) for value in whole.values())
-    return _frame(whole) if rows else [whole]
+    by_id = [value for name in _LISTS if _holds_objects(value := whole.get(name))]
+    if len(by_id) == 1:
+        return _frame(by_id[0])
+    return _frame(whole) if _holds_objects(whole) else [whole]
 
 
 def _below(level: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
@@ -82,6 +84,11 @@ def _lists(whole: Mapping[str, Any], names: Iterable[str]) -> dict[str, list[Any
         for name, value in found.items()
         if isinstance(value, list) and value and all(isinstance(each, dict) for each in value)
     }
+
+
+def _holds_objects(value: Any) -> bool:
+    inner = value.values() if isinstance(value, dict) else ()
+    return bool(inner) and all(isinstance(each, dict) for each in inner)
 
 
 def _is_split(whole: Mapping[str, Any]) -> bool:
