@@ -24,6 +24,7 @@ from classifier.cli.options import (
 )
 from classifier.cli.terminal import counted_on_terminal, echo_lines, read_tally, report_skipped
 from classifier.corpus.corpus import ReadOptions
+from classifier.errors import number_of
 from classifier.published.sources import NAMES, build_corpus, fetch_corpus
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def build(
     out: CorpusTarget,
 ) -> None:
     """Join a fetched corpus with our labels and write it as one JSONL file."""
-    typer.echo(f"{build_corpus(name, out):,} articles in {out}")
+    typer.echo(f"{number_of(build_corpus(name, out), 'article')} in {out}")
 
 
 @app.command(
@@ -204,7 +205,7 @@ def merge(
     echo_lines(str(merged))
     for articles, path in ((chosen, suggested_out), (fair, out)):
         if path is not None:
-            echo_lines(f"{save_articles(articles, path):,} articles in {path}")
+            echo_lines(f"{number_of(save_articles(articles, path), 'article')} in {path}")
     if tally.skipped:
         report_skipped(tally, quiet=quiet)
 

@@ -18,7 +18,7 @@ from classifier.corpus.labels import (
     parse_labels,
 )
 from classifier.corpus.open import bad_bytes, encoding_reason
-from classifier.errors import BadInputError, listed
+from classifier.errors import BadInputError, listed, number_of
 from classifier.fields import (
     MISSING,
     PARTS,
@@ -292,9 +292,11 @@ class ArticleReader:
         n_odd = self._odd_dates.total()
         if n_odd:
             example = next(iter(self._odd_dates))
+            counts = "counts" if n_odd == 1 else "count"
             self._tally.note(
-                f"{n_odd:,} dates are not understood, such as '{example:.40}', and count as "
-                "unknown. Pass --date-format, for example --date-format '%d/%m/%Y'."
+                f"{number_of(n_odd, 'date is', 'dates are')} not understood, such as "
+                f"'{example:.40}', and {counts} as unknown. Pass --date-format, for example "
+                "--date-format '%d/%m/%Y'."
             )
         offered = [name for name, cells in self._cells.items() if _says_both(cells)]
         if offered and not self._n_labelled and len(offered) <= _MOST_OFFERED:

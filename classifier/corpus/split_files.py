@@ -21,7 +21,7 @@ from classifier.article import Article
 from classifier.corpus.folds import IntArray
 from classifier.corpus.split import Outline, Split, SplitOptions, outline_of, split_outline
 from classifier.corpus.write import write_articles_jsonl
-from classifier.errors import BadInputError, CorpusError
+from classifier.errors import BadInputError, CorpusError, number_of
 from classifier.files import file_sha256, packed
 from classifier.pages.document import Block, Document, Row, Table
 
@@ -101,7 +101,10 @@ def split_notes(outline: Outline, splits: Sequence[Split], options: SplitOptions
     for way, field, what in (("time", "date", "date"), ("outlet", "source", "outlet")):
         lacking = sum(not getattr(article, field) for article in outline.articles)
         if options.by == way and lacking:
-            yield f"{lacking:,} articles without {what} are trained on, never tested on"
+            yield (
+                f"{number_of(lacking, 'article')} without {what} "
+                f"{'is' if lacking == 1 else 'are'} trained on, never tested on"
+            )
     yield from _on_few_labels(outline, splits, options)
 
 
@@ -110,8 +113,9 @@ def _on_duplicates(outline: Outline, splits: Sequence[Split]) -> Iterator[str]:
     left_out = np.unique(np.concatenate([split.left_out for split in splits])).size
     if (sizes > 1).any():
         yield (
-            f"{sizes[sizes > 1].sum():,} articles have near-duplicates, in {(sizes > 1).sum():,} "
-            f"groups; {left_out:,} were taken from a train side because of that"
+            f"{sizes[sizes > 1].sum():,} articles have near-duplicates, in "
+            f"{number_of((sizes > 1).sum(), 'group')}; {number_of(left_out, 'was', 'were')} taken "
+            "from a train side because of that"
         )
 
 
@@ -129,7 +133,7 @@ def _on_few_labels(
             few = options.folds is not None and has.sum() < options.folds
             fewer = f", fewer than the {options.folds} folds" if few else ""
             yield (
-                f"label '{name}' has {has.sum():,} articles{fewer}: none of them in "
+                f"label '{name}' has {number_of(has.sum(), 'article')}{fewer}: none of them in "
                 f"{_named(missing)}"
             )
 

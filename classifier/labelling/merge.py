@@ -10,7 +10,7 @@ from pathlib import Path
 from classifier.article import Article, Labels
 from classifier.corpus.labels import label_names
 from classifier.corpus.write import write_articles_jsonl
-from classifier.errors import CorpusError, listed
+from classifier.errors import CorpusError, listed, number_of
 from classifier.files import replacing_text
 from classifier.labelling.sheet import Verdict, article_key, text_key
 
@@ -59,7 +59,7 @@ def _decisions(
         _add(decision, verdict, known)
     if unknown:
         raise CorpusError(
-            f"{_several(len(unknown), 'id is', 'ids are')} not in the corpus: "
+            f"{number_of(len(unknown), 'id is', 'ids are')} not in the corpus: "
             f"{_first_of(unknown)}. Was the right corpus named? Spreadsheets drop leading zeros: "
             "import ids as text."
         )
@@ -122,10 +122,6 @@ def _add(decision: _Decision, verdict: Verdict, known: frozenset[str]) -> None:
     decision.verdicts.append(verdict)
 
 
-def _several(n: int, one: str, many: str) -> str:
-    return f"{n:,} {one if n == 1 else many}"
-
-
 def _first_of(names: Sequence[str]) -> str:
     return "; ".join(names[:_NAMED]) + ("; …" if len(names) > _NAMED else "")
 
@@ -176,9 +172,9 @@ class Merged:
 
     def __str__(self) -> str:
         lines = [
-            f"{self.n_rows:,} rows, {self.n_blank:,} of them blank",
-            f"{self.n_labelled:,} articles newly labelled, {self.n_appended:,} appended",
-            f"{self.n_added:,} cells added, {self.n_changed:,} changed, "
+            f"{number_of(self.n_rows, 'row')}, {self.n_blank:,} of them blank",
+            f"{number_of(self.n_labelled, 'article')} newly labelled, {self.n_appended:,} appended",
+            f"{number_of(self.n_added, 'cell')} added, {self.n_changed:,} changed, "
             f"{self.n_confirmed:,} confirmed, {self.n_kept:,} left as they were",
         ]
         if self.new_labels:
@@ -324,7 +320,7 @@ def _labels(
 def _check_clashes(clashes: Sequence[str]) -> None:
     if clashes:
         raise CorpusError(
-            f"{_several(len(clashes), 'cell contradicts', 'cells contradict')} the corpus: "
+            f"{number_of(len(clashes), 'cell contradicts', 'cells contradict')} the corpus: "
             f"{_first_of(clashes)}. Pass --prefer new to replace its labels, or --prefer old to "
             "keep them."
         )

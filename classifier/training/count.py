@@ -19,7 +19,7 @@ from classifier.compiled import COUNTER, compiled
 from classifier.corpus.corpus import Corpus, digest_row
 from classifier.corpus.duplicates import near_duplicate_groups
 from classifier.corpus.read import labelled_articles
-from classifier.errors import BadInputError, CorpusError, listed
+from classifier.errors import BadInputError, CorpusError, listed, number_of
 from classifier.fields import Articles
 from classifier.model.reading import sublinear
 from classifier.model.vocabulary import Analyzer
@@ -187,8 +187,9 @@ def check_counted(
 ) -> None:
     """Raise `CorpusError` where counted articles are nothing to train on."""
     if not len(counted):
+        read = number_of(counted.n_unlabelled, "article was", "articles were")
         raise CorpusError(
-            f"nothing to train on: {counted.n_unlabelled} articles were read and none is labelled. "
+            f"nothing to train on: {read} read and none is labelled. "
             "Labels are read from the fields 'labels', 'label', 'category', 'tags' and the like, "
             "the one named by --labels-field, or columns named by --label-column"
         )

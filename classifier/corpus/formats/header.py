@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from classifier.corpus.corpus import ReadOptions
 from classifier.corpus.rows import BadRowError
-from classifier.errors import BadInputError
+from classifier.errors import BadInputError, number_of
 from classifier.fields import PARTS, usual_field
 
 __all__ = ["below_caption", "column_names", "found_delimiter", "header_again", "is_part"]
@@ -47,7 +47,8 @@ def column_names(cells: Sequence[str], place: str, options: ReadOptions) -> list
         names = list(options.columns) or [str(number) for number, _ in enumerate(cells, 1)]
         if (len(names) < len(cells) and any(header[len(names) :])) or len(names) > len(cells):
             raise BadInputError(
-                f"{place}: {len(cells)} cells, and --columns names {len(names)}. Name each column."
+                f"{place}: {number_of(len(cells), 'cell')}, and --columns names {len(names)}. Name "
+                "each column."
             )
         return names
     if _is_data(header, options):

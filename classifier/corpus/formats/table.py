@@ -11,7 +11,7 @@ from typing import Any
 from classifier.corpus.corpus import ReadOptions
 from classifier.corpus.formats.header import below_caption, column_names, header_again
 from classifier.corpus.rows import BadRowError, Row, check_bytes
-from classifier.errors import BadInputError
+from classifier.errors import BadInputError, number_of
 
 __all__ = ["csv_table"]
 
@@ -138,7 +138,8 @@ def _csv_row(names: list[str], line: int, cells: list[str], file: str, under: st
         return Row(file, line, dict(zip(names, cells, strict=True)))
     problem = problem or BadRowError(
         "wrong number of cells",
-        f"{len(cells)} cells under {under}. Quote cells that hold the delimiter or a line break.",
+        f"{number_of(len(cells), 'cell')} under {under}. Quote cells that hold the delimiter or a "
+        "line break.",
     )
     return Row(file, line, problem=problem, raw=cells)
 

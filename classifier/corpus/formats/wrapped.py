@@ -56,7 +56,7 @@ def articles_in(whole: Mapping[str, Any], file: str) -> list[Any]:
         return next(iter(lists.values()))
     if any(whole.get(name) == [] for name in _LISTS):
         return []
-    by_id = [value for name in _LISTS if _holds_objects(value := whole.get(name))]
+    by_id = [whole[name] for name in _LISTS if _holds_objects(whole.get(name))]
     if len(by_id) == 1:
         return _frame(by_id[0])
     return _frame(whole) if _holds_objects(whole) else [whole]
