@@ -41,6 +41,11 @@ ROWS = [
 ]
 
 
+RSS = (
+    "<?xml version='1.0'?><rss version='2.0'><channel>"
+    f"<item><description>{ONE}</description></item><item><description>{TWO}</description></item>"
+    "</channel></rss>"
+)
 READ = json.loads((FILES.parent / "cases" / "read_files.json").read_text())
 
 
@@ -575,6 +580,9 @@ def test_subjects_beside_a_text_are_its_labels():
         ("a.jsonl", "\n".join(json.dumps(row, indent=1) for row in ROWS), "json"),
         ("a.txt", "\n".join(map(json.dumps, ROWS)), "jsonl"),
         ("a.txt", json.dumps(ROWS), "json"),
+        ("a.csv", json.dumps(ROWS), "json"),
+        ("a.tsv", "\n".join(map(json.dumps, ROWS)), "jsonl"),
+        ("a.txt", RSS, "xml"),
     ],
 )
 def test_what_a_file_holds_decides_over_its_name(tmp_path, name, content, format):
@@ -628,6 +636,17 @@ def test_rich_text_called_txt_is_refused(tmp_path):
 
     with pytest.raises(BadInputError, match="this is Rich Text; save it as plain text"):
         read(path)
+
+
+def test_a_page_called_txt_is_read_as_one(tmp_path):
+    """Its markup is no text."""
+    page = "<!DOCTYPE html><title>Dam</title><article><h1>Dam</h1><p>{}</p></article>"
+    path = written(tmp_path, "a.txt", page.format("The dam is full after a week of rain. " * 9))
+
+    [article] = read_articles(path, tally=ReadTally(tell=lambda note: None))
+
+    assert (article.title, article.text[:16]) == ("Dam", "The dam is full ")
+    assert "<" not in article.text
 
 
 def test_a_page_in_utf8_is_read_so_whatever_it_declares(tmp_path):

@@ -81,9 +81,9 @@ _BEGINNINGS = (
 # What files of a name hold now and then, and the first bytes then tell.
 _MAY_HOLD = {
     "jsonl": ("json",),
-    "txt": ("jsonl", "json", "fasttext", "annif"),
-    "csv": ("annif",),
-    "tsv": ("annif",),
+    "txt": ("jsonl", "json", "xml", "html", "fasttext", "annif"),
+    "csv": ("jsonl", "json", "annif"),
+    "tsv": ("jsonl", "json", "annif"),
 }
 COMPRESSIONS = (".gz", ".zst")
 _UNDECODED = "[\udc80-\udcff]+"
