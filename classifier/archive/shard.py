@@ -15,9 +15,8 @@ from typing import IO, Any, BinaryIO, TextIO
 from classifier.archive.tagger import Reject, Tagger, TagOptions, Tally, clash, tag_block
 from classifier.corpus.corpus import ReadOptions
 from classifier.corpus.find import Source
-from classifier.corpus.formats.header import found_delimiter
 from classifier.corpus.formats.jsonl import utf8_jsonl_rows
-from classifier.corpus.formats.table import csv_table
+from classifier.corpus.formats.table import csv_table, found_delimiter
 from classifier.corpus.open import (
     Block,
     format_by_content,

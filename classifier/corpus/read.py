@@ -17,9 +17,8 @@ from classifier.article import Article
 from classifier.corpus.corpus import UNREAD, ReadOptions, ReadTally
 from classifier.corpus.find import Source, find_sources
 from classifier.corpus.formats.documents import html_article, in_declared_charset, markdown_article
-from classifier.corpus.formats.header import found_delimiter
 from classifier.corpus.formats.jsonl import jsonl_rows, utf8_jsonl_rows
-from classifier.corpus.formats.table import csv_table
+from classifier.corpus.formats.table import csv_table, found_delimiter
 from classifier.corpus.open import (
     bad_bytes,
     bounded_lines,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from classifier.corpus.corpus import ReadOptions
-from classifier.corpus.formats.header import below_caption, column_names, header_again, is_part
+from classifier.corpus.formats.table import below_caption, column_names, header_again, is_part
 from classifier.corpus.rows import Row
 from classifier.errors import BadInputError, needing
 
