@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from classifier.corpus.open import COMPRESSIONS, format_by_content, open_bytes
+from classifier.corpus.open import COMPRESSIONS, Source, format_by_content, open_bytes
 from classifier.errors import BadInputError, listed
 
 __all__ = ["PASSED_OVER", "Source", "find_sources", "format_by_name"]
@@ -69,36 +68,6 @@ _OTHER_KINDS = {
 _SHEETS = (".xls", ".xlsx", ".xlsm")
 # How the names of hidden files begin, and of the locks that spreadsheets leave beside open files.
 PASSED_OVER = (".", "~$")
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One thing to read.
-
-    Parameters
-    ----------
-    name : str
-        What messages call it.
-    path : Path or None
-        ``None`` is standard input.
-    format : str
-        One of `classifier.corpus.corpus.FORMATS`; empty for standard input whose format is
-        decided by its first byte.
-    id : str
-        The id of its article, for files that are one article each.
-    folder : str
-        For files that are one article each, in folders called as their labels: the name of the
-        folder.
-    subjects : Path or None
-        The file beside it that holds the subjects of its article.
-    """
-
-    name: str
-    path: Path | None
-    format: str
-    id: str = ""
-    folder: str = ""
-    subjects: Path | None = None
 
 
 def find_sources(

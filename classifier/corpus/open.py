@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 from classifier.errors import BadInputError, needing
 from classifier.files import open_zstd
@@ -24,6 +24,7 @@ __all__ = [
     "PACKED",
     "Block",
     "Rows",
+    "Source",
     "bad_bytes",
     "bounded_lines",
     "encoding_reason",
@@ -90,21 +91,39 @@ _UNDECODED = "[\udc80-\udcff]+"
 _NO_CP1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")
 
 
-class Opened(Protocol):
-    """What can be opened: a `classifier.corpus.find.Source`."""
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One thing to read.
 
-    @property
-    def name(self) -> str:
-        """What messages call it."""
+    Parameters
+    ----------
+    name : str
+        What messages call it.
+    path : Path or None
+        ``None`` is standard input.
+    format : str
+        One of `classifier.corpus.corpus.FORMATS`; empty for standard input whose format is
+        decided by its first byte.
+    id : str
+        The id of its article, for files that are one article each.
+    folder : str
+        For files that are one article each, in folders called as their labels: the name of the
+        folder.
+    subjects : Path or None
+        The file beside it that holds the subjects of its article.
+    """
 
-    @property
-    def path(self) -> Path | None:
-        """Where it lies; ``None`` is standard input."""
+    name: str
+    path: Path | None
+    format: str
+    id: str = ""
+    folder: str = ""
+    subjects: Path | None = None
 
 
 @contextmanager
 def open_bytes(
-    source: Opened, stdin: BinaryIO | None, *, encoding: str
+    source: Source, stdin: BinaryIO | None, *, encoding: str
 ) -> Iterator[io.BufferedReader]:
     """Open `source` unpacked, and put a name to whatever goes wrong while it is read.
 

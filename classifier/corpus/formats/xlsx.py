@@ -14,6 +14,7 @@ from typing import Any
 
 from classifier.corpus.corpus import ReadOptions
 from classifier.corpus.formats.table import below_caption, column_names, header_again, is_part
+from classifier.corpus.open import Source
 from classifier.corpus.rows import Row
 from classifier.errors import BadInputError, needing
 
@@ -30,9 +31,7 @@ _HEAD_ROWS = 10
 _MERGED = rb'<(?:\w+:)?mergeCell [^<>]*ref="([A-Z]{1,3})(\d{1,7}):[A-Z]{1,3}(\d{1,7})"'
 
 
-def xlsx_rows(
-    path: Path, file: str, options: ReadOptions, tell: Callable[[str], None]
-) -> Iterator[Row]:
+def xlsx_rows(source: Source, options: ReadOptions, tell: Callable[[str], None]) -> Iterator[Row]:
     """Yield one row per line below the header of a sheet.
 
     Without the name of one, the first sheet that is not hidden and holds anything is read, before
@@ -41,9 +40,12 @@ def xlsx_rows(
     Raises
     ------
     BadInputError
-        When openpyxl is missing, the file is no workbook or damaged, unpacks to far more than it
-        is, or has no such sheet.
+        When openpyxl is missing, the file is standard input, no workbook or damaged, unpacks to
+        far more than it is, or has no such sheet.
     """
+    path, file = source.path, source.name
+    if path is None:
+        raise BadInputError("standard input: XLSX cannot be streamed. Save it to a file first.")
     with needing("xlsx", f"{file}: XLSX needs openpyxl"):
         from openpyxl import load_workbook
     _check_size(path, file)
