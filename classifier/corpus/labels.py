@@ -146,27 +146,18 @@ def parse_labels(
     >>> sorted(parse_labels("energy|technology").present)
     ['energy', 'technology']
     """
-    sides = _sides(value, negative, tell)
-    present, absent = (_label_set(side, separator, spell, tell) for side in sides)
-    if present is None and absent is None:
-        return None
-    _check_sides(present or frozenset(), absent or frozenset(), known)
-    return Labels(present or frozenset(), absent, borderline, sample)
-
-
-def _sides(value: object, negative: object, tell: Callable[[str], None]) -> tuple[object, object]:
     value = _unpacked(value, tell)
     if _holds_scores(value):
         value, negative = _by_score(value)  # type: ignore[arg-type]
-    return value, _unpacked(negative, tell)
-
-
-def _check_sides(
-    present: frozenset[str], absent: frozenset[str], known: Collection[str] | None
-) -> None:
-    _check_known(present | absent, known)
-    for label in sorted(present & absent):
+    sides = (value, _unpacked(negative, tell))
+    present, absent = (_label_set(side, separator, spell, tell) for side in sides)
+    if present is None and absent is None:
+        return None
+    present = present or frozenset()
+    _check_known(present | (absent or frozenset()), known)
+    for label in sorted(present & (absent or frozenset())):
         raise BadInputError(f"label '{label}' is both present and negative. Keep one of them.")
+    return Labels(present, absent, borderline, sample)
 
 
 def parse_label_columns(

@@ -283,16 +283,14 @@ def _named_errors(name: str) -> Iterator[None]:
 
 def _borrow(stdin: BinaryIO, name: str, encoding: str) -> Iterator[io.BufferedReader]:
     """Yield `stdin` with a look-ahead, and hand it back open."""
-    if isinstance(stdin, io.BufferedReader):
-        _check_text(stdin.peek(_HEAD_BYTES), name, encoding)
-        yield stdin
-        return
-    stream: io.BufferedReader = io.BufferedReader(stdin)  # type: ignore[arg-type]
+    own = isinstance(stdin, io.BufferedReader)
+    stream: Any = stdin if own else io.BufferedReader(stdin)  # type: ignore[arg-type]
     try:
         _check_text(stream.peek(_HEAD_BYTES), name, encoding)
         yield stream
     finally:
-        stream.detach()
+        if not own:
+            stream.detach()
 
 
 def _unpacked(path: Path) -> io.BufferedReader:

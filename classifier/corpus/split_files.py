@@ -21,7 +21,7 @@ from classifier.article import Article
 from classifier.corpus.folds import IntArray
 from classifier.corpus.split import Outline, Split, SplitOptions, outline_of, split_outline
 from classifier.corpus.write import write_articles_jsonl
-from classifier.errors import BadInputError, CorpusError, number_of
+from classifier.errors import BadInputError, CorpusError, listed, number_of
 from classifier.files import file_sha256, packed
 from classifier.pages.document import Block, Document, Row, Table
 
@@ -79,7 +79,8 @@ def _tested(outline: Outline, split: Split, options: SplitOptions) -> tuple[str,
     if options.by == "time":
         days = [article.date[:10] for article in articles]
         return (f"{min(days)} to {max(days)}",)
-    return (_named([name for name, _ in Counter(a.source for a in articles).most_common()]),)
+    outlets = [name for name, _ in Counter(a.source for a in articles).most_common()]
+    return (listed(outlets, most=NAMED),)
 
 
 def _label_table(outline: Outline, columns: Sequence[Column]) -> Table:
@@ -134,13 +135,8 @@ def _on_few_labels(
             fewer = f", fewer than the {options.folds} folds" if few else ""
             yield (
                 f"label '{name}' has {number_of(has.sum(), 'article')}{fewer}: none of them in "
-                f"{_named(missing)}"
+                f"{listed(missing, most=NAMED)}"
             )
-
-
-def _named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
 
 
 MANIFEST = "split.json"
@@ -264,8 +260,8 @@ def _move(folder: Path, out: Path, names: Sequence[str]) -> None:
     """Put the new parts into place and take away those of an earlier split."""
     earlier = _manifest(out)
     parts = earlier.get("parts") if earlier.get("made_by") == MADE_BY else None
-    listed = parts if isinstance(parts, dict) else {}
-    stale = {name for name in listed if _PART.fullmatch(name)} - set(names)
+    known = parts if isinstance(parts, dict) else {}
+    stale = {name for name in known if _PART.fullmatch(name)} - set(names)
     for name in chain(names, [MANIFEST]):
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).replace(out / name)
