@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from classifier.article import Article, Labels
 from classifier.corpus.duplicates import near_duplicate_groups
 from classifier.corpus.read import read_articles
-from classifier.corpus.split import SplitOptions, split_corpus
-from classifier.corpus.split_files import check_split_folder, split_into_files
+from classifier.corpus.split import SplitOptions, check_split_folder, split_corpus, split_into_files
 from classifier.errors import BadInputError, CorpusError
 from classifier.text import article_text
 from tests.command_line import EXAMPLES, run, run_process, write_rows

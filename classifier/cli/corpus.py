@@ -324,8 +324,7 @@ def _check_targets(corpus: str, options: DivideOptions) -> None:
 def _divided(
     articles: Iterable[Article], out: Path | None, options: SplitOptions, *, force: bool
 ) -> tuple[Outline, tuple[Split, ...]]:
-    from classifier.corpus.split import outline_of, split_outline
-    from classifier.corpus.split_files import split_into_files
+    from classifier.corpus.split import outline_of, split_into_files, split_outline
 
     if out is not None:
         return split_into_files(articles, out, options, force=force)
@@ -334,7 +333,7 @@ def _divided(
 
 
 def _write_table(outline: Outline, splits: tuple[Split, ...], target: Path) -> None:
-    from classifier.corpus.split_files import write_assignments
+    from classifier.corpus.split import write_assignments
     from classifier.files import write_file
 
     table = io.StringIO()
@@ -346,7 +345,7 @@ def _write_table(outline: Outline, splits: tuple[Split, ...], target: Path) -> N
 
 
 def _print_parts(outline: Outline, splits: tuple[Split, ...], options: SplitOptions) -> None:
-    from classifier.corpus.split_files import split_document
+    from classifier.corpus.split import split_document
     from classifier.pages.document import document_text
 
     for line in document_text(split_document(outline, splits, options)):
