@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import filterfalse
 from pathlib import PurePath
@@ -413,7 +413,12 @@ def as_article(item: Any, *, where: str = "the article") -> Article:
     )
 
 
-def iter_articles(items: Articles, *, name: str = "articles") -> Iterator[Article]:
+def iter_articles(
+    items: Articles,
+    *,
+    name: str = "articles",
+    read: Callable[[Mapping[str, Any], str], Article] | None = None,
+) -> Iterator[Article]:
     """Yield what someone has as articles, one by one.
 
     Parameters
@@ -422,6 +427,8 @@ def iter_articles(items: Articles, *, name: str = "articles") -> Iterator[Articl
         A single one is one article. A frame gives an article a row.
     name : str
         What messages call it.
+    read : callable, optional
+        From one of several mappings, and what messages call it, to its article.
 
     Raises
     ------
@@ -444,7 +451,10 @@ def iter_articles(items: Articles, *, name: str = "articles") -> Iterator[Articl
             f"{name} has the shape {shape}. Pass one dimension, such as frame['text']."
         )
     for place, item in enumerate(rows):
-        yield item if type(item) is Article else as_article(item, where=f"{name}[{place}]")
+        if read is not None and isinstance(item, Mapping):
+            yield read(item, f"{name}[{place}]")
+        else:
+            yield item if type(item) is Article else as_article(item, where=f"{name}[{place}]")
 
 
 def as_articles(items: Articles, *, name: str = "articles") -> list[Article]:

@@ -284,7 +284,7 @@ def _named_errors(name: str) -> Iterator[None]:
 def _borrow(stdin: BinaryIO, name: str, encoding: str) -> Iterator[io.BufferedReader]:
     """Yield `stdin` with a look-ahead, and hand it back open."""
     own = isinstance(stdin, io.BufferedReader)
-    stream: Any = stdin if own else io.BufferedReader(stdin)  # type: ignore[arg-type]
+    stream: Any = stdin if own else io.BufferedReader(stdin)
     try:
         _check_text(stream.peek(_HEAD_BYTES), name, encoding)
         yield stream

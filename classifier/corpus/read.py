@@ -35,7 +35,7 @@ from classifier.corpus.open import (
 from classifier.corpus.rows import ArticleReader, BadRowError, Row
 from classifier.corpus.write import without_nan
 from classifier.errors import BadInputError
-from classifier.fields import Articles, as_article, iter_articles, usual_field
+from classifier.fields import Articles, iter_articles, usual_field
 from classifier.files import opened_text
 
 __all__ = [
@@ -409,21 +409,16 @@ def labelled_articles(given: Articles | Path | str, *, name: str = "articles") -
     if isinstance(given, str | Path):
         yield from read_articles(given)
         return
-    if isinstance(given, Article) or not hasattr(given, "__iter__"):
-        yield from iter_articles(given, name=name)
-        return
-    rows: Any = [given] if isinstance(given, Mapping) else given
-    if hasattr(rows, "columns") and hasattr(rows, "to_dict"):
-        rows = rows.to_dict("records")
     reader = ArticleReader(ReadOptions(), ReadTally())
-    for place, item in enumerate(rows):
-        if not isinstance(item, Mapping):
-            yield as_article(item, where=f"{name}[{place}]")
-            continue
+
+    def read(values: Mapping[str, Any], where: str) -> Article:
         try:
-            article = reader(item)
+            article = reader(values)
         except BadRowError as error:
-            raise BadInputError(f"{name}[{place}]: {error}") from None
+            raise BadInputError(f"{where}: {error}") from None
         reader.note_binary(article)
-        yield article
+        return article
+
+    rows = [given] if isinstance(given, Mapping) else given
+    yield from iter_articles(rows, name=name, read=read)
     reader.finish()

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from classifier.article import Article
 from classifier.errors import CorpusError
@@ -111,7 +112,7 @@ class GitRepository:
                 if "content_original" in record:  # as AllSides is also passed on
                     yield from allsides([(record["ID"], line)])
                     continue
-                words: dict[str, str] = {key: str(record[key] or "") for key in FIELDS}
+                words: dict[str, Any] = {key: str(record[key] or "") for key in FIELDS}
             except (ValueError, TypeError, KeyError) as error:
                 raise CorpusError(
                     f"{where}: no article ({type(error).__name__}: {error}). Each line is an "

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import Any, TypeVar
+from typing import Any
 
 from classifier.corpus.corpus import ReadOptions
 from classifier.corpus.rows import BadRowError, Row, check_bytes
@@ -16,12 +16,11 @@ from classifier.errors import BadInputError, number_of
 from classifier.fields import PARTS, usual_field
 
 __all__ = [
-    "below_caption",
-    "column_names",
     "csv_table",
     "found_delimiter",
     "header_again",
     "is_part",
+    "named_records",
 ]
 
 # What a quote that is never closed may enclose; a field is held in memory whole.
@@ -61,18 +60,40 @@ def csv_table(
     delimiter = feed.skip_separator_line() or delimiter
     dialect: Any = {"quoting": csv.QUOTE_MINIMAL if options.quoting else csv.QUOTE_NONE}
     reader = csv.reader(feed, delimiter=delimiter, strict=True, **dialect)
-    records = below_caption(_records(reader, feed, file), options)
-    first = next(records, None)
-    if first is None:
-        return [], iter(())
-    if isinstance(first, Row):
-        raise BadInputError(f"{first.place}: {first.problem}")
-    names = column_names(first[1], f"{file} line {first[0]}", options)
-    rest = records if options.header else chain([first], records)
+    names, records = named_records(_records(reader, feed, file), f"{file} line", options)
     under = f"a header of {len(names)}" if options.header else f"{len(names)} columns"
     return names, (
-        each if isinstance(each, Row) else _csv_row(names, *each, file, under) for each in rest
+        each if isinstance(each, Row) else _csv_row(names, each, file, under) for each in records
     )
+
+
+def named_records(
+    records: Iterator[Any], unit: str, options: ReadOptions
+) -> tuple[list[str], Iterator[Any]]:
+    """Return the names of a table's columns, and the records below them.
+
+    Parameters
+    ----------
+    records : iterator of ((int, list of str) or Row)
+        Number and cells of each, or a row with a problem.
+    unit : str
+        File and unit, such as ``news.csv line``, for messages.
+    options : ReadOptions
+
+    Raises
+    ------
+    BadInputError
+        If the first row is a bad one, has more cells than there are names, names a column
+        twice, or is plainly data.
+    """
+    records = _below_caption(records, options)
+    first = next(records, None)
+    if first is None:
+        return [], records
+    if isinstance(first, Row):
+        raise BadInputError(f"{first.place}: {first.problem}")
+    names = _column_names(first[1], f"{unit} {first[0]}", options)
+    return names, records if options.header else chain([first], records)
 
 
 def _records(
@@ -139,7 +160,8 @@ class _Feed:
                 raise BadRowError("NUL byte", "holds a NUL byte. Remove it; text has none.")
 
 
-def _csv_row(names: list[str], line: int, cells: list[str], file: str, under: str) -> Row:
+def _csv_row(names: list[str], record: tuple[int, list[str]], file: str, under: str) -> Row:
+    line, cells = record
     while len(cells) > len(names) and not cells[-1].strip():
         cells.pop()
     problem = header_again(cells, names)
@@ -161,7 +183,6 @@ def _quoting_problem(error: csv.Error) -> BadRowError:
     return BadRowError("bad quoting", f"{reason} if quotes do not enclose cells.")
 
 
-_Line = TypeVar("_Line")
 _HEAD_BYTES = 4096
 _HEAD_ROWS = 10
 _QUOTED = r'"[^"]*"'
@@ -170,22 +191,8 @@ _PROSE = r"(?s)\S \S+ \S.*[.!…]['\"”’»)]*$|(?:\S+ ){12}|.{200}"
 _NUMBER = r"[-+]?\d[\d.,:/-]*"
 
 
-def column_names(cells: Sequence[str], place: str, options: ReadOptions) -> list[str]:
-    """Return the names of a table's columns, by its first row or by what options say.
-
-    Parameters
-    ----------
-    cells : sequence of str
-        The first row.
-    place : str
-        Where it stands, for messages.
-    options : ReadOptions
-
-    Raises
-    ------
-    BadInputError
-        If there are more cells than names, a name is there twice, or the row is plainly data.
-    """
+def _column_names(cells: Sequence[str], place: str, options: ReadOptions) -> list[str]:
+    """Return the names of a table's columns, by its first row or by what options say."""
     # a second mark is what comes of a file with one that is written with one again
     header = [cell.replace("\ufeff", "").strip() for cell in cells]
     if not options.header:
@@ -211,23 +218,17 @@ def column_names(cells: Sequence[str], place: str, options: ReadOptions) -> list
     return header
 
 
-def below_caption(rows: Iterator[_Line], options: ReadOptions) -> Iterator[_Line]:
+def _below_caption(rows: Iterator[Any], options: ReadOptions) -> Iterator[Any]:
     """Yield the rows of a table but for a caption, such as "Export of May", above its header.
 
-    Parameters
-    ----------
-    rows : iterator of (int, list of str)
-        Number and cells of each; what else is among them is no caption. No more are taken ahead
-        than what may be a caption.
-    options : ReadOptions
-        A table without a header, or whose text is named, has no caption.
+    No more rows are taken ahead than what may be a caption.
     """
     if not options.header or options.text_field:
         return rows
-    head = list[_Line]()
+    head = list[Any]()
     for row in islice(rows, _HEAD_ROWS):
         head.append(row)
-        cells: Any = row[1] if isinstance(row, tuple) else ()
+        cells = row[1] if isinstance(row, tuple) else ()
         words = [cell for cell in cells if cell]
         if len(words) > 1:
             below = list(islice(rows, 1)) if len(words) < len(cells) else []

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from classifier.corpus.corpus import ReadOptions
-from classifier.corpus.formats.table import below_caption, column_names, header_again, is_part
+from classifier.corpus.formats.table import header_again, is_part, named_records
 from classifier.corpus.open import Source
 from classifier.corpus.rows import Row
 from classifier.errors import BadInputError, needing
@@ -127,12 +127,9 @@ def _sheet_rows(
     lines: Iterable[Sequence[object]], file: str, options: ReadOptions
 ) -> Iterator[Row]:
     shown = ((number, [_shown(cell) for cell in line]) for number, line in enumerate(lines, 1))
-    below = below_caption(((number, cells) for number, cells in shown if any(cells)), options)
-    first = next(below, None)
-    if first is None:
-        return
-    names = column_names(first[1], f"{file} row {first[0]}", options)
-    for number, cells in below if options.header else chain([first], below):
+    filled = (each for each in shown if any(each[1]))
+    names, records = named_records(filled, f"{file} row", options)
+    for number, cells in records:
         problem = header_again(cells[: len(names)], names)
         pairs = zip(names, chain(cells, repeat("")), strict=False)
         values = {name: cell for name, cell in pairs if name}
