@@ -209,7 +209,8 @@ def _in_folder(folder: Path, format: str | None, tell: Callable[[str], None]) ->
         named = format_by_name(path)
         if by_label and not path.suffix and path.parent != folder:
             named = "txt"
-        if not named or _is_special(path):
+        # FIFOs and devices would hang whoever reads a folder
+        if not named or (path.exists() and not path.is_file()):
             passed[path.suffix.lower() or "no suffix"] += path not in subjects.values()
         elif path not in subjects.values():
             name = _bare(path.relative_to(folder)).as_posix()
@@ -252,11 +253,6 @@ def _subjects_beside(files: Iterable[Path]) -> dict[Path, Path]:
 def _holds_subjects(path: Path) -> bool:
     with path.open("rb") as stream:
         return stream.read(4).removeprefix(b"\xef\xbb\xbf").startswith(b"<")
-
-
-def _is_special(path: Path) -> bool:
-    """Return whether a path is a FIFO or a device, which would hang whoever reads a folder."""
-    return path.exists() and not path.is_file()
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -86,7 +86,11 @@ def truth_matrix(
     for i, (article, corpus) in enumerate(zip(labels, corpora, strict=True)):
         if article is None:
             continue
-        _check_named(article.present, names, article=i)
+        for stranger in sorted(article.present - everything):
+            raise BadInputError(
+                f"article {i + 1}: label '{stranger}' is not among the labels asked for "
+                f"({', '.join(names)}). Add it, or leave the article out."
+            )
         absent = corpus if article.absent is None else article.absent
         Y[i, [column[name] for name in absent & everything]] = 0.0
         Y[i, [column[name] for name in article.present]] = 1.0
@@ -447,15 +451,6 @@ def _check_known(labels: Iterable[str], known: Collection[str] | None) -> None:
         close = difflib.get_close_matches(strangers[0], known, n=1)
         hint = f"Did you mean '{close[0]}'?" if close else f"Known are: {', '.join(known)}."
         raise BadInputError(f"unknown label '{strangers[0]:.60}'. {hint}")
-
-
-def _check_named(present: frozenset[str], names: Sequence[str], *, article: int) -> None:
-    strangers = sorted(present - set(names))
-    if strangers:
-        raise BadInputError(
-            f"article {article + 1}: label '{strangers[0]}' is not among the labels asked for "
-            f"({', '.join(names)}). Add it, or leave the article out."
-        )
 
 
 def label_fields(labels: Labels | None) -> dict[str, object]:

@@ -446,7 +446,11 @@ def _keep(article: Article, spool: IO[bytes]) -> None:
     """Append an article to the spool as one line."""
     if article.labels is not None:
         for label in article.labels.present | (article.labels.absent or frozenset()):
-            _check_label(label, article)
+            if "|" in label or label != label.strip() or not label:
+                raise BadInputError(
+                    f"article '{article.id:.60}': label '{label:.60}' would not read back as it "
+                    "is. Rename it: no |, and no blanks at its ends."
+                )
     line = io.StringIO()
     write_articles_jsonl([article], line)
     try:
@@ -456,14 +460,6 @@ def _keep(article: Article, spool: IO[bytes]) -> None:
             f"article '{article.id:.60}': a character was cut in two (half of a surrogate pair). "
             "Write it whole, or drop it."
         ) from None
-
-
-def _check_label(label: str, article: Article) -> None:
-    if "|" in label or label != label.strip() or not label:
-        raise BadInputError(
-            f"article '{article.id:.60}': label '{label:.60}' would not read back as it is. "
-            "Rename it: no |, and no blanks at its ends."
-        )
 
 
 def _write_parts(folder: Path, spool: IO[bytes], splits: Sequence[Split]) -> list[str]:

@@ -309,14 +309,11 @@ def _own_place(source: Path, corpus: PublishedCorpus) -> Path:
 def _is_whole(corpus: PublishedCorpus, path: Path, rows: Mapping[str, LabelRow]) -> bool:
     """Tell whether `path` has every labelled text as it was labelled."""
     try:
-        return path.is_file() and _agreeing(corpus, path, rows) == rows.keys()
+        read = corpus.origin.read(path) if path.is_file() else ()
+        agreeing = {a.id for a in read if a.id in rows and rows[a.id].fits(a.text)}
+        return path.is_file() and agreeing == rows.keys()
     except CorpusError:
         return False
-
-
-def _agreeing(corpus: PublishedCorpus, path: Path, rows: Mapping[str, LabelRow]) -> set[str]:
-    articles = corpus.origin.read(path)
-    return {each.id for each in articles if each.id in rows and rows[each.id].fits(each.text)}
 
 
 def load_corpus(

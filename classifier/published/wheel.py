@@ -11,7 +11,7 @@ import sys
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
@@ -90,7 +90,9 @@ class NewsArticlesWheel:
         try:
             with path.open(encoding="utf-8", newline="") as lines:
                 rows = csv_records(lines)
-                _check_columns(path, rows.fieldnames or ())
+                lacking = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
+                if lacking:
+                    raise CorpusError(f"{path}: no column {', '.join(lacking)}. Fetch it again.")
                 yield from (_article(row) for row in rows if row["text"].strip())
         except (csv.Error, UnicodeDecodeError) as error:
             raise CorpusError(f"{path} is damaged ({error}). Fetch it again.") from error
@@ -194,12 +196,6 @@ def _check(what: str, source: Path, *, expected: str, found: str) -> None:
             f"{source}: sha256 of the {what} should be {expected} and is {found}. "
             "It is another version or was damaged on its way; nothing was kept."
         )
-
-
-def _check_columns(path: Path, found: Sequence[str]) -> None:
-    lacking = [column for column in COLUMNS if column not in found]
-    if lacking:
-        raise CorpusError(f"{path}: no column {', '.join(lacking)}. Fetch it again.")
 
 
 def _article(row: Mapping[str, str]) -> Article:

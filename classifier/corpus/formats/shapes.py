@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from classifier.corpus.formats.documents import plain_html
@@ -100,7 +100,7 @@ def ninjs_row(values: Values) -> Values:
         "id": values["uri"],
         "title": values.get("headline")
         or _beginning_with("headline_", values)
-        or _first_value(values.get("headlines"), _is_minor)
+        or _first_value(values.get("headlines"), ("main",))
         or values.get("title")
         or "",
         "text": _ninjs_text(values),
@@ -125,11 +125,13 @@ def _objects(parts: object) -> list[dict[str, Any]]:
 
 def _ninjs_text(values: Values) -> object:
     plain = values.get("body_text") or values.get("body_main")
+    # of a body in several forms the one that is no HTML
+    bodies = sorted(_objects(values.get("bodies")), key=_is_html)
     return plain or plain_html(
         _beginning_with("body", values)
-        or _first_value(values.get("bodies"), _is_html)
+        or _first_value(bodies)
         or _beginning_with("description_", values)
-        or _first_value(values.get("descriptions"), _is_no_text)
+        or _first_value(values.get("descriptions"), ("text", "caption", "summary"))
     )
 
 
@@ -139,18 +141,10 @@ def _beginning_with(name: str, values: Values) -> Any:
     return next((value for key, value in single if key.startswith(name) and value), "")
 
 
-def _first_value(parts: object, order: Callable[[Values], bool]) -> str:
-    """Return the value of the first part of a list such as ``headlines``."""
-    found = sorted(_objects(parts), key=order)
+def _first_value(parts: object, roles: Sequence[str] = ()) -> str:
+    """Return the value of the first part of a list such as ``headlines``, best of these roles."""
+    found = sorted(_objects(parts), key=lambda part: part.get("role") not in roles)
     return str(found[0].get("value") or "") if found else ""
-
-
-def _is_minor(part: Values) -> bool:
-    return part.get("role") != "main"
-
-
-def _is_no_text(part: Values) -> bool:
-    return part.get("role") not in ("text", "caption", "summary")
 
 
 def _is_html(part: Values) -> bool:
