@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path, PurePath
 
 from classifier.corpus.open import COMPRESSIONS, Source, format_by_content, open_bytes
@@ -137,21 +138,15 @@ def _binary_format(path: Path) -> str:
         return ""
     with path.open("rb") as stream:
         begin = stream.read(4)
-    if begin == b"PK\x03\x04":
-        return "xlsx" if _is_workbook(path) else ""
-    return "parquet" if begin == b"PAR1" else ""
-
-
-def _is_workbook(path: Path) -> bool:
+    if begin != b"PK\x03\x04":
+        return "parquet" if begin == b"PAR1" else ""
     import zipfile
 
     from classifier.corpus.formats.xlsx import NO_WORKBOOK
 
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return "xl/workbook.xml" in archive.namelist()
-    except NO_WORKBOOK:
-        return False
+    with suppress(*NO_WORKBOOK), zipfile.ZipFile(path) as archive:
+        return "xlsx" if "xl/workbook.xml" in archive.namelist() else ""
+    return ""
 
 
 def _text_called_a_sheet(path: Path, tell: Callable[[str], None]) -> str:
