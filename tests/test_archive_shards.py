@@ -291,6 +291,17 @@ def test_other_encodings_become_utf_8(tmp_path, encoding):
     assert written.decode() == f"{line[:-1]}, {ADDED}}}\n"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_a_mark_of_another_encoding_is_believed(tmp_path, encoding):
+    """As everywhere; the lines are not set aside one by one."""
+    line = json.dumps({"text": ENERGY_TEXT, "x": "é"}, ensure_ascii=False)
+
+    written, tally, _ = tagged(tmp_path / "a.jsonl", f"{line}\n".encode(encoding))
+
+    assert written.decode() == f"{line[:-1]}, {ADDED}}}\n"
+    assert tally.rejects.total() == 0
+
+
 CSV = f'id,text,note1\n1,"{ENERGY_TEXT}","a ""b"",\nc"\n2,{MIXED_TEXT},=1+1\n'
 
 

@@ -536,8 +536,8 @@ def jsonl_blocks(
     BadInputError
         When it cannot be read or, if it is to be `checked`, does not begin as JSONL.
     """
-    encoding = options.reading.encoding
-    with open_bytes(source, stdin, encoding=encoding) as stream:
+    with open_bytes(source, stdin, encoding=options.reading.encoding) as stream:
+        encoding = marked_encoding(stream, options.reading.encoding)
         if checked and not options.reading.format and stream.peek(1):
             held = format_by_content(stream, source.format)
             if held not in ("jsonl", ""):
