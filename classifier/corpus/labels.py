@@ -177,12 +177,8 @@ def parse_label_columns(
     ----------
     cells : mapping of str to object
         Label to cell. A blank cell, ``None`` or NaN is unknown.
-    borderline : bool
-        Whether the labeller hesitated.
-    sample : str
-        How the article came to be labelled; see `Labels`.
-    known : collection of str, optional
-        The labels allowed.
+    borderline, sample, known
+        As in `parse_labels`.
 
     Returns
     -------
