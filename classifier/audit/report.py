@@ -217,7 +217,8 @@ def _labels(audit: Audit, plot: Sequence[Figure]) -> Section:
     if not found.labels:
         return _section("Labels", ["No article is labelled with anything."])
     rows = tuple(_label_row(found, k) for k in range(len(found.labels)))
-    says = [f"{audit.summary.n_none:,} labelled articles have none of the labels."]
+    none = number_of(audit.summary.n_none, "labelled article has", "labelled articles have")
+    says = [f"{none} none of the labels."]
     columns = ("label", "present", "absent", "unknown", "alone", "most often with")
     return _section("Labels", says, Table(columns, rows), *plot)
 
