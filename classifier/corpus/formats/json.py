@@ -123,7 +123,7 @@ def _checked(value: object, taken: str, encoding: str) -> object:
 # Where objects that hold a list of articles keep it.
 _LISTS = (
     *("articles", "items", "docs", "documents", "results", "data", "entries", "rows", "records"),
-    *("nodes", "edges"),
+    *("nodes", "edges", "posts", "stories", "entry", "item"),
 )
 # What holds a body is no wrapper; a feed may have a description.
 _BODIES = frozenset(("text", "body", "content", "article", "maintext", "body_text", "full_text"))
