@@ -34,123 +34,78 @@ __all__ = [
 
 # What tables in other languages call the parts, in ranks, folded as names of columns are.
 _ABROAD = {
-    part: tuple(tuple(rank.split()) for rank in ranks)
-    for part, *ranks in (
-        (
-            "text",
-            "artikeltext volltext fliesstext texto texto_completo cuerpo texte corps testo corpo "
-            "tekst tresc brodtext brødtekst metin текст 正文 本文 본문",
-            "inhalt contenido contenu contenuto conteudo inhoud innehall indhold innhold obsah "
-            "icerik содержание 内容 내용",
-        ),
-        (
-            "title",
-            "titel titulo titre titolo tytuł tittel titulek название 标题 題名 タイトル 제목",
-            "uberschrift ueberschrift schlagzeile titular encabezado kop nagłowek overskrift "
-            "otsikko nadpis baslık заголовок 見出し",
-        ),
-        ("id", "article_id articleid artikel_id artikelid document_id doc_id"),
-        (
-            "source",
-            "quelle zeitung fuente medio fonte testata bron krant zrodło kalla kilde kaynak "
-            "источник издание 来源",
-        ),
-        (
-            "date",
-            "veroffentlicht veroffentlicht_am veroffentlichungsdatum erscheinungsdatum "
-            "erschienen_am fecha_de_publicacion fecha_publicacion date_de_publication "
-            "date_publication date_de_parution data_di_pubblicazione data_de_publicacao "
-            "data_publicacao data_publikacji publicatiedatum publiceringsdatum дата_публикации",
-            "datum fecha дата tarih dato paivamaara 日期 日付 날짜",
-            "data",
-        ),
-        (
-            "labels",
-            "kategorie kategorien thema themen schlagworter schlagworte categorie etiquettes "
-            "categoria categorias etiquetas tema temas etichette kategoria kategori etiketler "
-            "onderwerp trefwoorden категория категории рубрика тема теги 类别 分类 标签",
-        ),
-    )
+    "text": (
+        "artikeltext volltext fliesstext texto texto_completo cuerpo texte corps testo corpo "
+        "tekst tresc brodtext brødtekst metin текст 正文 本文 본문",
+        "inhalt contenido contenu contenuto conteudo inhoud innehall indhold innhold obsah "
+        "icerik содержание 内容 내용",
+    ),
+    "title": (
+        "titel titulo titre titolo tytuł tittel titulek название 标题 題名 タイトル 제목",
+        "uberschrift ueberschrift schlagzeile titular encabezado kop nagłowek overskrift "
+        "otsikko nadpis baslık заголовок 見出し",
+    ),
+    "source": (
+        "quelle zeitung fuente medio fonte testata bron krant zrodło kalla kilde kaynak "
+        "источник издание 来源",
+    ),
+    "date": (
+        "veroffentlicht veroffentlicht_am veroffentlichungsdatum erscheinungsdatum "
+        "erschienen_am fecha_de_publicacion fecha_publicacion date_de_publication "
+        "date_publication date_de_parution data_di_pubblicazione data_de_publicacao "
+        "data_publicacao data_publikacji publicatiedatum publiceringsdatum дата_публикации",
+        "datum fecha дата tarih dato paivamaara 日期 日付 날짜",
+    ),
+    "labels": (
+        "kategorie kategorien thema themen schlagworter schlagworte categorie etiquettes "
+        "categoria categorias etiquetas tema temas etichette kategoria kategori etiketler "
+        "onderwerp trefwoorden категория категории рубрика тема теги 类别 分类 标签",
+    ),
 }
 # What each part of an article is usually called, in ranks: two names of one rank in one row
 # leave it open which is meant, a name of an earlier rank decides.
-_USUAL: dict[str, tuple[tuple[str, ...], ...]] = {
-    "text": (
-        ("text",),
-        (
-            "body",
-            "content",
-            "article",
-            "maintext",
-            "body_text",
-            "bodytext",
-            "articlebody",
-            "full_text",
-            "fulltext",
+_USUAL = {
+    part: tuple(tuple(rank.split()) for rank in ranks)
+    for part, ranks in {
+        "text": (
+            "text",
+            "body content article maintext body_text bodytext articlebody full_text fulltext",
+            "article_text article_body article_content",
+            *_ABROAD["text"],
+            *("news", "description", "lead_paragraph", "short_description summary", "abstract"),
+            "data",
         ),
-        ("article_text", "article_body", "article_content"),
-        *_ABROAD["text"],
-        ("news",),
-        ("description",),
-        ("lead_paragraph",),
-        ("short_description", "summary"),
-        ("abstract",),
-        ("data",),
-    ),
-    "title": (
-        ("title",),
-        ("headline",),
-        ("webtitle",),
-        ("article_title", "articletitle"),
-        *_ABROAD["title"],
-    ),
-    "id": (("id",), ("guid", "uuid", "_id"), *_ABROAD["id"]),
-    "source": (
-        ("source",),
-        ("outlet", "publisher", "publication", "source_domain"),
-        ("domain",),
-        *_ABROAD["source"],
-    ),
-    "date": (
-        ("date",),
-        (
-            "pubdate",
-            "pub_date",
-            "published",
-            "published_at",
-            "publishedat",
-            "publication_date",
-            "publish_date",
-            "date_publish",
-            "datepublished",
-            "date_published",
-            "webpublicationdate",
+        "title": (
+            *("title", "headline", "webtitle", "article_title articletitle"),
+            *_ABROAD["title"],
         ),
-        ("seendate",),
-        ("published_date", "publisheddate"),
-        *_ABROAD["date"],
-    ),
-    "labels": (
-        ("labels",),
-        (
-            "label",
-            "tags",
-            "topic",
-            "topics",
-            "category",
-            "categories",
-            "subject",
-            "subjects",
-            "sector",
-            "sectors",
-            "cats",
+        "id": (
+            "id",
+            "guid uuid _id",
+            "article_id articleid artikel_id artikelid document_id doc_id",
         ),
-        ("accept", "class", "class_index", "desk"),
-        *_ABROAD["labels"],
-    ),
-    "negative": (("negative",),),
-    "confidence": (("confidence",),),
-    "sample": (("sample",),),
+        "source": (
+            *("source", "outlet publisher publication source_domain", "domain"),
+            *_ABROAD["source"],
+        ),
+        "date": (
+            "date",
+            "pubdate pub_date published published_at publishedat publication_date publish_date "
+            "date_publish datepublished date_published webpublicationdate",
+            *("seendate", "published_date publisheddate"),
+            *_ABROAD["date"],
+            "data",
+        ),
+        "labels": (
+            "labels",
+            "label tags topic topics category categories subject subjects sector sectors cats",
+            "accept class class_index desk",
+            *_ABROAD["labels"],
+        ),
+        "negative": ("negative",),
+        "confidence": ("confidence",),
+        "sample": ("sample",),
+    }.items()
 }
 PARTS = tuple(_USUAL)
 USUAL_NAMES = {part: [name for rank in ranks for name in rank] for part, ranks in _USUAL.items()}
@@ -215,10 +170,8 @@ def is_abroad(name: object) -> bool:
     >>> is_abroad("Datum"), is_abroad("Résumé"), is_abroad("Date")
     (True, True, False)
     """
-    ranks = chain.from_iterable(ranks for part, ranks in _ABROAD.items() if part != "id")
-    # what data are is anybody's guess
-    known = {*chain.from_iterable(ranks)} - {"data"}
-    return not str(name).isascii() or _folded(name) in known
+    ranks = chain.from_iterable(_ABROAD.values())
+    return not str(name).isascii() or any(_folded(name) in rank.split() for rank in ranks)
 
 
 def other_field(values: Mapping[str, object], part: str) -> str | None:

@@ -39,31 +39,27 @@ _FORMAT_OF = {
 
 _DOCUMENTS = ("txt", "md", "html")
 _OTHER_KINDS = {
-    ".xls": "an old Excel workbook",
-    ".ods": "a spreadsheet",
-    ".docx": "a Word document",
-    ".doc": "a Word document",
-    ".pdf": "a PDF document",
-    ".zip": "a ZIP archive",
-    ".sgm": "SGML",
-    ".rtf": "Rich Text",
-    ".odt": "a text document",
-    ".eml": "a mail",
-    ".mbox": "a mailbox",
-    ".msg": "a mail",
-    ".mhtml": "a web archive of a browser",
-    ".mht": "a web archive of a browser",
-    ".tar": "an archive of files",
-    ".tgz": "an archive of files",
-    ".7z": "an archive of files",
-    ".rar": "an archive of files",
-    ".bz2": "a packed file other than .gz and .zst",
-    ".xz": "a packed file other than .gz and .zst",
-    ".feather": "a data frame in Feather",
-    ".orc": "a table in ORC",
-    ".pkl": "a pickle, which may run what it likes,",
-    ".db": "a database",
-    ".sqlite": "a database",
+    suffix: kind
+    for kind, suffixes in {
+        "an old Excel workbook": ".xls",
+        "a spreadsheet": ".ods",
+        "a Word document": ".docx .doc",
+        "a PDF document": ".pdf",
+        "a ZIP archive": ".zip",
+        "SGML": ".sgm",
+        "Rich Text": ".rtf",
+        "a text document": ".odt",
+        "a mail": ".eml .msg",
+        "a mailbox": ".mbox",
+        "a web archive of a browser": ".mhtml .mht",
+        "an archive of files": ".tar .tgz .7z .rar",
+        "a packed file other than .gz and .zst": ".bz2 .xz",
+        "a data frame in Feather": ".feather",
+        "a table in ORC": ".orc",
+        "a pickle, which may run what it likes,": ".pkl",
+        "a database": ".db .sqlite",
+    }.items()
+    for suffix in suffixes.split()
 }
 # What programs call sheets, and now and then the text that they write in place of one.
 _SHEETS = (".xls", ".xlsx", ".xlsm")
