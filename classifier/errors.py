@@ -14,6 +14,7 @@ __all__ = [
     "SettingsError",
     "listed",
     "needing",
+    "number_of",
     "sanitized",
 ]
 
@@ -41,6 +42,15 @@ def listed(names: Sequence[str], *, most: int = _MOST_LISTED) -> str:
     """
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def number_of(n: int, one: str, many: str = "") -> str:
+    """Return a number with its noun, and perhaps its verb, in the singular or the plural.
+
+    >>> number_of(1, "article"), number_of(1200, "article"), number_of(0, "id is", "ids are")
+    ('1 article', '1,200 articles', '0 ids are')
+    """
+    return f"{n:,} {one if n == 1 else many or f'{one}s'}"
 
 
 class ClassifierError(Exception):

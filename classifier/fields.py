@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import chain, filterfalse
 from pathlib import PurePath
 from typing import Any, TypeAlias, cast
 
@@ -22,6 +24,7 @@ __all__ = [
     "day_of",
     "field_value",
     "inner_word",
+    "is_abroad",
     "is_blank",
     "iter_articles",
     "other_field",
@@ -29,69 +32,80 @@ __all__ = [
 ]
 
 
-# What each part of an article is usually called, in ranks: two names of one rank in one row
-# leave it open which is meant, a name of an earlier rank decides.
-_USUAL: dict[str, tuple[tuple[str, ...], ...]] = {
+# What tables in other languages call the parts, in ranks, folded as names of columns are.
+_ABROAD = {
     "text": (
-        ("text",),
-        (
-            "body",
-            "content",
-            "article",
-            "maintext",
-            "body_text",
-            "bodytext",
-            "articlebody",
-            "full_text",
-            "fulltext",
-        ),
-        ("news",),
-        ("description",),
-        ("lead_paragraph",),
-        ("short_description", "summary"),
-        ("abstract",),
-        ("data",),
+        "artikeltext volltext fliesstext texto texto_completo cuerpo texte corps testo corpo "
+        "tekst tresc brodtext brødtekst metin текст 正文 本文 본문",
+        "inhalt contenido contenu contenuto conteudo inhoud innehall indhold innhold obsah "
+        "icerik содержание 内容 내용",
     ),
-    "title": (("title",), ("headline",), ("webtitle",)),
-    "id": (("id",), ("guid", "uuid", "_id")),
-    "source": (("source",), ("outlet", "publisher", "publication", "source_domain"), ("domain",)),
+    "title": (
+        "titel titulo titre titolo tytuł tittel titulek название 标题 題名 タイトル 제목",
+        "uberschrift ueberschrift schlagzeile titular encabezado kop nagłowek overskrift "
+        "otsikko nadpis baslık заголовок 見出し",
+    ),
+    "source": (
+        "quelle zeitung fuente medio fonte testata bron krant zrodło kalla kilde kaynak "
+        "источник издание 来源",
+    ),
     "date": (
-        ("date",),
-        (
-            "pubdate",
-            "pub_date",
-            "published",
-            "published_at",
-            "publishedat",
-            "publication_date",
-            "publish_date",
-            "date_publish",
-            "datepublished",
-            "date_published",
-            "webpublicationdate",
-        ),
-        ("seendate",),
+        "veroffentlicht veroffentlicht_am veroffentlichungsdatum erscheinungsdatum "
+        "erschienen_am fecha_de_publicacion fecha_publicacion date_de_publication "
+        "date_publication date_de_parution data_di_pubblicazione data_de_publicacao "
+        "data_publicacao data_publikacji publicatiedatum publiceringsdatum дата_публикации",
+        "datum fecha дата tarih dato paivamaara 日期 日付 날짜",
     ),
     "labels": (
-        ("labels",),
-        (
-            "label",
-            "tags",
-            "topic",
-            "topics",
-            "category",
-            "categories",
-            "subject",
-            "subjects",
-            "sector",
-            "sectors",
-            "cats",
-        ),
-        ("accept", "class", "class_index", "desk"),
+        "kategorie kategorien thema themen schlagworter schlagworte categorie etiquettes "
+        "categoria categorias etiquetas tema temas etichette kategoria kategori etiketler "
+        "onderwerp trefwoorden категория категории рубрика тема теги 类别 分类 标签",
     ),
-    "negative": (("negative",),),
-    "confidence": (("confidence",),),
-    "sample": (("sample",),),
+}
+# What each part of an article is usually called, in ranks: two names of one rank in one row
+# leave it open which is meant, a name of an earlier rank decides.
+_USUAL = {
+    part: tuple(tuple(rank.split()) for rank in ranks)
+    for part, ranks in {
+        "text": (
+            "text",
+            "body content article maintext body_text bodytext articlebody full_text fulltext",
+            "article_text article_body article_content",
+            *_ABROAD["text"],
+            *("news", "description", "lead_paragraph", "short_description summary", "abstract"),
+            "data",
+        ),
+        "title": (
+            *("title", "headline", "webtitle", "article_title articletitle"),
+            *_ABROAD["title"],
+        ),
+        "id": (
+            "id",
+            "guid uuid _id",
+            "article_id articleid artikel_id artikelid document_id doc_id",
+        ),
+        "source": (
+            *("source", "outlet publisher publication source_domain", "domain"),
+            *_ABROAD["source"],
+        ),
+        "date": (
+            "date",
+            "pubdate pub_date published published_at publishedat publication_date publish_date "
+            "date_publish datepublished date_published webpublicationdate",
+            *("seendate", "published_date publisheddate"),
+            *_ABROAD["date"],
+            "data",
+        ),
+        "labels": (
+            "labels",
+            "label tags topic topics category categories subject subjects sector sectors cats",
+            "accept class class_index desk",
+            *_ABROAD["labels"],
+        ),
+        "negative": ("negative",),
+        "confidence": ("confidence",),
+        "sample": ("sample",),
+    }.items()
 }
 PARTS = tuple(_USUAL)
 USUAL_NAMES = {part: [name for rank in ranks for name in rank] for part, ranks in _USUAL.items()}
@@ -100,6 +114,10 @@ MISSING = object()
 Articles: TypeAlias = Article | Mapping[str, Any] | Iterable[Any]
 # A field of predictions, as this package adds them to a row, whose `tags` are no labels.
 _PREDICTED = frozenset(("tags", "scores", "coverage", "model"))
+# Texts in the languages whose word for the day is `data`, which is anything in others.
+_BESIDE_A_DAY = frozenset(
+    ("testo", "texto", "texto_completo", "contenuto", "conteudo", "corpo", "tresc")
+)
 
 
 def usual_field(names: Collection[str], part: str, *, own_only: bool = False) -> str | None:
@@ -132,6 +150,8 @@ def usual_field(names: Collection[str], part: str, *, own_only: bool = False) ->
         folded.setdefault(_folded(name), []).append(name)
     if part == "labels" and _PREDICTED.issubset(folded):
         folded.pop("tags")
+    if part == "date" and folded.keys().isdisjoint(_BESIDE_A_DAY):
+        folded.pop("data", None)
     for rank in ranks:
         found = [name for usual in rank for name in folded.get(usual, ())]
         if len(found) > 1:
@@ -142,6 +162,16 @@ def usual_field(names: Collection[str], part: str, *, own_only: bool = False) ->
         if found:
             return found[0]
     return None
+
+
+def is_abroad(name: object) -> bool:
+    """Return whether a field is called in another language than this package's.
+
+    >>> is_abroad("Datum"), is_abroad("Résumé"), is_abroad("Date")
+    (True, True, False)
+    """
+    ranks = chain.from_iterable(_ABROAD.values())
+    return not str(name).isascii() or any(_folded(name) in rank.split() for rank in ranks)
 
 
 def other_field(values: Mapping[str, object], part: str) -> str | None:
@@ -157,7 +187,12 @@ def other_field(values: Mapping[str, object], part: str) -> str | None:
 
 
 def _folded(name: object) -> str:
-    return str(name).strip().casefold().replace(" ", "_").replace("-", "_")
+    """Return a name without case, accents, and the kind of its blanks."""
+    word = str(name)
+    if not word.isascii():
+        apart = unicodedata.normalize("NFKD", word)
+        word = unicodedata.normalize("NFC", "".join(filterfalse(unicodedata.combining, apart)))
+    return word.strip().casefold().replace(" ", "_").replace("-", "_")
 
 
 def field_value(values: Mapping[str, object], name: str | None) -> object:
@@ -217,6 +252,8 @@ def is_blank(value: object) -> bool:
 
 
 _ISO = r"(\d{4})([-/.])(\d\d?)\2(\d\d?)(?=$|[T Z+])|(\d{4})(\d\d)(\d\d)(?=$|T)"
+# With dots the day is first wherever it is written so; with slashes it is not.
+_DOTTED = r"(\d\d?)\.(\d\d?)\.(\d{4})(?=$|[T ,])"
 _WRITTEN = ("%d %B %Y", "%d %b %Y", "%B %d, %Y", "%b %d, %Y", "%B %d %Y", "%b %d %Y")
 # Seconds and milliseconds since 1970, from 1973 on; days as numbers (20240102) are smaller.
 _SECONDS, _MILLISECONDS, _NO_TIME = 10**8, 10**11, 10**14
@@ -229,7 +266,7 @@ def day_of(value: object, date_format: str = "") -> str | None:
     ----------
     value : object
         A date, a number of seconds or milliseconds since 1970 (UTC), or a date as it is written
-        in ISO 8601, RFC 822 (as in RSS), or with the name of its month.
+        in ISO 8601, RFC 822 (as in RSS), with the name of its month, or as 31.12.2024.
     date_format : str
         How dates are written otherwise, in the signs of `datetime.datetime.strptime`.
 
@@ -263,6 +300,9 @@ def _written_day(word: str, date_format: str) -> str | None:
     iso = re.match(_ISO, word)
     if iso:
         year, month, day = filter(str.isdigit, filter(None, iso.groups()))
+        return _checked_day(int(year), int(month), int(day))
+    if dotted := re.match(_DOTTED, word):
+        day, month, year = dotted.groups()
         return _checked_day(int(year), int(month), int(day))
     number = re.fullmatch(r"\d{9,14}(?:\.\d+)?", word)
     if number:
@@ -326,7 +366,12 @@ def as_article(item: Any, *, where: str = "the article") -> Article:
     )
 
 
-def iter_articles(items: Articles, *, name: str = "articles") -> Iterator[Article]:
+def iter_articles(
+    items: Articles,
+    *,
+    name: str = "articles",
+    read: Callable[[Mapping[str, Any], str], Article] | None = None,
+) -> Iterator[Article]:
     """Yield what someone has as articles, one by one.
 
     Parameters
@@ -335,6 +380,8 @@ def iter_articles(items: Articles, *, name: str = "articles") -> Iterator[Articl
         A single one is one article. A frame gives an article a row.
     name : str
         What messages call it.
+    read : callable, optional
+        From one of several mappings, and what messages call it, to its article.
 
     Raises
     ------
@@ -357,7 +404,10 @@ def iter_articles(items: Articles, *, name: str = "articles") -> Iterator[Articl
             f"{name} has the shape {shape}. Pass one dimension, such as frame['text']."
         )
     for place, item in enumerate(rows):
-        yield item if type(item) is Article else as_article(item, where=f"{name}[{place}]")
+        if read is not None and isinstance(item, Mapping):
+            yield read(item, f"{name}[{place}]")
+        else:
+            yield item if type(item) is Article else as_article(item, where=f"{name}[{place}]")
 
 
 def as_articles(items: Articles, *, name: str = "articles") -> list[Article]:

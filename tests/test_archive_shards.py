@@ -207,7 +207,6 @@ def test_only_matches_are_written_and_all_are_counted(tmp_path):
         (b'{"words": "x"}', "no 'text' field (found: words)"),
         (b'{"text": ""}', "empty text"),
         (b'{"text": "\xff\xfe"}', "bytes FF FE are not utf-8 text"),
-        (b'{"text": "x", "tags": ["news"]}', "the row has a field 'tags' of its own"),
         (b'{"text": "\\ud800"}', "a character was cut in two"),
     ],
 )
@@ -228,6 +227,16 @@ def test_a_bad_row_ends_its_file_when_asked_to(tmp_path):
     """With on_error stop nothing of the file is left."""
     with pytest.raises(BadInputError, match=r"a\.jsonl line 2: not valid JSON"):
         tagged(tmp_path / "a.jsonl", b'{"text": "x"}\n{oops\n', reading=STOP)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jsonl"]
+
+
+def test_a_row_with_a_field_of_ours_ends_its_file(tmp_path):
+    """No row is lost for its own tags: the file has no result, and the way out is named."""
+    rows = b'{"text": "x"}\n{"text": "y", "tags": ["news"]}\n'
+
+    with pytest.raises(BadInputError, match=r"a\.jsonl line 2: the row has .*'tags'.*--prefix"):
+        tagged(tmp_path / "a.jsonl", rows)
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jsonl"]
 
@@ -280,6 +289,17 @@ def test_other_encodings_become_utf_8(tmp_path, encoding):
     )
 
     assert written.decode() == f"{line[:-1]}, {ADDED}}}\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_a_mark_of_another_encoding_is_believed(tmp_path, encoding):
+    """As everywhere; the lines are not set aside one by one."""
+    line = json.dumps({"text": ENERGY_TEXT, "x": "é"}, ensure_ascii=False)
+
+    written, tally, _ = tagged(tmp_path / "a.jsonl", f"{line}\n".encode(encoding))
+
+    assert written.decode() == f"{line[:-1]}, {ADDED}}}\n"
+    assert tally.rejects.total() == 0
 
 
 CSV = f'id,text,note1\n1,"{ENERGY_TEXT}","a ""b"",\nc"\n2,{MIXED_TEXT},=1+1\n'

@@ -414,8 +414,8 @@ def test_the_sections_say_what_else_there_is():
 
     said = {each.title: each.blocks[0] for each in audit_document(without).sections}
 
-    assert said["Leaks"].endswith("1 ids name different texts in the two: same.")
-    assert said["Ids"] == "0 articles have no id; 1 ids name several."
+    assert said["Leaks"].endswith("1 id names different texts in the two: same.")
+    assert said["Ids"] == "0 articles have no id; 1 id names several."
     assert said["Languages"] == "Not looked at: needs a library."
 
 

@@ -63,7 +63,7 @@ def test_against_tells_leaks(corpus, tmp_path):
     outcome = run("audit", corpus, "--against", other, "--no-labels", "--strict")
 
     assert outcome.code == 1
-    assert "2 of 3 articles stand in test too (1 articles), 2 of them word for word." in outcome.out
+    assert "2 of 3 articles stand in test too (1 article), 2 of them word for word." in outcome.out
 
 
 def test_json_has_all_findings(corpus):

@@ -254,7 +254,7 @@ def test_rows_that_were_skipped_are_told(model, tmp_path):
         (["nowhere", "test.jsonl"], "nowhere is not there, or is no folder"),
         (["tiny", "nowhere"], "nowhere: no such file or folder, and no corpus of that name"),
         (["tiny", "empty.jsonl"], "the corpus holds no article"),
-        (["tiny", "plain.jsonl"], "1 articles were read and none is labelled"),
+        (["tiny", "plain.jsonl"], "1 article was read and none is labelled"),
         (["tiny", "other.jsonl"], "no label in common"),
         (["tiny", "test.jsonl", "--threshold", "sport=0.5"], "the model's labels are energy"),
         (["tiny", "test.jsonl", "--out", "test.jsonl"], "test.jsonl: is a file. Name a folder."),

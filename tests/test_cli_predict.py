@@ -434,6 +434,7 @@ def test_a_mistake_is_one_line_and_exit_code_1(model, tmp_path, monkeypatch, arg
         (["--out", "t.parquet", "--explain"], "--explain: goes into a table or jsonl"),
         (["--format", "xlsx"], "--format: xlsx needs --out FILE"),
         (["--out", "t.ninjs", "--explain"], "--explain: goes into a table or jsonl"),
+        (["--out", "tags/"], "or pass --format. A folder for a single file has to be there: make"),
         (["--out", "tags.docx"], "--out: the name tags.docx tells no format"),
         (["--out", "tags.parquet.gz"], "--out: the name tags.parquet.gz tells no format"),
         (["--rejects", "bad.jsonl"], "--rejects: needs --on-error skip"),

@@ -31,7 +31,7 @@ def test_a_count_is_kept_while_items_pass():
 
     assert items == ["a", "b", "c"]
     lines = screen.getvalue().split("\r")
-    assert lines[1].startswith("1 articles")
+    assert lines[1].startswith("1 article, ")
     assert lines[-1].startswith("3 articles in ")
     assert lines[-1].endswith("\n")
 

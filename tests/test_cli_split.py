@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from classifier.article import Article, Labels
 from classifier.corpus.duplicates import near_duplicate_groups
 from classifier.corpus.read import read_articles
-from classifier.corpus.split import SplitOptions, split_corpus
-from classifier.corpus.split_files import check_split_folder, split_into_files
+from classifier.corpus.split import SplitOptions, check_split_folder, split_corpus, split_into_files
 from classifier.errors import BadInputError, CorpusError
 from classifier.text import article_text
 from tests.command_line import EXAMPLES, run, run_process, write_rows
@@ -161,7 +160,7 @@ def test_by_outlet_no_outlet_is_on_both_sides(tmp_path):
     tested = [{a.source for a in parts[f"fold-{k}/test"]} for k in (1, 2, 3, 4)]
     assert sorted(map(list, tested)) == [["Echo"], ["Herald"], ["Post"], ["Wire"]]
     assert len(parts["fold-1/train"]) == 31
-    assert "1 articles without outlet are trained on, never tested on" in outcome.err
+    assert "1 article without outlet is trained on, never tested on" in outcome.err
 
 
 def test_near_duplicates_of_tested_articles_are_left_out_and_counted(tmp_path):
@@ -177,7 +176,7 @@ def test_near_duplicates_of_tested_articles_are_left_out_and_counted(tmp_path):
     parts = list(csv.DictReader(io.StringIO(outcome.out)))
     left_out = [row for row in parts if row["part"].endswith("left-out")]
     assert sorted(row["id"] for row in left_out) == ["a0", "a1"]
-    assert "2 articles have near-duplicates, in 1 groups; 2 were taken" in outcome.err
+    assert "2 articles have near-duplicates, in 1 group; 2 were taken" in outcome.err
 
 
 def test_assignments_are_ids_and_parts(tmp_path):

@@ -225,7 +225,7 @@ def test_a_training_that_cannot_start_is_a_clean_process(tmp_path):
     outcome = run_process("train", rows, "--out", tmp_path / "mine")
 
     assert (outcome.code, outcome.out) == (1, "")
-    assert outcome.err.startswith("classifier: 1 labelled articles")
+    assert outcome.err.startswith("classifier: 1 labelled article is very few: ")
     assert outcome.err.endswith("too few for 5 folds\n")
 
 

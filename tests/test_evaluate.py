@@ -295,7 +295,7 @@ def test_near_duplicates_are_drawn_together():
     ("articles", "message"),
     [
         ([], "nothing to evaluate on: the corpus holds no article"),
-        ([Article("text")], "1 articles were read and none is labelled"),
+        ([Article("text")], "1 article was read and none is labelled"),
         ([Article("text", labels=has())], "labelled as none of any label"),
         ([Article("text", labels=has("sport"))], "the corpus knows sport. Evaluate on"),
         ([Article("t", labels=has(*map(str, range(14))))], "knows 0, 1, 10, .* and 2 more"),

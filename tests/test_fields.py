@@ -143,6 +143,24 @@ def test_columns_of_zeros_and_ones_are_offered(write):
     ]
 
 
+def test_columns_of_yes_and_no_in_other_words_are_offered(write):
+    """As spreadsheets of several languages write them; a cross beside nothing is neither."""
+    path = write("a.csv", "text,energy,sport,n\nx,WAHR,nein,x\ny,FALSCH,Ja,\n")
+
+    articles, notes = read([path])
+    labelled, _ = read([path], label_columns=("energy", "sport"))
+
+    assert [article.labels for article in articles] == [None, None]
+    assert notes == [
+        "no labels were found, but columns of yes and no: energy, sport. If they are labels, pass "
+        "--label-column energy --label-column sport."
+    ]
+    assert [article.labels for article in labelled] == [
+        Labels({"energy"}, {"sport"}),
+        Labels({"sport"}, {"energy"}),
+    ]
+
+
 def test_files_that_are_not_read_are_counted_once(write, tmp_path):
     """A folder of workbooks and one text is not a folder of one text."""
     for name in ("a.txt", "b.xls", "c.xls", "d.pdf"):

@@ -41,6 +41,11 @@ ROWS = [
 ]
 
 
+RSS = (
+    "<?xml version='1.0'?><rss version='2.0'><channel>"
+    f"<item><description>{ONE}</description></item><item><description>{TWO}</description></item>"
+    "</channel></rss>"
+)
 READ = json.loads((FILES.parent / "cases" / "read_files.json").read_text())
 
 
@@ -86,6 +91,10 @@ def test_every_file_has_a_case():
         {"schema": {"fields": []}, "data": ROWS},
         {"status": "ok", "response": {"total": 2, "data": {"articles": ROWS, "next": None}}},
         {"data": {"posts": {"nodes": ROWS}}},
+        {"data": {"posts": {"edges": [{"node": row} for row in ROWS]}}},
+        {"articles": {"1": ROWS[0], "2": ROWS[1]}},
+        {"feed": {"title": "Wire", "entry": ROWS}},
+        {"rss": {"channel": {"title": "Wire", "item": ROWS}}},
         "\ufeff" + json.dumps(ROWS, indent=2),
         "\n".join(map(json.dumps, ROWS)),
         "".join(map(json.dumps, ROWS)),
@@ -101,6 +110,10 @@ def test_every_file_has_a_case():
         "table",
         "three deep",
         "nodes",
+        "edges",
+        "by id",
+        "feed",
+        "channel",
         "mark",
         "lines",
         "concatenated",
@@ -259,6 +272,18 @@ def test_the_first_sheet_that_holds_anything_is_read_and_others_are_told(tmp_pat
         f"{tmp_path / 'a.xlsx'}: reading the sheet 'Stories'; --sheet reads another: 'Notes', "
         "'Lists'."
     ]
+
+
+def test_a_sheet_that_names_parts_of_articles_is_read_before_others(tmp_path):
+    """Many a workbook begins with a sheet of notes."""
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.append(["Exported in May."])
+    book.create_sheet("Stories").append(["Titel", "text"])
+    book["Stories"].append(["Dam", ONE])
+    book.save(tmp_path / "a.xlsx")
+
+    assert read(tmp_path / "a.xlsx") == [("", "Dam", ONE, None)]
 
 
 def test_merged_cells_count_for_each_of_their_rows(tmp_path):
@@ -559,6 +584,9 @@ def test_subjects_beside_a_text_are_its_labels():
         ("a.jsonl", "\n".join(json.dumps(row, indent=1) for row in ROWS), "json"),
         ("a.txt", "\n".join(map(json.dumps, ROWS)), "jsonl"),
         ("a.txt", json.dumps(ROWS), "json"),
+        ("a.csv", json.dumps(ROWS), "json"),
+        ("a.tsv", "\n".join(map(json.dumps, ROWS)), "jsonl"),
+        ("a.txt", RSS, "xml"),
     ],
 )
 def test_what_a_file_holds_decides_over_its_name(tmp_path, name, content, format):
@@ -612,6 +640,17 @@ def test_rich_text_called_txt_is_refused(tmp_path):
 
     with pytest.raises(BadInputError, match="this is Rich Text; save it as plain text"):
         read(path)
+
+
+def test_a_page_called_txt_is_read_as_one(tmp_path):
+    """Its markup is no text."""
+    page = "<!DOCTYPE html><title>Dam</title><article><h1>Dam</h1><p>{}</p></article>"
+    path = written(tmp_path, "a.txt", page.format("The dam is full after a week of rain. " * 9))
+
+    [article] = read_articles(path, tally=ReadTally(tell=lambda note: None))
+
+    assert (article.title, article.text[:16]) == ("Dam", "The dam is full ")
+    assert "<" not in article.text
 
 
 def test_a_page_in_utf8_is_read_so_whatever_it_declares(tmp_path):

@@ -47,6 +47,11 @@ def workbook(part, change):
     return write
 
 
+def again(sheet):
+    """Return the first row of a sheet as its third."""
+    return re.search(rb'<row r="1">.*?</row>', sheet)[0].replace(b'1"', b'3"')
+
+
 def longer(content, n_bytes):
     """Return a web archive whose third record says so many bytes more than it has."""
     head, record, rest = re.split(rb"(?=WARC/1.0\r\nWARC-Type: response)", content)
@@ -77,6 +82,17 @@ CASES = {
     "empty xlsx": ("a.xlsx", b"", "a.xlsx: not a workbook"),
     "empty parquet": ("a.parquet", b"", "a.parquet: not a Parquet file"),
     "empty xml": ("a.xml", b"", "a.xml: neither RSS, Atom, NewsML-G2 nor NITF"),
+    # what is called a workbook
+    "html xls": ("a.xls", b"<table><tr><td>text</td></tr></table>", "a.xls: is HTML and no workb"),
+    "xml xlsx": ("a.xlsx", b'<?xml version="1.0"?><Workbook/>', "a.xlsx: is XML and no workbook"),
+    "old xls": ("a.xls", b"\xd0\xcf\x11\xe0" * 99, "a.xls: an old Excel workbook cannot be read"),
+    # tables put together
+    "header in csv": ("a.csv", b"id,text\n1,x\n id ,text\n", "a.csv line 3: repeats the names of"),
+    "header in xlsx": (
+        "a.xlsx",
+        workbook("sheet1.xml", lambda xml: xml.replace(b'<row r="3"></row>', again(xml))),
+        "a.xlsx row 3: repeats the names of the columns",
+    ),
     # nested too deeply
     "deep jsonl": ("a.jsonl", b'{"text": ' + b"[" * DEEP, "a.jsonl line 1: not valid JSON (nested"),
     "deep json": ("a.json", b'[{"text": ' + b"[" * DEEP, "a.json item 1: nested too deeply"),

@@ -202,7 +202,7 @@ def test_rows_that_do_not_fit_the_corpus_are_refused(tmp_path, monkeypatch, rows
         ("id,energy\na,maybe\n", "line 2: label column 'energy' holds 'maybe'. Write 1"),
         ("id,energy\n,1\n", "line 2: neither an id nor a text (found: id, energy)"),
         ("id,energy,confidence\na,1,sure\n", "line 2: confidence is 'sure'. Write clear"),
-        ("id,energy\na\n", "line 2: 1 cells under a header of 2"),
+        ("id,energy\na\n", "line 2: 1 cell under a header of 2"),
     ],
 )
 def test_rows_that_make_no_sense_are_refused(tmp_path, content, message):
@@ -386,8 +386,8 @@ def test_the_command_merges_and_counts(tmp_path):
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.splitlines() == [
         "2 rows, 1 of them blank",
-        "1 articles newly labelled, 0 appended",
-        "1 cells added, 0 changed, 0 confirmed, 0 left as they were",
+        "1 article newly labelled, 0 appended",
+        "1 cell added, 0 changed, 0 confirmed, 0 left as they were",
         f"2 articles in {tmp_path / 'o.jsonl'}",
     ]
     assert [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()] == [

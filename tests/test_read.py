@@ -275,7 +275,7 @@ def test_a_whole_pair_written_as_two_escapes_is_one_character(write):
 @pytest.mark.parametrize(
     ("row", "line", "message"),
     [
-        ("b", 3, "1 cells under a header of 2"),
+        ("b", 3, "1 cell under a header of 2"),
         ("b,c,d", 3, "3 cells under a header of 2"),
         ('"b"c,d', 3, "',' expected after '\"'. Double every quote"),
         ("b,\0", 3, "holds a NUL byte"),
@@ -295,7 +295,7 @@ def test_a_bad_csv_record_is_explained_and_can_be_skipped(write, row, line, mess
 def test_a_record_over_several_lines_is_named_by_its_first(write):
     """The line in a message is where the record starts."""
     path = write("a.csv", 'text,n\n"a\nb\nc",1\n"d\ne"\n')
-    with pytest.raises(BadInputError, match="line 5: 1 cells under a header of 2"):
+    with pytest.raises(BadInputError, match="line 5: 1 cell under a header of 2"):
         read(path)
 
 

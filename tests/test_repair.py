@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.published.repair import repair_question_marks
+from classifier.published.wheel import repair_question_marks
 
 CASES = Path(__file__).parent / "cases" / "repair.json"
 

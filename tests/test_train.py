@@ -374,7 +374,7 @@ def test_exactly_one_label_is_asked_of_every_article(labels, found):
     """The first article that differs is named, with how many there are."""
     articles = [*invented(20, names=("energy", "culture")), Article("odd", id="x7", labels=labels)]
 
-    with pytest.raises(CorpusError, match=rf"'x7' has the labels: {found}; .*\(1 articles differ"):
+    with pytest.raises(CorpusError, match=rf"'x7' has the labels: {found}; .*\(1 article differs"):
         train(articles, Settings(labels="one"))
 
 

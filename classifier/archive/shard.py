@@ -15,9 +15,8 @@ from typing import IO, Any, BinaryIO, TextIO
 from classifier.archive.tagger import Reject, Tagger, TagOptions, Tally, clash, tag_block
 from classifier.corpus.corpus import ReadOptions
 from classifier.corpus.find import Source
-from classifier.corpus.formats.header import found_delimiter
 from classifier.corpus.formats.jsonl import utf8_jsonl_rows
-from classifier.corpus.formats.table import csv_table
+from classifier.corpus.formats.table import csv_table, found_delimiter
 from classifier.corpus.open import (
     Block,
     format_by_content,
@@ -537,8 +536,8 @@ def jsonl_blocks(
     BadInputError
         When it cannot be read or, if it is to be `checked`, does not begin as JSONL.
     """
-    encoding = options.reading.encoding
-    with open_bytes(source, stdin, encoding=encoding) as stream:
+    with open_bytes(source, stdin, encoding=options.reading.encoding) as stream:
+        encoding = marked_encoding(stream, options.reading.encoding)
         if checked and not options.reading.format and stream.peek(1):
             held = format_by_content(stream, source.format)
             if held not in ("jsonl", ""):

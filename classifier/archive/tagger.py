@@ -345,7 +345,8 @@ class Tagger:
         Raises
         ------
         BadInputError
-            At the first bad row, unless the options say to skip those.
+            At a row with a field that a prediction would replace, and at the first bad row unless
+            the options say to skip those.
         """
         seen = ReadTally(tell=lambda note: None)
         # a new one, as it notes what is in these rows
@@ -383,7 +384,8 @@ class Tagger:
                 if row.problem is not None:
                     raise row.problem
                 if not taken.isdisjoint(row.values):
-                    raise self._clash(row.values)
+                    name = next(filter(row.values.__contains__, self.names.values()))
+                    raise BadInputError(f"{row.place}: {clash(name)}")
                 article = reader.read(row)
             except BadRowError as problem:
                 if self.options.reading.on_error == "stop":
@@ -392,10 +394,6 @@ class Tagger:
                 reject(reject_line(row, problem, ascii=True))
             else:
                 yield row, article
-
-    def _clash(self, values: Mapping[str, object]) -> BadRowError:
-        taken = next(name for name in self.names.values() if name in values)
-        return BadRowError("field is taken", clash(taken))
 
     def added(self, prediction: Prediction) -> dict[str, object]:
         """Return the fields that a prediction adds to its row."""

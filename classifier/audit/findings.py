@@ -45,7 +45,7 @@ _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _PRIVATE = re.compile("[\ue000-\uf8ff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # A quotation mark and a question mark that stand where only a lost quote or dash can have been,
-# see classifier.published.repair.
+# see classifier.published.wheel.
 _QUESTION_MARKS = re.compile(r"(?<=\s)\"\?(?=\S)|\"\?(?=\w)")
 
 

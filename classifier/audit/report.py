@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from classifier.audit.audit import Audit
 from classifier.audit.findings import Group, LabelCounts
 from classifier.audit.kept import Mention
-from classifier.errors import listed
+from classifier.errors import listed, number_of
 from classifier.pages.document import Block, Document, Figure, Row, Section, Table, first_rows
 
 __all__ = ["audit_document"]
@@ -82,12 +82,13 @@ def _leaks(audit: Audit, shown: int) -> Section | None:
         return None
     n = f"{leaks.n_articles:,} of {audit.summary.n_articles:,} articles"
     says = [
-        f"{n} stand in {audit.against} too ({audit.n_against:,} articles), "
+        f"{n} stand in {audit.against} too ({number_of(audit.n_against, 'article')}), "
         f"{leaks.n_identical:,} of them word for word."
     ]
     if leaks.same_id:
         ids = listed([str(here) for here, _ in leaks.same_id], most=NAMED)
-        says.append(f"{len(leaks.same_id):,} ids name different texts in the two: {ids}.")
+        name = number_of(len(leaks.same_id), "id names", "ids name")
+        says.append(f"{name} different texts in the two: {ids}.")
     rows = [_group_row(group) for group in leaks.groups]
     return _section(
         "Leaks", says, *first_rows(_GROUP_COLUMNS, rows, shown), alarm=bool(leaks.groups)
@@ -104,7 +105,7 @@ def _conflicts(audit: Audit, shown: int) -> Section:
         )
         for each in audit.conflicts
     ]
-    says = [f"On {len(rows):,} labels near-duplicates disagree." if rows else _NONE]
+    says = [f"On {number_of(len(rows), 'label')} near-duplicates disagree." if rows else _NONE]
     columns = ("label", "present in", "absent in", "title")
     return _section("Conflicts", says, *first_rows(columns, rows, shown), alarm=bool(rows))
 
@@ -112,9 +113,10 @@ def _conflicts(audit: Audit, shown: int) -> Section:
 def _duplicates(audit: Audit, shown: int) -> Section:
     found = audit.duplicates
     says = [
-        f"{found.n_near:,} articles have a near-duplicate before them (similarity "
+        f"{number_of(found.n_near, 'article has', 'articles have')} a near-duplicate before "
+        f"{'it' if found.n_near == 1 else 'them'} (similarity "
         f"{audit.settings.similarity:g} or more), {found.n_identical:,} of them word for word; "
-        f"{len(found.groups):,} groups."
+        f"{number_of(len(found.groups), 'group')}."
     ]
     rows = [_group_row(group) for group in found.groups]
     return _section("Duplicates", says, *first_rows(_GROUP_COLUMNS, rows, shown))
@@ -124,7 +126,8 @@ def _ids(audit: Audit, shown: int) -> Section | None:
     ids = audit.ids
     if not ids.n_missing and not ids.repeated:
         return None
-    says = [f"{ids.n_missing:,} articles have no id; {len(ids.repeated):,} ids name several."]
+    missing = number_of(ids.n_missing, "article has", "articles have")
+    says = [f"{missing} no id; {number_of(len(ids.repeated), 'id names', 'ids name')} several."]
     rows = [(id, f"{n:,}") for id, n in ids.repeated.items()]
     return _section("Ids", says, *first_rows(("id", "articles"), rows, shown))
 
@@ -156,8 +159,9 @@ def _judged(n_cells: int, n_found: int) -> str:
 def _lines(audit: Audit, shown: int) -> Section:
     gone = sum(line.n_left == 0 for line in audit.lines)
     says = [
-        f"{len(audit.lines):,} lines stand in {audit.settings.repeats} or more articles of one "
-        f"outlet; the text rules remove {gone:,} of them everywhere."
+        f"{number_of(len(audit.lines), 'line stands', 'lines stand')} in "
+        f"{audit.settings.repeats} or more articles of one outlet; the text rules remove {gone:,} "
+        "of them everywhere."
         if audit.lines
         else _NONE
     ]
@@ -213,7 +217,8 @@ def _labels(audit: Audit, plot: Sequence[Figure]) -> Section:
     if not found.labels:
         return _section("Labels", ["No article is labelled with anything."])
     rows = tuple(_label_row(found, k) for k in range(len(found.labels)))
-    says = [f"{audit.summary.n_none:,} labelled articles have none of the labels."]
+    none = number_of(audit.summary.n_none, "labelled article has", "labelled articles have")
+    says = [f"{none} none of the labels."]
     columns = ("label", "present", "absent", "unknown", "alone", "most often with")
     return _section("Labels", says, Table(columns, rows), *plot)
 

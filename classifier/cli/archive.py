@@ -17,7 +17,7 @@ from classifier.cli.options import ArchiveOptions
 from classifier.cli.output import Layout, write_bytes
 from classifier.cli.terminal import echo_lines, echo_note, on_terminal, read_tally, report_skipped
 from classifier.corpus.corpus import ReadOptions
-from classifier.errors import BadInputError, ClassifierError
+from classifier.errors import BadInputError, ClassifierError, number_of
 
 if TYPE_CHECKING:
     from classifier.archive.tagger import Progress, RunSummary, TagOptions
@@ -261,8 +261,8 @@ class ShownProgress:
 def progress_line(state: Progress) -> str:
     """Return how far a run is, with its rate and the time left."""
     line = (
-        f"{state.files:,} of {state.n_files:,} files, {state.articles:,} articles, "
-        f"{state.rate:,.0f} a second"
+        f"{state.files:,} of {number_of(state.n_files, 'file')}, "
+        f"{number_of(state.articles, 'article')}, {state.rate:,.0f} a second"
     )
     left = state.seconds_left
     return line if left is None else f"{line}, {_clock(left)} left"
@@ -296,19 +296,20 @@ def summary_lines(summary: RunSummary) -> list[str]:
     tally = summary.tally
     earlier = f" ({summary.n_earlier:,} by an earlier run)" if summary.n_earlier else ""
     lines = [
-        f"{summary.n_files:,} files in {summary.out}{earlier}, {tally.read:,} articles, "
+        f"{number_of(summary.n_files, 'file')} in {summary.out}{earlier}, "
+        f"{number_of(tally.read, 'article')}, "
         f"{tally.written:,} written, by {summary.model}",
         ", ".join(f"{label} {tally.tags[label]:,}" for label in summary.labels)
         + f", no tag {tally.untagged:,}",
     ]
     if summary.articles:
         lines.append(
-            f"{summary.articles:,} articles in {_clock(summary.seconds)}, {summary.rate:,.0f} a "
-            f"second (--jobs {summary.jobs})"
+            f"{number_of(summary.articles, 'article')} in {_clock(summary.seconds)}, "
+            f"{summary.rate:,.0f} a second (--jobs {summary.jobs})"
         )
     if tally.headlines:
-        items = "article is" if tally.headlines == 1 else "articles are"
-        lines.append(f"{tally.headlines:,} {items} a headline without a text, and judged on it")
+        items = number_of(tally.headlines, "article is", "articles are")
+        lines.append(f"{items} a headline without a text, and judged on it")
     if tally.rejects:
         reasons = ", ".join(f"{n:,} {kind}" for kind, n in tally.rejects.most_common())
         folder = f"{summary.out}/.classifier/rejects"

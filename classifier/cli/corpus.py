@@ -24,6 +24,7 @@ from classifier.cli.options import (
 )
 from classifier.cli.terminal import counted_on_terminal, echo_lines, read_tally, report_skipped
 from classifier.corpus.corpus import ReadOptions
+from classifier.errors import number_of
 from classifier.published.sources import NAMES, build_corpus, fetch_corpus
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def build(
     out: CorpusTarget,
 ) -> None:
     """Join a fetched corpus with our labels and write it as one JSONL file."""
-    typer.echo(f"{build_corpus(name, out):,} articles in {out}")
+    typer.echo(f"{number_of(build_corpus(name, out), 'article')} in {out}")
 
 
 @app.command(
@@ -204,7 +205,7 @@ def merge(
     echo_lines(str(merged))
     for articles, path in ((chosen, suggested_out), (fair, out)):
         if path is not None:
-            echo_lines(f"{save_articles(articles, path):,} articles in {path}")
+            echo_lines(f"{number_of(save_articles(articles, path), 'article')} in {path}")
     if tally.skipped:
         report_skipped(tally, quiet=quiet)
 
@@ -323,8 +324,7 @@ def _check_targets(corpus: str, options: DivideOptions) -> None:
 def _divided(
     articles: Iterable[Article], out: Path | None, options: SplitOptions, *, force: bool
 ) -> tuple[Outline, tuple[Split, ...]]:
-    from classifier.corpus.split import outline_of, split_outline
-    from classifier.corpus.split_files import split_into_files
+    from classifier.corpus.split import outline_of, split_into_files, split_outline
 
     if out is not None:
         return split_into_files(articles, out, options, force=force)
@@ -333,7 +333,7 @@ def _divided(
 
 
 def _write_table(outline: Outline, splits: tuple[Split, ...], target: Path) -> None:
-    from classifier.corpus.split_files import write_assignments
+    from classifier.corpus.split import write_assignments
     from classifier.files import write_file
 
     table = io.StringIO()
@@ -345,7 +345,7 @@ def _write_table(outline: Outline, splits: tuple[Split, ...], target: Path) -> N
 
 
 def _print_parts(outline: Outline, splits: tuple[Split, ...], options: SplitOptions) -> None:
-    from classifier.corpus.split_files import split_document
+    from classifier.corpus.split import split_document
     from classifier.pages.document import document_text
 
     for line in document_text(split_document(outline, splits, options)):

@@ -291,9 +291,10 @@ def _format(out: Path | None) -> str:
     name = Path(out.stem) if _is_packed(out) else out
     format = _FORMAT_OF.get(name.suffix.lower(), "")
     if not format or (_is_packed(out) and format in _BINARY):
+        folder = "" if out.suffix else ". A folder for a single file has to be there: make it first"
         raise typer.BadParameter(
             f"the name {out.name} tells no format; let it end in .jsonl, .csv, .parquet, "
-            ".xlsx, .ninjs or .txt (.gz packs text), or pass --format",
+            f".xlsx, .ninjs or .txt (.gz packs text), or pass --format{folder}",
             param_hint="--out",
         )
     return format

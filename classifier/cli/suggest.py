@@ -21,6 +21,7 @@ from classifier.cli.options import (
 )
 from classifier.cli.terminal import counted_on_terminal, echo_note, read_tally, report_skipped
 from classifier.corpus.corpus import ReadOptions
+from classifier.errors import number_of
 
 EPILOG = """Examples:
   classifier suggest mymodel archive.jsonl --out sheet.csv
@@ -113,11 +114,11 @@ def suggest(
         model=tagger.signature,
     )
     if out is not None and not quiet:
-        echo_note(f"{len(chosen)} articles to label in {out}")
+        echo_note(f"{number_of(len(chosen), 'article')} to label in {out}")
     if not quiet and len(chosen) < n:
         echo_note(
-            f"{len(chosen)} articles to suggest; the rest have labels, are copies, or cannot be "
-            "judged"
+            f"{number_of(len(chosen), 'article')} to suggest; the rest have labels, are copies, or "
+            "cannot be judged"
         )
     if tally.skipped:
         report_skipped(tally, quiet=quiet)

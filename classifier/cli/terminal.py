@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from classifier.corpus.corpus import ReadTally
-from classifier.errors import ClassifierError, sanitized
+from classifier.errors import ClassifierError, number_of, sanitized
 from classifier.files import json_text, write_file
 
 if TYPE_CHECKING:
@@ -114,18 +114,20 @@ def counted_on_terminal(items: Iterable[Item], noun: str, *, quiet: bool) -> Ite
         yield from items
         return
     start = shown = time.monotonic()
-    count = 0
+    count, one = 0, noun.removesuffix("s")
     try:
         for count, item in enumerate(items, 1):
             yield item
             now = time.monotonic()
             if now - start > PATIENCE and now - shown > PAUSE:
-                sys.stderr.write(f"\r{count:,} {noun}, {count / (now - start):,.0f} a second ")
+                rate = f"{count / (now - start):,.0f} a second "
+                sys.stderr.write(f"\r{number_of(count, one)}, {rate}")
                 sys.stderr.flush()
                 shown = now
     finally:
         if shown > start:
-            sys.stderr.write(f"\r{count:,} {noun} in {time.monotonic() - start:.1f} s          \n")
+            seconds = f"{time.monotonic() - start:.1f} s          "
+            sys.stderr.write(f"\r{number_of(count, one)} in {seconds}\n")
 
 
 def read_tally(*, quiet: bool) -> ReadTally:
@@ -142,12 +144,12 @@ def report_skipped(tally: ReadTally, *, quiet: bool) -> None:
     if quiet:
         return
     if tally.headlines:
-        items = "article is" if tally.headlines == 1 else "articles are"
-        echo_note(f"{tally.headlines:,} {items} a headline without a text, and judged on it")
+        items = number_of(tally.headlines, "article is", "articles are")
+        echo_note(f"{items} a headline without a text, and judged on it")
     if tally.skipped:
         reasons = ", ".join(f"{n} {kind}" for kind, n in tally.reasons.most_common())
-        rows = "row was" if tally.skipped == 1 else "rows were"
-        echo_note(f"{tally.skipped} bad {rows} skipped ({reasons})")
+        rows = number_of(tally.skipped, "bad row was", "bad rows were")
+        echo_note(f"{rows} skipped ({reasons})")
     elif not tally.read:
         echo_note("there were no articles to read")
 

@@ -43,8 +43,8 @@ class ReadOptions:
     format : str or None
         One of `FORMATS`; ``None`` goes by each file's name and first bytes.
     encoding : str
-        Encoding of text files. A byte-order mark at the start is dropped; that of UTF-16 is
-        believed.
+        Encoding of text files. A byte-order mark at the start is dropped; those of UTF-16 and
+        UTF-32 are believed.
     text_field, title_field, id_field, source_field, date_field : str or None
         Where a row keeps each part of the article; a field within others by its way down, such
         as ``body.plain``. ``None`` finds it by what it is usually called, case aside: ``text``,

@@ -248,19 +248,14 @@ def near_duplicate_groups(
     >>> near_duplicate_groups(["Gas prices rose.", "Parliament voted.", "gas prices ROSE"])
     array([0, 1, 0])
     """
-    _check_settings(threshold, shingle)
-    found = _sketched(texts, shingle, seed)
-    return similar_groups(*found, threshold=threshold, bands=_bands_and_rows(threshold))
-
-
-def _check_settings(threshold: float, shingle: int) -> None:
-    """Raise unless both settings mean something."""
     if not 0 < threshold <= 1:
         raise SettingsError(
             f"near-duplicates: threshold is {threshold}. Choose one above 0 and up to 1."
         )
     if shingle < 1:
         raise SettingsError(f"near-duplicates: shingle is {shingle}. Choose 1 word or more.")
+    found = _sketched(texts, shingle, seed)
+    return similar_groups(*found, threshold=threshold, bands=_bands_and_rows(threshold))
 
 
 def _sketched(

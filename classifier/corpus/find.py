@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path, PurePath
 
-from classifier.corpus.open import COMPRESSIONS, format_by_content, open_bytes
+from classifier.corpus.open import COMPRESSIONS, Source, format_by_content, open_bytes
 from classifier.errors import BadInputError, listed
 
 __all__ = ["PASSED_OVER", "Source", "find_sources", "format_by_name"]
@@ -39,63 +39,32 @@ _FORMAT_OF = {
 
 _DOCUMENTS = ("txt", "md", "html")
 _OTHER_KINDS = {
-    ".xls": "an old Excel workbook",
-    ".ods": "a spreadsheet",
-    ".docx": "a Word document",
-    ".doc": "a Word document",
-    ".pdf": "a PDF document",
-    ".zip": "a ZIP archive",
-    ".sgm": "SGML",
-    ".rtf": "Rich Text",
-    ".odt": "a text document",
-    ".eml": "a mail",
-    ".msg": "a mail",
-    ".mhtml": "a web archive of a browser",
-    ".mht": "a web archive of a browser",
-    ".tar": "an archive of files",
-    ".tgz": "an archive of files",
-    ".7z": "an archive of files",
-    ".rar": "an archive of files",
-    ".bz2": "a packed file other than .gz and .zst",
-    ".xz": "a packed file other than .gz and .zst",
-    ".feather": "a data frame in Feather",
-    ".orc": "a table in ORC",
-    ".pkl": "a pickle, which may run what it likes,",
-    ".db": "a database",
-    ".sqlite": "a database",
+    suffix: kind
+    for kind, suffixes in {
+        "an old Excel workbook": ".xls",
+        "a spreadsheet": ".ods",
+        "a Word document": ".docx .doc",
+        "a PDF document": ".pdf",
+        "a ZIP archive": ".zip",
+        "SGML": ".sgm",
+        "Rich Text": ".rtf",
+        "a text document": ".odt",
+        "a mail": ".eml .msg",
+        "a mailbox": ".mbox",
+        "a web archive of a browser": ".mhtml .mht",
+        "an archive of files": ".tar .tgz .7z .rar",
+        "a packed file other than .gz and .zst": ".bz2 .xz",
+        "a data frame in Feather": ".feather",
+        "a table in ORC": ".orc",
+        "a pickle, which may run what it likes,": ".pkl",
+        "a database": ".db .sqlite",
+    }.items()
+    for suffix in suffixes.split()
 }
+# What programs call sheets, and now and then the text that they write in place of one.
+_SHEETS = (".xls", ".xlsx", ".xlsm")
 # How the names of hidden files begin, and of the locks that spreadsheets leave beside open files.
 PASSED_OVER = (".", "~$")
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One thing to read.
-
-    Parameters
-    ----------
-    name : str
-        What messages call it.
-    path : Path or None
-        ``None`` is standard input.
-    format : str
-        One of `classifier.corpus.corpus.FORMATS`; empty for standard input whose format is
-        decided by its first byte.
-    id : str
-        The id of its article, for files that are one article each.
-    folder : str
-        For files that are one article each, in folders called as their labels: the name of the
-        folder.
-    subjects : Path or None
-        The file beside it that holds the subjects of its article.
-    """
-
-    name: str
-    path: Path | None
-    format: str
-    id: str = ""
-    folder: str = ""
-    subjects: Path | None = None
 
 
 def find_sources(
@@ -135,7 +104,7 @@ def _expand(path: Path | str, format: str | None, tell: Callable[[str], None]) -
     elif _is_folder(Path(path)):
         yield from _in_folder(Path(path), format, tell)
     else:
-        yield _named_file(Path(path), format)
+        yield _named_file(Path(path), format, tell)
 
 
 def _is_folder(path: Path) -> bool:
@@ -149,8 +118,11 @@ def _is_folder(path: Path) -> bool:
     raise BadInputError(message)
 
 
-def _named_file(path: Path, format: str | None) -> Source:
-    found = format or _binary_format(path) or format_by_name(path) or _format_inside(path)
+def _named_file(path: Path, format: str | None, tell: Callable[[str], None]) -> Source:
+    found = format or _binary_format(path)
+    if not found and path.suffix.lower() in _SHEETS:
+        found = _text_called_a_sheet(path, tell)
+    found = found or format_by_name(path) or _format_inside(path)
     if not found:
         raise BadInputError(f"{path}: {_reason_unread(path)}")
     return Source(str(path), path, found, _bare(path).name)
@@ -162,34 +134,46 @@ def _binary_format(path: Path) -> str:
         return ""
     with path.open("rb") as stream:
         begin = stream.read(4)
-    if begin == b"PK\x03\x04":
-        return "xlsx" if _is_workbook(path) else ""
-    return "parquet" if begin == b"PAR1" else ""
-
-
-def _is_workbook(path: Path) -> bool:
+    if begin != b"PK\x03\x04":
+        return "parquet" if begin == b"PAR1" else ""
     import zipfile
 
     from classifier.corpus.formats.xlsx import NO_WORKBOOK
 
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return "xl/workbook.xml" in archive.namelist()
-    except NO_WORKBOOK:
-        return False
+    with suppress(*NO_WORKBOOK), zipfile.ZipFile(path) as archive:
+        return "xlsx" if "xl/workbook.xml" in archive.namelist() else ""
+    return ""
+
+
+def _text_called_a_sheet(path: Path, tell: Callable[[str], None]) -> str:
+    """Return the format of a text in a file that is called a sheet; nothing when it is none."""
+    found = _text_format(path)
+    if found in ("html", "xml"):
+        raise BadInputError(
+            f"{path}: is {found.upper()} and no workbook. Open it with a spreadsheet, and save it "
+            "as .xlsx or .csv."
+        )
+    if found:
+        found = "csv" if found in ("txt", "annif") else found
+        tell(f"{path}: is text and no workbook, and read as {found}.")
+    return found
 
 
 def _format_inside(path: Path) -> str:
     """Return the format that a file's first bytes tell; a text of no format is none."""
-    if not path.is_file() or path.suffix.lower() in _OTHER_KINDS:
+    found = "" if path.suffix.lower() in _OTHER_KINDS else _text_format(path)
+    return "" if found == "txt" else found
+
+
+def _text_format(path: Path) -> str:
+    """Return the format that the first bytes of a text tell, ``txt`` where they tell none."""
+    if not path.is_file() or not path.stat().st_size:
         return ""
-    source = Source(str(path), path, "")
     try:
-        with open_bytes(source, None, encoding="utf-8") as stream:
-            found = format_by_content(stream)
+        with open_bytes(Source(str(path), path, ""), None, encoding="utf-8") as stream:
+            return format_by_content(stream)
     except BadInputError:
         return ""
-    return "" if found == "txt" else found
 
 
 def _reason_unread(path: Path) -> str:
@@ -216,7 +200,8 @@ def _in_folder(folder: Path, format: str | None, tell: Callable[[str], None]) ->
         named = format_by_name(path)
         if by_label and not path.suffix and path.parent != folder:
             named = "txt"
-        if not named or _is_special(path):
+        # FIFOs and devices would hang whoever reads a folder
+        if not named or (path.exists() and not path.is_file()):
             passed[path.suffix.lower() or "no suffix"] += path not in subjects.values()
         elif path not in subjects.values():
             name = _bare(path.relative_to(folder)).as_posix()
@@ -259,11 +244,6 @@ def _subjects_beside(files: Iterable[Path]) -> dict[Path, Path]:
 def _holds_subjects(path: Path) -> bool:
     with path.open("rb") as stream:
         return stream.read(4).removeprefix(b"\xef\xbb\xbf").startswith(b"<")
-
-
-def _is_special(path: Path) -> bool:
-    """Return whether a path is a FIFO or a device, which would hang whoever reads a folder."""
-    return path.exists() and not path.is_file()
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -1,8 +1,9 @@
 """Divide arrays for training and testing, never through the middle of near-duplicates.
 
 In these functions `groups` is None or an int array of shape (n_articles,), in which near-duplicates
-share a number (see `classifier.corpus.duplicates`), and a side is a sorted int64 array of article
-positions.
+share a number (see `classifier.corpus.duplicates`), `test_share` is between 0 and 1, `n_folds` at
+least 2, and a side is a sorted int64 array of article positions. Another share or number is a
+`SettingsError`; `groups` of another length, or a side that would be empty, is a `CorpusError`.
 """
 
 from __future__ import annotations
@@ -141,21 +142,16 @@ def stratified_split(
 
     Parameters
     ----------
-    truth : ndarray of shape (n_articles, n_labels), float64
-        1 present, 0 absent, NaN unknown; only the cells that are 1 count.
-    groups : ndarray of shape (n_articles,), int, or None
-        Articles of one group are always on one side.
+    truth, groups
+        As in `stratified_folds`; articles of one group are always on one side.
     test_share : float
-        Between 0 and 1.
     seed : int
         Decides the order within a label and between sides in equal need.
 
     Raises
     ------
-    SettingsError
-        If `test_share` is not between 0 and 1.
-    CorpusError
-        If a side would be empty, or `groups` has another length than `truth`.
+    SettingsError, CorpusError
+        As this module says.
     """
     check_share("split at random", test_share)
     member, sizes = group_members(groups, len(truth))
@@ -232,19 +228,14 @@ def outlet_split(
     sources : sequence of str, length n_articles
         Outlets, empty when unknown.
     test_share : float
-        Between 0 and 1.
     groups : ndarray of shape (n_articles,), int, or None
-        Near-duplicates share a number.
     seed : int
         Of the draw.
 
     Raises
     ------
-    SettingsError
-        If `test_share` is not between 0 and 1.
-    CorpusError
-        If there are fewer than two outlets, a side would be empty, or `groups` has another
-        length.
+    SettingsError, CorpusError
+        As this module says, and if there are fewer than two outlets.
     """
     check_share("split by outlet", test_share)
     names = np.array(sources, dtype=str)
@@ -276,24 +267,18 @@ def outlet_folds(
 
     Parameters
     ----------
-    sources : sequence of str, length n_articles
-        Outlets, empty when unknown.
-    truth : ndarray of shape (n_articles, n_labels), float64
-        1 present, 0 absent, NaN unknown.
+    sources, truth
+        As in `outlet_split` and `stratified_folds`.
     n_folds : int
-        At least 2, at most as many as there are outlets.
+        At most as many as there are outlets.
     groups : ndarray of shape (n_articles,), int, or None
-        Near-duplicates share a number.
     seed : int
         Decides between equals.
 
     Raises
     ------
-    SettingsError
-        If `n_folds` is below 2.
-    CorpusError
-        If there are fewer outlets than folds, a train side would be empty, or `groups` has
-        another length.
+    SettingsError, CorpusError
+        As this module says, and if there are fewer outlets than folds.
     """
     names = np.array(sources, dtype=str)
     outlets, _ = _outlets("folds by outlet", names, at_least=n_folds)
@@ -337,16 +322,12 @@ def time_split(
     dates : sequence of str
         ``YYYY-MM-DD``, a time of day after it is ignored; empty when unknown.
     test_share : float
-        Between 0 and 1.
     groups : ndarray of shape (n_articles,), int, or None
-        Near-duplicates share a number.
 
     Raises
     ------
-    SettingsError
-        If `test_share` is not between 0 and 1.
-    CorpusError
-        If a date has another form, a side would be empty, or `groups` has another length.
+    SettingsError, CorpusError
+        As this module says, and if a date has another form.
     """
     check_share("split by time", test_share)
     days = np.array([_day(date, place) for place, date in enumerate(dates)], dtype=str)
@@ -372,20 +353,15 @@ def time_folds(
 
     Parameters
     ----------
-    dates : sequence of str
+    dates, groups
         As in `time_split`.
     n_folds : int
-        At least 2.
-    groups : ndarray of shape (n_articles,), int, or None
-        Near-duplicates share a number.
 
     Raises
     ------
-    SettingsError
-        If `n_folds` is below 2.
-    CorpusError
-        If there are not more days than folds, a date has another form than ``YYYY-MM-DD``, a
-        train side would be empty, or `groups` has another length.
+    SettingsError, CorpusError
+        As this module says, and if there are not more days than folds, or a date has another
+        form than ``YYYY-MM-DD``.
     """
     if n_folds < 2:
         raise SettingsError(f"folds by time: n_folds is {n_folds}. Choose 2 or more.")

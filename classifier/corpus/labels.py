@@ -19,6 +19,8 @@ from classifier.errors import BadInputError
 from classifier.fields import inner_word, is_blank
 
 __all__ = [
+    "ABSENT_WORDS",
+    "PRESENT_WORDS",
     "LabelSpelling",
     "label_fields",
     "label_names",
@@ -29,8 +31,12 @@ __all__ = [
 ]
 
 
-_PRESENT = frozenset({"1", "1.0", "true", "yes"})
-_ABSENT = frozenset({"0", "0.0", "false", "no"})
+PRESENT_WORDS = frozenset(
+    {"1", "1.0", "true", "yes", "y", "ja", "j", "wahr", "oui", "o", "vrai", "sí", "si", "да"}
+)
+ABSENT_WORDS = frozenset(
+    {"0", "0.0", "false", "no", "n", "nein", "nee", "nej", "falsch", "non", "faux", "нет"}
+)
 
 
 def label_names(articles: Iterable[Article]) -> tuple[str, ...]:
@@ -80,7 +86,11 @@ def truth_matrix(
     for i, (article, corpus) in enumerate(zip(labels, corpora, strict=True)):
         if article is None:
             continue
-        _check_named(article.present, names, article=i)
+        for stranger in sorted(article.present - everything):
+            raise BadInputError(
+                f"article {i + 1}: label '{stranger}' is not among the labels asked for "
+                f"({', '.join(names)}). Add it, or leave the article out."
+            )
         absent = corpus if article.absent is None else article.absent
         Y[i, [column[name] for name in absent & everything]] = 0.0
         Y[i, [column[name] for name in article.present]] = 1.0
@@ -140,27 +150,18 @@ def parse_labels(
     >>> sorted(parse_labels("energy|technology").present)
     ['energy', 'technology']
     """
-    sides = _sides(value, negative, tell)
-    present, absent = (_label_set(side, separator, spell, tell) for side in sides)
-    if present is None and absent is None:
-        return None
-    _check_sides(present or frozenset(), absent or frozenset(), known)
-    return Labels(present or frozenset(), absent, borderline, sample)
-
-
-def _sides(value: object, negative: object, tell: Callable[[str], None]) -> tuple[object, object]:
     value = _unpacked(value, tell)
     if _holds_scores(value):
         value, negative = _by_score(value)  # type: ignore[arg-type]
-    return value, _unpacked(negative, tell)
-
-
-def _check_sides(
-    present: frozenset[str], absent: frozenset[str], known: Collection[str] | None
-) -> None:
-    _check_known(present | absent, known)
-    for label in sorted(present & absent):
+    sides = (value, _unpacked(negative, tell))
+    present, absent = (_label_set(side, separator, spell, tell) for side in sides)
+    if present is None and absent is None:
+        return None
+    present = present or frozenset()
+    _check_known(present | (absent or frozenset()), known)
+    for label in sorted(present & (absent or frozenset())):
         raise BadInputError(f"label '{label}' is both present and negative. Keep one of them.")
+    return Labels(present, absent, borderline, sample)
 
 
 def parse_label_columns(
@@ -170,18 +171,14 @@ def parse_label_columns(
     sample: str = "",
     known: Collection[str] | None = None,
 ) -> Labels | None:
-    """Return what one column per label says: 1, true or yes; 0, false or no; or nothing.
+    """Return what one column per label says: 1, true, yes; 0, false, no; or nothing.
 
     Parameters
     ----------
     cells : mapping of str to object
         Label to cell. A blank cell, ``None`` or NaN is unknown.
-    borderline : bool
-        Whether the labeller hesitated.
-    sample : str
-        How the article came to be labelled; see `Labels`.
-    known : collection of str, optional
-        The labels allowed.
+    borderline, sample, known
+        As in `parse_labels`.
 
     Returns
     -------
@@ -386,6 +383,9 @@ def _split(cell: str, separator: str | None, tell: Callable[[str], None]) -> lis
     if separator is not None:
         return cell.split(separator)
     found = next((sign for sign in _FOUND_SEPARATORS if sign in cell), None)
+    lines = cell.split("\n")
+    if len(lines) > 1:  # as spreadsheets have them in a cell
+        return [label for line in lines for label in (line.split(found) if found else [line])]
     if found is None:
         if "#" in cell.strip(" #"):
             tell(
@@ -429,8 +429,8 @@ def _cell_state(label: str, cell: object) -> bool | None:
     word = "" if is_blank(cell) else str(cell).strip().lower()
     if word == "":
         return None
-    if word in _PRESENT | _ABSENT:
-        return word in _PRESENT
+    if word in PRESENT_WORDS | ABSENT_WORDS:
+        return word in PRESENT_WORDS
     raise BadInputError(
         f"label column '{label}' holds {cell!r:.60}. Write 1 for present, 0 for absent, "
         "or leave it empty for unknown."
@@ -447,15 +447,6 @@ def _check_known(labels: Iterable[str], known: Collection[str] | None) -> None:
         close = difflib.get_close_matches(strangers[0], known, n=1)
         hint = f"Did you mean '{close[0]}'?" if close else f"Known are: {', '.join(known)}."
         raise BadInputError(f"unknown label '{strangers[0]:.60}'. {hint}")
-
-
-def _check_named(present: frozenset[str], names: Sequence[str], *, article: int) -> None:
-    strangers = sorted(present - set(names))
-    if strangers:
-        raise BadInputError(
-            f"article {article + 1}: label '{strangers[0]}' is not among the labels asked for "
-            f"({', '.join(names)}). Add it, or leave the article out."
-        )
 
 
 def label_fields(labels: Labels | None) -> dict[str, object]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 from classifier.errors import BadInputError, needing
 from classifier.files import open_zstd
@@ -24,6 +24,7 @@ __all__ = [
     "PACKED",
     "Block",
     "Rows",
+    "Source",
     "bad_bytes",
     "bounded_lines",
     "encoding_reason",
@@ -59,7 +60,13 @@ _KINDS = {
     b"\xff\xd8\xff": "an image",
 }
 _LONGEST_LINE = 2**28
-_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# The longer first, as one begins with another.
+_WIDE_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
 _MAX_CONTROL_SHARE = 0.05
 # What the first bytes tell, blanks and a byte-order mark aside.
@@ -67,7 +74,7 @@ _BEGINNINGS = (
     (rb"\[\s*(?:[]{]|\"|\Z)|\{\s*\n\s*\"", "json"),
     (rb"\{\s*\"[^\n\"]*\"\s*:", "jsonl"),
     (rb"<\?xml|<rss|<feed|<rdf:RDF|<news(?:Item|Message)", "xml"),
-    (rb"(?i)<!doctype html|<html", "html"),
+    (rb"(?i)<!doctype html|<(?:html|head|meta|table)\b", "html"),
     (rb"WARC/\d", "warc"),
     (rb"__label__\S", "fasttext"),
     (rb"[^\n]*\S[^\n]*\t(?:<[^<>\s]+>[ \t]*)+\r?(?:\n|\Z)", "annif"),
@@ -75,30 +82,48 @@ _BEGINNINGS = (
 # What files of a name hold now and then, and the first bytes then tell.
 _MAY_HOLD = {
     "jsonl": ("json",),
-    "txt": ("jsonl", "json", "fasttext", "annif"),
-    "csv": ("annif",),
-    "tsv": ("annif",),
+    "txt": ("jsonl", "json", "xml", "html", "fasttext", "annif"),
+    "csv": ("jsonl", "json", "annif"),
+    "tsv": ("jsonl", "json", "annif"),
 }
 COMPRESSIONS = (".gz", ".zst")
 _UNDECODED = "[\udc80-\udcff]+"
 _NO_CP1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")
 
 
-class Opened(Protocol):
-    """What can be opened: a `classifier.corpus.find.Source`."""
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One thing to read.
 
-    @property
-    def name(self) -> str:
-        """What messages call it."""
+    Parameters
+    ----------
+    name : str
+        What messages call it.
+    path : Path or None
+        ``None`` is standard input.
+    format : str
+        One of `classifier.corpus.corpus.FORMATS`; empty for standard input whose format is
+        decided by its first byte.
+    id : str
+        The id of its article, for files that are one article each.
+    folder : str
+        For files that are one article each, in folders called as their labels: the name of the
+        folder.
+    subjects : Path or None
+        The file beside it that holds the subjects of its article.
+    """
 
-    @property
-    def path(self) -> Path | None:
-        """Where it lies; ``None`` is standard input."""
+    name: str
+    path: Path | None
+    format: str
+    id: str = ""
+    folder: str = ""
+    subjects: Path | None = None
 
 
 @contextmanager
 def open_bytes(
-    source: Opened, stdin: BinaryIO | None, *, encoding: str
+    source: Source, stdin: BinaryIO | None, *, encoding: str
 ) -> Iterator[io.BufferedReader]:
     """Open `source` unpacked, and put a name to whatever goes wrong while it is read.
 
@@ -166,9 +191,8 @@ def is_utf8(encoding: str) -> bool:
 
 
 def marked_encoding(stream: io.BufferedReader, encoding: str) -> str:
-    """Return ``utf-16`` when a stream begins with its mark, otherwise `encoding`."""
-    wide = _codec(encoding).startswith(("utf-16", "utf-32"))
-    return "utf-16" if not wide and stream.peek(2).startswith(_UTF16_MARKS) else encoding
+    """Return ``utf-16`` or ``utf-32`` when a stream begins with its mark, otherwise `encoding`."""
+    return encoding if _is_wide(encoding) else _marked(stream.peek(4)) or encoding
 
 
 def bounded_lines(stream: io.BufferedReader | io.TextIOBase) -> Iterator[Any]:
@@ -231,8 +255,8 @@ def format_by_content(stream: io.BufferedReader, named: str = "") -> str:
         nothing is taken for JSON after a bracket, and for a text otherwise.
     """
     head = stream.peek(_HEAD_BYTES)[:_HEAD_BYTES]
-    if head.startswith(_UTF16_MARKS):
-        head = head.decode("utf-16", "ignore").encode()
+    if wide := _marked(head):
+        head = head.decode(wide, "ignore").encode()
     head = head.removeprefix(_UTF8_MARK).lstrip()
     found = next((format for begin, format in _BEGINNINGS if re.match(begin, head)), "")
     if named:
@@ -259,16 +283,14 @@ def _named_errors(name: str) -> Iterator[None]:
 
 def _borrow(stdin: BinaryIO, name: str, encoding: str) -> Iterator[io.BufferedReader]:
     """Yield `stdin` with a look-ahead, and hand it back open."""
-    if isinstance(stdin, io.BufferedReader):
-        _check_text(stdin.peek(_HEAD_BYTES), name, encoding)
-        yield stdin
-        return
-    stream: io.BufferedReader = io.BufferedReader(stdin)  # type: ignore[arg-type]
+    own = isinstance(stdin, io.BufferedReader)
+    stream: Any = stdin if own else io.BufferedReader(stdin)
     try:
         _check_text(stream.peek(_HEAD_BYTES), name, encoding)
         yield stream
     finally:
-        stream.detach()
+        if not own:
+            stream.detach()
 
 
 def _unpacked(path: Path) -> io.BufferedReader:
@@ -289,7 +311,7 @@ def _unpacked(path: Path) -> io.BufferedReader:
 def _check_text(head: bytes, name: str, encoding: str) -> None:
     if head.startswith(b"WARC/"):  # its records hold pictures too
         return
-    wide = _codec(encoding).startswith(("utf-16", "utf-32")) or head.startswith(_UTF16_MARKS)
+    wide = _is_wide(encoding) or _marked(head)
     for magic, kind in _KINDS.items():
         if head.startswith(magic):
             raise BadInputError(f"{name}: this is {kind}.")
@@ -301,6 +323,15 @@ def _check_text(head: bytes, name: str, encoding: str) -> None:
                     f"{name}: looks like UTF-16 without its mark. Pass --encoding utf-16-{order}."
                 )
         raise BadInputError(f"{name}: this is a binary file, not text. Leave it out.")
+
+
+def _marked(head: bytes) -> str:
+    """Return the encoding whose mark the first bytes are, of those that are not UTF-8."""
+    return next((name for mark, name in _WIDE_MARKS.items() if head.startswith(mark)), "")
+
+
+def _is_wide(encoding: str) -> bool:
+    return _codec(encoding).startswith(("utf-16", "utf-32"))
 
 
 def _codec(encoding: str) -> str:

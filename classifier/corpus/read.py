@@ -15,12 +15,12 @@ from typing import Any, BinaryIO, TextIO
 
 from classifier.article import Article
 from classifier.corpus.corpus import UNREAD, ReadOptions, ReadTally
-from classifier.corpus.find import Source, find_sources
+from classifier.corpus.find import find_sources
 from classifier.corpus.formats.documents import html_article, in_declared_charset, markdown_article
-from classifier.corpus.formats.header import found_delimiter
 from classifier.corpus.formats.jsonl import jsonl_rows, utf8_jsonl_rows
-from classifier.corpus.formats.table import csv_table
+from classifier.corpus.formats.table import csv_table, found_delimiter
 from classifier.corpus.open import (
+    Source,
     bad_bytes,
     bounded_lines,
     encoding_reason,
@@ -35,7 +35,7 @@ from classifier.corpus.open import (
 from classifier.corpus.rows import ArticleReader, BadRowError, Row
 from classifier.corpus.write import without_nan
 from classifier.errors import BadInputError
-from classifier.fields import Articles, as_article, iter_articles, usual_field
+from classifier.fields import Articles, iter_articles, usual_field
 from classifier.files import opened_text
 
 __all__ = [
@@ -66,7 +66,11 @@ def parquet_rows(source: Source) -> Iterator[Row]:
         raise BadInputError("standard input: Parquet cannot be streamed. Save it to a file first.")
     parquet = import_parquet(source.name)
     with _named_errors(source.name), parquet.ParquetFile(source.path) as file:
-        _check_columns(file.schema_arrow.names, source.name)
+        names = Counter(file.schema_arrow.names)
+        for twice in (name for name, count in names.items() if count > 1):
+            raise BadInputError(
+                f"{source.name}: column '{twice}' is there twice. Rename one of them."
+            )
         batches = file.iter_batches(batch_size=_BATCH_ROWS)
         rows = (values for batch in batches for values in batch.to_pylist())
         for number, values in enumerate(rows, 1):
@@ -85,12 +89,6 @@ def _named_errors(name: str) -> Iterator[None]:
     else:
         return
     raise BadInputError(message)
-
-
-def _check_columns(names: list[str], file: str) -> None:
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise BadInputError(f"{file}: column '{twice[0]}' is there twice. Rename one of them.")
 
 
 _DEFAULTS = ReadOptions()
@@ -175,7 +173,12 @@ def _articles(
                     if options.unique_ids and article.id:
                         _check_id(article.id, row, places)
                 except BadRowError as problem:
-                    _set_aside(row, problem, options, tally=tally, rejects=rejects)
+                    if options.on_error == "stop":
+                        raise BadInputError(f"{row.place}: {problem}") from problem
+                    tally.skipped += 1
+                    tally.reasons[problem.kind] += 1
+                    if rejects is not None:
+                        rejects.write(reject_line(row, problem))
                 else:
                     tally.read += 1
                     reader.note_binary(article)
@@ -221,7 +224,9 @@ def read_rows(
     if source.format == "parquet":
         yield from parquet_rows(source)
     elif source.format == "xlsx":
-        yield from _workbook_rows(source, options, tally)
+        from classifier.corpus.formats.xlsx import xlsx_rows
+
+        yield from xlsx_rows(source, options, tally.note)
     else:
         with open_bytes(source, stdin, encoding=options.encoding) as stream:
             yield from _stream_rows(stream, source, options, tally)
@@ -230,68 +235,44 @@ def read_rows(
 def _stream_rows(
     stream: io.BufferedReader, source: Source, options: ReadOptions, tally: ReadTally
 ) -> Iterator[Row]:
-    format = source.format
+    name, format = source.name, source.format
     if not options.format:
-        format = format_by_content(stream, source.format)
+        format = format_by_content(stream, format)
         if source.format and format != source.format:
-            tally.note(f"{source.name}: read as {format}, which it holds.")
+            tally.note(f"{name}: read as {format}, which it holds.")
     encoding = marked_encoding(stream, options.encoding)
-    if format in ("xml", "warc"):
-        return _item_rows(stream, source, format, tally)
-    if format == "jsonl" and is_utf8(encoding):
-        return utf8_jsonl_rows(unmarked(bounded_lines(stream)), source.name, encoding=encoding)
-    return _text_rows(stream, source, format, replace(options, encoding=encoding), tally)
+    if format == "xml":
+        from classifier.corpus.formats.xml import xml_rows
 
+        yield from xml_rows(stream, name)
+    elif format == "warc":
+        from classifier.corpus.formats.warc import warc_rows
 
-def _text_rows(
-    stream: io.BufferedReader,
-    source: Source,
-    format: str,
-    options: ReadOptions,
-    tally: ReadTally,
-) -> Iterator[Row]:
-    encoding, name = options.encoding, source.name
-    newline = "\n" if format == "jsonl" else ""
-    with open_text(stream, encoding=encoding, newline=newline) as text:
-        if format == "jsonl":
-            yield from jsonl_rows(bounded_lines(text), name, encoding=encoding)
-        elif format in ("csv", "tsv"):
-            delimiter = found_delimiter(stream, format, options)
-            yield from csv_table(bounded_lines(text), name, options, delimiter=delimiter)[1]
-        elif format in ("json", "fasttext", "annif"):
-            yield from _labelled_texts(text, name, format, encoding)
-        else:
-            yield from _document_rows(text, source, format, options, tally)
+        yield from warc_rows(stream, name, tally.note)
+    elif format == "jsonl" and is_utf8(encoding):
+        yield from utf8_jsonl_rows(unmarked(bounded_lines(stream)), name, encoding=encoding)
+    else:
+        options = replace(options, encoding=encoding)
+        table = format in ("csv", "tsv")
+        delimiter = found_delimiter(stream, format, options) if table else ""
+        newline = "\n" if format == "jsonl" else ""
+        with open_text(stream, encoding=encoding, newline=newline) as text:
+            if format == "jsonl":
+                yield from jsonl_rows(bounded_lines(text), name, encoding=encoding)
+            elif delimiter:
+                yield from csv_table(bounded_lines(text), name, options, delimiter=delimiter)[1]
+            elif format in ("json", "fasttext", "annif"):
+                yield from _labelled_texts(text, name, format, encoding)
+            else:
+                yield from _document_rows(text, source, format, options, tally)
 
 
 def _labelled_texts(text: io.TextIOBase, name: str, format: str, encoding: str) -> Iterator[Row]:
     from classifier.corpus.formats import inline
     from classifier.corpus.formats.json import json_rows
 
-    if format == "json":
-        return json_rows(text, name, encoding)
-    rows = inline.fasttext_rows if format == "fasttext" else inline.annif_rows
-    return rows(text, name, encoding)
-
-
-def _workbook_rows(source: Source, options: ReadOptions, tally: ReadTally) -> Iterator[Row]:
-    from classifier.corpus.formats.xlsx import xlsx_rows
-
-    if source.path is None:
-        raise BadInputError("standard input: XLSX cannot be streamed. Save it to a file first.")
-    yield from xlsx_rows(source.path, source.name, options, tally.note)
-
-
-def _item_rows(
-    stream: io.BufferedReader, source: Source, format: str, tally: ReadTally
-) -> Iterator[Row]:
-    if format == "xml":
-        from classifier.corpus.formats.xml import xml_rows
-
-        return xml_rows(stream, source.name)
-    from classifier.corpus.formats.warc import warc_rows
-
-    return warc_rows(stream, source.name, tally.note)
+    rows = {"json": json_rows, "fasttext": inline.fasttext_rows, "annif": inline.annif_rows}
+    return rows[format](text, name, encoding)
 
 
 def _document_rows(
@@ -384,23 +365,6 @@ def _document_row(content: str, source: Source, format: str, options: ReadOption
     return Row(source.name, 1, values, unit="")
 
 
-def _set_aside(
-    row: Row,
-    problem: BadRowError,
-    options: ReadOptions,
-    *,
-    tally: ReadTally,
-    rejects: TextIO | None,
-) -> None:
-    """Stop at a bad row, or count it and write it to the rejects."""
-    if options.on_error == "stop":
-        raise BadInputError(f"{row.place}: {problem}")
-    tally.skipped += 1
-    tally.reasons[problem.kind] += 1
-    if rejects is not None:
-        rejects.write(reject_line(row, problem))
-
-
 def reject_line(row: Row, problem: BadRowError, *, ascii: bool = False) -> str:
     """Return a bad row with the reason, as a line of JSON, in ASCII alone when asked for."""
     raw = row.raw if row.problem is not None else row.values
@@ -445,21 +409,16 @@ def labelled_articles(given: Articles | Path | str, *, name: str = "articles") -
     if isinstance(given, str | Path):
         yield from read_articles(given)
         return
-    if isinstance(given, Article) or not hasattr(given, "__iter__"):
-        yield from iter_articles(given, name=name)
-        return
-    rows: Any = [given] if isinstance(given, Mapping) else given
-    if hasattr(rows, "columns") and hasattr(rows, "to_dict"):
-        rows = rows.to_dict("records")
     reader = ArticleReader(ReadOptions(), ReadTally())
-    for place, item in enumerate(rows):
-        if not isinstance(item, Mapping):
-            yield as_article(item, where=f"{name}[{place}]")
-            continue
+
+    def read(values: Mapping[str, Any], where: str) -> Article:
         try:
-            article = reader(item)
+            article = reader(values)
         except BadRowError as error:
-            raise BadInputError(f"{name}[{place}]: {error}") from None
+            raise BadInputError(f"{where}: {error}") from None
         reader.note_binary(article)
-        yield article
+        return article
+
+    rows = [given] if isinstance(given, Mapping) else given
+    yield from iter_articles(rows, name=name, read=read)
     reader.finish()

@@ -10,15 +10,22 @@ from classifier.article import Article, Labels
 from classifier.corpus.corpus import ITEM, UNREAD, ReadOptions, ReadTally
 from classifier.corpus.formats.documents import plain_html
 from classifier.corpus.formats.shapes import WRAPPERS, ninjs_row, shape_of
-from classifier.corpus.labels import LabelSpelling, parse_label_columns, parse_labels
+from classifier.corpus.labels import (
+    ABSENT_WORDS,
+    PRESENT_WORDS,
+    LabelSpelling,
+    parse_label_columns,
+    parse_labels,
+)
 from classifier.corpus.open import bad_bytes, encoding_reason
-from classifier.errors import BadInputError, listed
+from classifier.errors import BadInputError, listed, number_of
 from classifier.fields import (
     MISSING,
     PARTS,
     day_of,
     field_value,
     inner_word,
+    is_abroad,
     is_blank,
     other_field,
     usual_field,
@@ -181,7 +188,7 @@ class ArticleReader:
         self._unseen = {part: name for part, name in self._named.items() if name != UNREAD}
         self._found: dict[str, None] = {}
         self._odd_dates: Counter[str] = Counter()
-        self._cells: dict[str, set[object]] = {}
+        self._cells: dict[str, set[str]] = {}
         self._n_rows = self._n_labelled = 0
 
     def __call__(self, values: Mapping[str, object]) -> Article:
@@ -285,15 +292,18 @@ class ArticleReader:
         n_odd = self._odd_dates.total()
         if n_odd:
             example = next(iter(self._odd_dates))
+            counts = "counts" if n_odd == 1 else "count"
             self._tally.note(
-                f"{n_odd:,} dates are not understood, such as '{example:.40}', and count as "
-                "unknown. Pass --date-format, for example --date-format '%d/%m/%Y'."
+                f"{number_of(n_odd, 'date is', 'dates are')} not understood, such as "
+                f"'{example:.40}', and {counts} as unknown. Pass --date-format, for example "
+                "--date-format '%d/%m/%Y'."
             )
-        offered = [name for name, cells in self._cells.items() if cells == {"0", "1"}]
+        offered = [name for name, cells in self._cells.items() if _says_both(cells)]
         if offered and not self._n_labelled and len(offered) <= _MOST_OFFERED:
             options = " ".join(f"--label-column {name}" for name in offered[:3])
+            kind = "0 and 1" if self._cells[offered[0]] == {"0", "1"} else "yes and no"
             self._tally.note(
-                f"no labels were found, but columns of 0 and 1: {listed(offered)}. If they are "
+                f"no labels were found, but columns of {kind}: {listed(offered)}. If they are "
                 f"labels, pass {options}{' …' if len(offered) > 3 else ''}."
             )
 
@@ -334,9 +344,25 @@ class ArticleReader:
         own = frozenset(
             names[part] for part in ("text", "title", "id", "source", "date") if names[part]
         )
+        self._note_unread(fields, names)
         judging = [names[part] for part in ("labels", "negative", "confidence")]
         judged = any(judging) or bool(self._options.label_columns)
         return _Shape(**names, own=own, judged=judged)  # type: ignore[arg-type]
+
+    def _note_unread(self, fields: tuple[str, ...], names: Mapping[str, str | None]) -> None:
+        """Say which fields are no part of the article, where they are called in any language."""
+        parts = [part for part in ("title", "id", "date") if part not in self._named]
+        lacking = [f"--{part}-field" for part in parts if names[part] is None]
+        if not lacking or not any(map(is_abroad, fields)):
+            return
+        taken = {*names.values(), *self._options.label_columns}
+        rest = [name for name in fields if name not in taken]
+        rest = [name for name in rest if not any(usual_field([name], part) for part in PARTS)]
+        if rest:
+            self._tally.note(
+                f"some fields are read as no part of the article, such as {listed(rest)}. If one "
+                f"is, pass {listed(lacking)}."
+            )
 
     def _usual(self, fields: tuple[str, ...], part: str) -> str | None:
         labels = part == "labels"
@@ -494,12 +520,19 @@ class ArticleReader:
         for name, value in article.extra.items():
             cells = self._cells.setdefault(name, set())
             if len(cells) < 3:
-                cells.add(str(value) if isinstance(value, int | str) else "")
+                cells.add(str(value).strip().lower() if isinstance(value, int | str) else "")
 
 
 def article_from(values: Mapping[str, object], options: ReadOptions) -> Article:
     """Return the article in one row, read as an `ArticleReader` with these options does."""
     return ArticleReader(options)(values)
+
+
+def _says_both(cells: set[str]) -> bool:
+    """Return whether cells say yes, and no, and nothing else."""
+    return bool(cells & PRESENT_WORDS and cells & ABSENT_WORDS) and cells <= (
+        PRESENT_WORDS | ABSENT_WORDS
+    )
 
 
 def _may_be_nested(name: str) -> bool:

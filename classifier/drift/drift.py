@@ -20,7 +20,7 @@ from classifier.drift.distances import (
     stability_limit,
     term_divergences,
 )
-from classifier.errors import BadInputError, ModelError
+from classifier.errors import BadInputError, ModelError, number_of
 from classifier.fields import Articles, iter_articles
 from classifier.model.folder import reading_record
 from classifier.model.model import BATCH, Model
@@ -236,7 +236,8 @@ def drift(model: Model, articles: Articles) -> Drift:
     seen = observe(model, articles)
     if len(seen) < LEAST_ARTICLES:
         raise BadInputError(
-            f"{len(seen)} articles tell nothing about the rest: compare {LEAST_ARTICLES} or more."
+            f"{number_of(len(seen), 'article tells', 'articles tell')} nothing about the rest: "
+            f"compare {LEAST_ARTICLES} or more."
         )
     with reading_record(model):
         level = FALSE_ALARMS / (3 + 2 * len(model.labels))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from classifier.article import Progress, no_progress
 from classifier.corpus.read import labelled_articles
-from classifier.errors import SettingsError, listed
+from classifier.errors import SettingsError, listed, number_of
 from classifier.evaluation.bootstrap import Interval, Resampling, ShareInterval, resampled_sums
 from classifier.evaluation.judge import Judged, judge
 from classifier.evaluation.metrics import commonest, confusions, cooccurrence, f1_counts
@@ -82,8 +82,9 @@ def _subject(report: Report) -> str:
     days = f", {corpus.first_date} to {corpus.last_date}" if corpus.first_date else ""
     return (
         f"{report.model.signature} on {corpus.name or 'a corpus without a name'}{seen}: "
-        f"{corpus.n_articles:,} labelled articles{days}; {corpus.n_untagged:,} without any of "
-        f"the labels, {corpus.n_unlabelled:,} unlabelled left out"
+        f"{number_of(corpus.n_articles, 'labelled article')}{days}; "
+        f"{corpus.n_untagged:,} without any of the labels, "
+        f"{corpus.n_unlabelled:,} unlabelled left out"
     )
 
 
@@ -386,7 +387,8 @@ def _reliability(label: LabelReport) -> Figure:
 def _histogram(label: LabelReport) -> Figure:
     counts = label.histogram
     said = (
-        f"{label.support:,} articles have the label, {label.known - label.support:,} do not; "
+        f"{number_of(label.support, 'article has', 'articles have')} the label, "
+        f"{label.known - label.support:,} do not; "
         f"{label.predicted:,} were given it, from {percent(label.cut)} on."
     )
     plot = histogram_with_cut(

@@ -17,7 +17,7 @@ from classifier.article import Article, Labels, Progress
 from classifier.corpus.corpus import digest_row
 from classifier.corpus.duplicates import near_duplicate_groups
 from classifier.corpus.labels import label_names, truth_matrix
-from classifier.errors import CorpusError, listed
+from classifier.errors import CorpusError, listed, number_of
 from classifier.evaluation.worst import WorstCells, WorstError
 from classifier.fields import Articles, iter_articles
 from classifier.model.model import BATCH, Model
@@ -154,7 +154,8 @@ def _check(kept: _Kept, known: frozenset[str], labels: tuple[str, ...]) -> None:
         raise CorpusError("nothing to evaluate on: the corpus holds no article.")
     if not kept.labels:
         raise CorpusError(
-            f"nothing to evaluate on: {kept.n_unlabelled} articles were read and none is "
+            "nothing to evaluate on: "
+            f"{number_of(kept.n_unlabelled, 'article was', 'articles were')} read and none is "
             "labelled. Labels are read from the field 'labels', or the one named by --labels-field."
         )
     if not known:

@@ -10,7 +10,7 @@ from pathlib import Path
 from classifier.article import Article, Labels
 from classifier.corpus.labels import label_names
 from classifier.corpus.write import write_articles_jsonl
-from classifier.errors import CorpusError, listed
+from classifier.errors import CorpusError, listed, number_of
 from classifier.files import replacing_text
 from classifier.labelling.sheet import Verdict, article_key, text_key
 
@@ -59,7 +59,7 @@ def _decisions(
         _add(decision, verdict, known)
     if unknown:
         raise CorpusError(
-            f"{_several(len(unknown), 'id is', 'ids are')} not in the corpus: "
+            f"{number_of(len(unknown), 'id is', 'ids are')} not in the corpus: "
             f"{_first_of(unknown)}. Was the right corpus named? Spreadsheets drop leading zeros: "
             "import ids as text."
         )
@@ -122,10 +122,6 @@ def _add(decision: _Decision, verdict: Verdict, known: frozenset[str]) -> None:
     decision.verdicts.append(verdict)
 
 
-def _several(n: int, one: str, many: str) -> str:
-    return f"{n:,} {one if n == 1 else many}"
-
-
 def _first_of(names: Sequence[str]) -> str:
     return "; ".join(names[:_NAMED]) + ("; …" if len(names) > _NAMED else "")
 
@@ -176,9 +172,9 @@ class Merged:
 
     def __str__(self) -> str:
         lines = [
-            f"{self.n_rows:,} rows, {self.n_blank:,} of them blank",
-            f"{self.n_labelled:,} articles newly labelled, {self.n_appended:,} appended",
-            f"{self.n_added:,} cells added, {self.n_changed:,} changed, "
+            f"{number_of(self.n_rows, 'row')}, {self.n_blank:,} of them blank",
+            f"{number_of(self.n_labelled, 'article')} newly labelled, {self.n_appended:,} appended",
+            f"{number_of(self.n_added, 'cell')} added, {self.n_changed:,} changed, "
             f"{self.n_confirmed:,} confirmed, {self.n_kept:,} left as they were",
         ]
         if self.new_labels:
@@ -224,7 +220,12 @@ def merge_labels(
     corpus = list(articles)
     known = frozenset(label_names(corpus))
     added = tuple(sorted({label for v in verdicts for label in v.cells} - known))
-    _check_labels(added, known, allowed=new_labels)
+    if added and not new_labels:
+        raise CorpusError(
+            f"labels that the corpus does not know: {', '.join(added)} (it knows: "
+            f"{', '.join(sorted(known)) or 'none'}). Pass --new-labels to let them in, or "
+            "--ignore NAME for a column that is no label."
+        )
     decisions, appended = _decisions(corpus, verdicts, known)
     settled = [_explicit(article, known) for article in corpus] if added else corpus
     result, judge = [*settled, *appended], _Judge(known, prefer)
@@ -235,7 +236,12 @@ def merge_labels(
             if before.labels is None and result[i].labels is not None:
                 judge.counts["n_labelled"] += i < len(corpus)
                 model_chose |= {i} if decision.model_chose else set()
-    _check_clashes(judge.clashes)
+    if judge.clashes:
+        raise CorpusError(
+            f"{number_of(len(judge.clashes), 'cell contradicts', 'cells contradict')} the corpus: "
+            f"{_first_of(judge.clashes)}. Pass --prefer new to replace its labels, or --prefer "
+            "old to keep them."
+        )
     blank = sum(not (v.cells or v.rest_absent) for v in verdicts)
     counts = {"n_appended": len(appended), **judge.counts}
     return Merged(result, added, frozenset(model_chose), len(verdicts), blank, **counts)
@@ -248,15 +254,6 @@ def save_articles(articles: Iterable[Article], path: Path) -> int:
     """
     with replacing_text(path) as stream:
         return write_articles_jsonl(articles, stream)
-
-
-def _check_labels(added: Sequence[str], known: frozenset[str], *, allowed: bool) -> None:
-    if added and not allowed:
-        knows = ", ".join(sorted(known)) or "none"
-        raise CorpusError(
-            f"labels that the corpus does not know: {', '.join(added)} (it knows: {knows}). "
-            "Pass --new-labels to let them in, or --ignore NAME for a column that is no label."
-        )
 
 
 def _explicit(article: Article, known: frozenset[str]) -> Article:
@@ -319,12 +316,3 @@ def _labels(
     hesitated = old is not None and old.borderline if borderline is None else borderline
     absent = None if plain else frozenset(states) - present
     return Labels(present, absent, hesitated, old.sample if old is not None else "")
-
-
-def _check_clashes(clashes: Sequence[str]) -> None:
-    if clashes:
-        raise CorpusError(
-            f"{_several(len(clashes), 'cell contradicts', 'cells contradict')} the corpus: "
-            f"{_first_of(clashes)}. Pass --prefer new to replace its labels, or --prefer old to "
-            "keep them."
-        )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -169,11 +169,12 @@ def suggest(
             f"suggest: n is {n}, random_share {random_share}. Choose n from 1 and a share from 0 "
             "to 1."
         )
-    pool = _read_pool(model, articles, n, np.random.default_rng(seed))
-    groups = iter(near_duplicate_groups(map(article_text, pool.articles())).tolist())
-    known = {next(groups) for _ in pool.labelled}
-    drawn = list(zip(pool.drawn.ranked(), islice(groups, len(pool.drawn)), strict=True))
-    unsure = list(zip(pool.unsure.ranked(), groups, strict=True))
+    labelled, by_lot, by_doubt = _candidates(model, articles, n, np.random.default_rng(seed))
+    held = chain(labelled, (each.article for each in chain(by_lot, by_doubt)))
+    groups = iter(near_duplicate_groups(map(article_text, held)).tolist())
+    known = {next(groups) for _ in labelled}
+    drawn = list(zip(by_lot, islice(groups, len(by_lot)), strict=True))
+    unsure = list(zip(by_doubt, groups, strict=True))
     n = min(n, len({group for _, group in unsure} - known))
     by_chance = _one_of_each(drawn, known, round(n * random_share))
     left = _one_of_each(unsure, known, len(unsure))
@@ -189,9 +190,6 @@ class _Best:
     heap: list[tuple[float, int, Suggestion]] = field(default_factory=list)
     n_seen: int = 0
 
-    def __len__(self) -> int:
-        return len(self.heap)
-
     def add(self, rank: float, candidate: Suggestion) -> None:
         self.n_seen += 1
         # the number settles ties for the earlier one, and keeps suggestions from being compared
@@ -205,34 +203,21 @@ class _Best:
         return [candidate for _, _, candidate in sorted(self.heap, reverse=True)]
 
 
-@dataclass
-class _Pool:
-    """What is held of a stream of articles: those with labels, and the best candidates."""
-
-    labelled: list[Article]
-    drawn: _Best
-    unsure: _Best
-
-    def articles(self) -> Iterator[Article]:
-        yield from self.labelled
-        for candidate in (*self.drawn.ranked(), *self.unsure.ranked()):
-            yield candidate.article
-
-
-def _read_pool(
+def _candidates(
     model: Model, articles: Iterable[Article], n: int, rng: np.random.Generator
-) -> _Pool:
-    pool = _Pool([], _Best(DRAWN_EACH * n), _Best(UNSURE_EACH * n))
+) -> tuple[list[Article], list[Suggestion], list[Suggestion]]:
+    """Return the articles with labels, and of the others those drawn and those hesitated over."""
+    labelled, drawn, unsure = list[Article](), _Best(DRAWN_EACH * n), _Best(UNSURE_EACH * n)
     remaining, cuts = iter(articles), cut_probabilities(model)
     while batch := list(islice(remaining, BATCH)):
-        pool.labelled += [article for article in batch if article.labels is not None]
+        labelled += [article for article in batch if article.labels is not None]
         unlabelled = [article for article in batch if article.labels is None]
         for article, prediction in zip(unlabelled, model.predict(unlabelled), strict=True):
             if not prediction.note:
                 candidate = _suggestion(article, prediction, cuts)
-                pool.unsure.add(candidate.hesitation, candidate)
-                pool.drawn.add(rng.random(), candidate)
-    return pool
+                unsure.add(candidate.hesitation, candidate)
+                drawn.add(rng.random(), candidate)
+    return labelled, drawn.ranked(), unsure.ranked()
 
 
 def _suggestion(article: Article, prediction: Prediction, cuts: Vector) -> Suggestion:

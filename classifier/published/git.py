@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from classifier.article import Article
 from classifier.errors import CorpusError
@@ -111,20 +112,14 @@ class GitRepository:
                 if "content_original" in record:  # as AllSides is also passed on
                     yield from allsides([(record["ID"], line)])
                     continue
-                words = {key: str(record[key] or "") for key in FIELDS}
+                words: dict[str, Any] = {key: str(record[key] or "") for key in FIELDS}
             except (ValueError, TypeError, KeyError) as error:
                 raise CorpusError(
                     f"{where}: no article ({type(error).__name__}: {error}). Each line is an "
                     f"object with {', '.join(FIELDS)}."
                 ) from error
-            yield Article(
-                id=words["id"],
-                title=words["title"],
-                text=words["text"],
-                source=words["source"],
-                date=words["date"],
-                extra={"url": words["url"]} if words["url"] else {},
-            )
+            url = words.pop("url")
+            yield Article(**words, extra={"url": url} if url else {})
 
     def mend(self, article: Article) -> Article:
         """Return `article`: these texts need no repair."""

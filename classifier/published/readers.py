@@ -63,10 +63,11 @@ def _article(
     return Article(text, title, id, source, date, extra={"url": url} if url else {})
 
 
-def _numbered(path: str, content: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield the records of a CSV file, each under its path and its number from 0."""
-    for number, record in enumerate(csv_records(io.StringIO(content))):
-        yield f"{path}#{number}", record
+def _numbered(files: Files) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the records of CSV files, each under its path and its number from 0."""
+    for path, content in files:
+        for number, record in enumerate(csv_records(io.StringIO(content))):
+            yield f"{path}#{number}", record
 
 
 def _front_matter(content: str) -> tuple[str, str]:
@@ -217,19 +218,18 @@ def _without_tags(markup: str) -> str:
 
 def putin_zelenskyy(files: Files) -> Iterator[Article]:
     """Read two tables of press releases, one a president; a summary goes before the body."""
-    for path, content in files:
-        source = "en.kremlin.ru" if path.endswith("putin.csv") else "president.gov.ua"
-        for id, record in _numbered(path, content):
-            summary = record.get("summary", "")
-            lead = "" if summary in ("", "NA") else f"{summary}\n"
-            yield _article(
-                id,
-                lead + record["body"],
-                title=record["headline"],
-                date=record["date"][:10],
-                source=source,
-                url=record["link"],
-            )
+    for id, record in _numbered(files):
+        source = "en.kremlin.ru" if "putin.csv#" in id else "president.gov.ua"
+        summary = record.get("summary", "")
+        lead = "" if summary in ("", "NA") else f"{summary}\n"
+        yield _article(
+            id,
+            lead + record["body"],
+            title=record["headline"],
+            date=record["date"][:10],
+            source=source,
+            url=record["link"],
+        )
 
 
 @dataclass
@@ -381,20 +381,19 @@ _CNN_NOTICE = re.compile(
 
 def intl_news(files: Files) -> Iterator[Article]:
     """Read tables of five broadcasters, without their promotion lines and CNN's dateline."""
-    for path, content in files:
-        for id, record in _numbered(path, content):
-            text = _INTL_FURNITURE.sub("", record["Article_Content"].strip())
-            text = _CNN_NOTICE.sub("", text).strip()
-            text = re.sub(r"\A(?:[A-Z][\w .]*)?\(?CNN\)? ?— ", "", text)
-            url = record["Link"].strip()
-            yield _article(
-                id,
-                re.sub(r"\n\s*\n+", "\n", text),
-                title=record["Headline"].strip(),
-                date=_intl_day(record["Date"].strip(), url),
-                source=record["Source"].strip(),
-                url=url,
-            )
+    for id, record in _numbered(files):
+        text = _INTL_FURNITURE.sub("", record["Article_Content"].strip())
+        text = _CNN_NOTICE.sub("", text).strip()
+        text = re.sub(r"\A(?:[A-Z][\w .]*)?\(?CNN\)? ?— ", "", text)
+        url = record["Link"].strip()
+        yield _article(
+            id,
+            re.sub(r"\n\s*\n+", "\n", text),
+            title=record["Headline"].strip(),
+            date=_intl_day(record["Date"].strip(), url),
+            source=record["Source"].strip(),
+            url=url,
+        )
 
 
 def _intl_day(written: str, url: str) -> str:
@@ -463,34 +462,32 @@ def bulwark(files: Files) -> Iterator[Article]:
 def gafam_cpi(files: Files) -> Iterator[Article]:
     """Read tables of news on technology firms and competition law, without their pointers."""
     pointers = r"^(?:Related|Read more|Want more news|Full Content|Subscribe|Click here).*$"
-    for path, content in files:
-        for id, record in _numbered(path, content):
-            text = re.sub(pointers, "", record["text"].strip(), flags=re.M | re.I)
-            text = re.sub(r"\s*THIS ARTICLE IS NOT AVAILABLE.*\Z", "", text, flags=re.S)
-            text = re.sub(r"\s*CONTINUE READING.*\Z", "", text, flags=re.S)
-            day = re.match(r"(\w+) (\d+), (\d{4})", record["date"])
-            yield _article(
-                id,
-                text,
-                title=record["title"].strip(),
-                date=_day(day[3], day[1], day[2]) if day else "",
-                source="competitionpolicyinternational.com",
-            )
+    for id, record in _numbered(files):
+        text = re.sub(pointers, "", record["text"].strip(), flags=re.M | re.I)
+        text = re.sub(r"\s*THIS ARTICLE IS NOT AVAILABLE.*\Z", "", text, flags=re.S)
+        text = re.sub(r"\s*CONTINUE READING.*\Z", "", text, flags=re.S)
+        day = re.match(r"(\w+) (\d+), (\d{4})", record["date"])
+        yield _article(
+            id,
+            text,
+            title=record["title"].strip(),
+            date=_day(day[3], day[1], day[2]) if day else "",
+            source="competitionpolicyinternational.com",
+        )
 
 
 def wikinews(files: Files) -> Iterator[Article]:
     """Read tables of Wikinews, without the day at the head of each text."""
     day = r"\s*(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, [A-Z][a-z]+ \d{1,2}, \d{4}\s*"
-    for path, content in files:
-        for id, record in _numbered(path, content):
-            yield _article(
-                id,
-                re.sub(rf"\A{day}", "", record["text"]),
-                title=record["title"],
-                date=record["date"],
-                source="en.wikinews.org",
-                url=record["url"].replace("org//", "org/"),
-            )
+    for id, record in _numbered(files):
+        yield _article(
+            id,
+            re.sub(rf"\A{day}", "", record["text"]),
+            title=record["title"],
+            date=record["date"],
+            source="en.wikinews.org",
+            url=record["url"].replace("org//", "org/"),
+        )
 
 
 def wh_briefings(files: Files) -> Iterator[Article]:

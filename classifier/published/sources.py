@@ -15,7 +15,7 @@ from classifier.article import Article, Labels
 from classifier.errors import CorpusError
 from classifier.files import cache_dir, resource, write_json_lines
 from classifier.published import readers
-from classifier.published.git import GitRepository, git_folder
+from classifier.published.git import GitRepository, file_of, git_folder
 from classifier.published.readers import Reader
 from classifier.published.wheel import NewsArticlesWheel
 
@@ -76,114 +76,95 @@ FETCHED = "The texts belong to their publishers; they are fetched, never shipped
 UNSTATED = f"None stated for the texts. {FETCHED}"
 
 
-def _github(repository: str, commit: str, reader: Reader, **more: object) -> GitRepository:
-    return GitRepository(f"https://github.com/{repository}.git", commit, reader, **more)  # type: ignore[arg-type]
+def _on_github(
+    name: str,
+    about: str,
+    repository: str,
+    commit: str,
+    *,
+    licence: str = UNSTATED,
+    labels_file: str = "world.labels.csv",
+    files: Callable[[str], str] | tuple[str, ...] = file_of,
+) -> PublishedCorpus:
+    """Return the corpus in a repository, read by the reader of its own name."""
+    reader: Reader = getattr(readers, name)
+    origin = GitRepository(f"https://github.com/{repository}.git", commit, reader, files)
+    return PublishedCorpus(name, about, licence, origin, labels_file)
 
 
 _WORLD = (
-    PublishedCorpus(
-        name="ww_newswire",
-        about="News of 81 sites in some 50 countries, mostly June to August 2022",
-        licence=UNSTATED,
-        origin=_github(
-            "stanfordnlp/en-worldwide-newswire",
-            "e082527b86d9a68475166ab584b9c47f282177da",
-            readers.ww_newswire,
-        ),
+    _on_github(
+        "ww_newswire",
+        "News of 81 sites in some 50 countries, mostly June to August 2022",
+        "stanfordnlp/en-worldwide-newswire",
+        "e082527b86d9a68475166ab584b9c47f282177da",
     ),
-    PublishedCorpus(
-        name="kremlin_news",
-        about="News of the Russian president's site, 1999 to 2020",
+    _on_github(
+        "kremlin_news",
+        "News of the Russian president's site, 1999 to 2020",
+        "iandennismiller/valdai-transcripts",
+        "d365d811cb40d792621e10c96f38729f6150cb21",
         licence="CC BY 4.0, as the site states.",
-        origin=_github(
-            "iandennismiller/valdai-transcripts",
-            "d365d811cb40d792621e10c96f38729f6150cb21",
-            readers.kremlin_news,
-        ),
     ),
-    PublishedCorpus(
-        name="putin_zelenskyy",
-        about="Press releases of two presidents, 2021 and 2022",
-        licence=UNSTATED,
-        origin=_github(
-            "PeiYiZhuo/zelenskyy-putin",
-            "134450b5183c05bcbaac31d87e0e0ed65d54986e",
-            readers.putin_zelenskyy,
-        ),
+    _on_github(
+        "putin_zelenskyy",
+        "Press releases of two presidents, 2021 and 2022",
+        "PeiYiZhuo/zelenskyy-putin",
+        "134450b5183c05bcbaac31d87e0e0ed65d54986e",
     ),
-    PublishedCorpus(
-        name="sea_media",
-        about="Six papers of South-East Asia on China, mostly 2023 and 2024",
-        licence=UNSTATED,
-        origin=_github(
-            "BachNgoH/EDA_China_Media",
-            "5e4bdb8b41b31b3d86fd7b74a21973300c25273a",
-            readers.sea_media,
-            files=readers.SEA_MEDIA_FILES,
-        ),
+    _on_github(
+        "sea_media",
+        "Six papers of South-East Asia on China, mostly 2023 and 2024",
+        "BachNgoH/EDA_China_Media",
+        "5e4bdb8b41b31b3d86fd7b74a21973300c25273a",
+        files=readers.SEA_MEDIA_FILES,
     ),
-    PublishedCorpus(
-        name="intl_news",
-        about="BBC, CNN, Fox News, TRT World and Al Jazeera, mostly 2024",
-        licence=UNSTATED,
-        origin=_github(
-            "abdullah-2k3/abdullah-2k3-Comparative-Linguistic-Analysis-of-Mainstream-"
-            "International-News-Articles",
-            "eb4fb75c61a4a08dc2431b3848852e1343e4736b",
-            readers.intl_news,
-        ),
+    _on_github(
+        "intl_news",
+        "BBC, CNN, Fox News, TRT World and Al Jazeera, mostly 2024",
+        "abdullah-2k3/abdullah-2k3-Comparative-Linguistic-Analysis-of-Mainstream-"
+        "International-News-Articles",
+        "eb4fb75c61a4a08dc2431b3848852e1343e4736b",
     ),
-    PublishedCorpus(
-        name="felix",
-        about="A student paper's pages on arts, music, film, books, technology, 2009 to 2019",
-        licence=UNSTATED,
-        origin=_github("FelixOnline/v2", "9aceeffa685feb30c148b2288376bbe32f2bb88b", readers.felix),
+    _on_github(
+        "felix",
+        "A student paper's pages on arts, music, film, books, technology, 2009 to 2019",
+        "FelixOnline/v2",
+        "9aceeffa685feb30c148b2288376bbe32f2bb88b",
     ),
-    PublishedCorpus(
-        name="bulwark",
-        about="Dow Jones, Reuters, Business Standard, The Hill and others, February 2025",
-        licence=UNSTATED,
-        origin=_github(
-            "zhigehe/bulwark", "91e82e6d748413c0e33f3ecf69ac04ad8bed41e9", readers.bulwark
-        ),
+    _on_github(
+        "bulwark",
+        "Dow Jones, Reuters, Business Standard, The Hill and others, February 2025",
+        "zhigehe/bulwark",
+        "91e82e6d748413c0e33f3ecf69ac04ad8bed41e9",
     ),
-    PublishedCorpus(
-        name="gafam_cpi",
-        about="News on Google, Microsoft and competition law, 2005 to 2022",
+    _on_github(
+        "gafam_cpi",
+        "News on Google, Microsoft and competition law, 2005 to 2022",
+        "adellegia/topic-modeling-GAFAM-press-releases",
+        "94961f85adf8711026ac7b65699310d28b404c69",
         licence=f"MIT for the repository; none stated for the texts. {FETCHED}",
-        origin=_github(
-            "adellegia/topic-modeling-GAFAM-press-releases",
-            "94961f85adf8711026ac7b65699310d28b404c69",
-            readers.gafam_cpi,
-        ),
     ),
-    PublishedCorpus(
-        name="wikinews",
-        about="Wikinews, 2019 to 2021",
+    _on_github(
+        "wikinews",
+        "Wikinews, 2019 to 2021",
+        "vanatteveldt/wikinews",
+        "347254178bf343f3801aac1d03c41cc09c35decb",
         licence="CC BY 2.5, as the repository and the site state.",
-        origin=_github(
-            "vanatteveldt/wikinews", "347254178bf343f3801aac1d03c41cc09c35decb", readers.wikinews
-        ),
     ),
-    PublishedCorpus(
-        name="wh_briefings",
-        about="Briefings, statements and speeches of the White House, 2021 to 2026",
+    _on_github(
+        "wh_briefings",
+        "Briefings, statements and speeches of the White House, 2021 to 2026",
+        "brian14708/wh-briefings",
+        "737ca03a271adc205c67766074ec8d0070f7ad95",
         licence="CC0, as the repository states.",
-        origin=_github(
-            "brian14708/wh-briefings",
-            "737ca03a271adc205c67766074ec8d0070f7ad95",
-            readers.wh_briefings,
-        ),
     ),
-    PublishedCorpus(
-        name="trove_covid",
-        about="Releases of Australian members and ministers on the pandemic, 2020 and 2021",
+    _on_github(
+        "trove_covid",
+        "Releases of Australian members and ministers on the pandemic, 2020 and 2021",
+        "GLAM-Workbench/trove-parliament-press-releases-covid",
+        "f7a4657d28d8142aec224ee69823d95da62ed850",
         licence=f"Copyright Not Evaluated, as the repository states. {FETCHED}",
-        origin=_github(
-            "GLAM-Workbench/trove-parliament-press-releases-covid",
-            "f7a4657d28d8142aec224ee69823d95da62ed850",
-            readers.trove_covid,
-        ),
     ),
 )
 CORPORA: Mapping[str, PublishedCorpus] = {
@@ -197,18 +178,15 @@ CORPORA: Mapping[str, PublishedCorpus] = {
             origin=NewsArticlesWheel(),
             labels_file="news_articles.labels.csv",
         ),
-        PublishedCorpus(
-            name="allsides",
-            about="Article-Bias-Prediction: American outlets, 2012 to 2020 (Baly, Da San Martino, "
+        _on_github(
+            "allsides",
+            "Article-Bias-Prediction: American outlets, 2012 to 2020 (Baly, Da San Martino, "
             "Glass and Nakov, We Can Detect Your Bias, EMNLP 2020)",
+            "ramybaly/Article-Bias-Prediction",
+            "ced8111a720948e6a410e52031ace99c4e53f096",
             licence=f"Apache-2.0, as the repository states. {FETCHED}",
-            origin=_github(
-                "ramybaly/Article-Bias-Prediction",
-                "ced8111a720948e6a410e52031ace99c4e53f096",
-                readers.allsides,
-                files="data/jsons/{}.json".format,
-            ),
             labels_file="allsides.labels.csv",
+            files="data/jsons/{}.json".format,
         ),
         *_WORLD,
     )
@@ -331,14 +309,11 @@ def _own_place(source: Path, corpus: PublishedCorpus) -> Path:
 def _is_whole(corpus: PublishedCorpus, path: Path, rows: Mapping[str, LabelRow]) -> bool:
     """Tell whether `path` has every labelled text as it was labelled."""
     try:
-        return path.is_file() and _agreeing(corpus, path, rows) == rows.keys()
+        read = corpus.origin.read(path) if path.is_file() else ()
+        agreeing = {a.id for a in read if a.id in rows and rows[a.id].fits(a.text)}
+        return path.is_file() and agreeing == rows.keys()
     except CorpusError:
         return False
-
-
-def _agreeing(corpus: PublishedCorpus, path: Path, rows: Mapping[str, LabelRow]) -> set[str]:
-    articles = corpus.origin.read(path)
-    return {each.id for each in articles if each.id in rows and rows[each.id].fits(each.text)}
 
 
 def load_corpus(

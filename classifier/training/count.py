@@ -19,7 +19,7 @@ from classifier.compiled import COUNTER, compiled
 from classifier.corpus.corpus import Corpus, digest_row
 from classifier.corpus.duplicates import near_duplicate_groups
 from classifier.corpus.read import labelled_articles
-from classifier.errors import BadInputError, CorpusError, listed
+from classifier.errors import BadInputError, CorpusError, listed, number_of
 from classifier.fields import Articles
 from classifier.model.reading import sublinear
 from classifier.model.vocabulary import Analyzer
@@ -187,8 +187,9 @@ def check_counted(
 ) -> None:
     """Raise `CorpusError` where counted articles are nothing to train on."""
     if not len(counted):
+        read = number_of(counted.n_unlabelled, "article was", "articles were")
         raise CorpusError(
-            f"nothing to train on: {counted.n_unlabelled} articles were read and none is labelled. "
+            f"nothing to train on: {read} read and none is labelled. "
             "Labels are read from the fields 'labels', 'label', 'category', 'tags' and the like, "
             "the one named by --labels-field, or columns named by --label-column"
         )
@@ -200,9 +201,10 @@ def check_counted(
     if not labels:
         raise CorpusError("nothing to train on: every article is labelled as none of any label")
     if len(np.unique(counted.groups[counted.natural])) < settings.n_folds:
+        n = int(counted.natural.sum())
         raise CorpusError(
-            f"{counted.natural.sum()} labelled articles, near-duplicates counted once, are too "
-            f"few for {settings.n_folds} folds"
+            f"{number_of(n, 'labelled article')}, near-duplicates counted once, "
+            f"{'is' if n == 1 else 'are'} too few for {settings.n_folds} folds"
         )
     if not counted.vocabulary:
         raise CorpusError(
@@ -221,8 +223,8 @@ def corpus_notes(counted: LabelledArticles) -> Iterator[str]:
     n = int(counted.natural.sum())
     if 0 < n < _FEW_ARTICLES:
         yield (
-            f"{n} labelled articles are very few: the figures rest on a handful each. Some "
-            "hundreds, and fifty a label, are a beginning."
+            f"{number_of(n, 'labelled article is', 'labelled articles are')} very few: the figures "
+            "rest on a handful each. Some hundreds, and fifty a label, are a beginning."
         )
     everywhere = [
         label
@@ -240,12 +242,13 @@ def _check_exactly_one(counted: LabelledArticles, Y: Matrix) -> None:
     wrong = np.flatnonzero((np.nansum(Y, axis=1) != 1) | np.isnan(Y).any(axis=1))
     if len(wrong):
         i = wrong[0]
+        differ = number_of(len(wrong), "article differs", "articles differ")
         found = ", ".join(sorted(counted.labels[i].present)) or "none"
         if np.isnan(Y[i]).any():
             found += ", and others are unknown to its corpus"
         raise CorpusError(
             f"article '{counted.ids[i]}' has the labels: {found}; with labels = \"one\" each "
-            f"article needs exactly one ({len(wrong)} articles differ)"
+            f"article needs exactly one ({differ})"
         )
 
 

@@ -75,12 +75,8 @@ def jsonl_rows(lines: Iterable[str], file: str, *, encoding: str, first: int = 1
     ----------
     lines : iterable of str
         Decoded lines, undecodable bytes as U+DC80 to U+DCFF.
-    file : str
-        What messages call it.
-    encoding : str
-        What `lines` were decoded as, for messages.
-    first : int
-        Number of the first of `lines` in the file.
+    file, encoding, first
+        As in `utf8_jsonl_rows`.
     """
     for number, line in enumerate(lines, first):
         if line.strip():

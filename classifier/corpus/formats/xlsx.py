@@ -8,12 +8,13 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, repeat
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any
 
 from classifier.corpus.corpus import ReadOptions
-from classifier.corpus.formats.header import below_caption, column_names
+from classifier.corpus.formats.table import header_again, is_part, named_records
+from classifier.corpus.open import Source
 from classifier.corpus.rows import Row
 from classifier.errors import BadInputError, needing
 
@@ -26,23 +27,25 @@ NO_WORKBOOK = (zipfile.BadZipFile, OSError, RuntimeError, EOFError, ValueError)
 _MOST_UNPACKED = 10**9
 _MOST_RATIO = 50
 _HEAD_BYTES = 4096
+_HEAD_ROWS = 10
 _MERGED = rb'<(?:\w+:)?mergeCell [^<>]*ref="([A-Z]{1,3})(\d{1,7}):[A-Z]{1,3}(\d{1,7})"'
 
 
-def xlsx_rows(
-    path: Path, file: str, options: ReadOptions, tell: Callable[[str], None]
-) -> Iterator[Row]:
+def xlsx_rows(source: Source, options: ReadOptions, tell: Callable[[str], None]) -> Iterator[Row]:
     """Yield one row per line below the header of a sheet.
 
-    Without the name of one, the first sheet that is not hidden and holds anything is read, and told
-    where others hold something too.
+    Without the name of one, the first sheet that is not hidden and holds anything is read, before
+    it one that names parts of an article, and told where others hold something too.
 
     Raises
     ------
     BadInputError
-        When openpyxl is missing, the file is no workbook or damaged, unpacks to far more than it
-        is, or has no such sheet.
+        When openpyxl is missing, the file is standard input, no workbook or damaged, unpacks to
+        far more than it is, or has no such sheet.
     """
+    path, file = source.path, source.name
+    if path is None:
+        raise BadInputError("standard input: XLSX cannot be streamed. Save it to a file first.")
     with needing("xlsx", f"{file}: XLSX needs openpyxl"):
         from openpyxl import load_workbook
     _check_size(path, file)
@@ -76,9 +79,16 @@ def _first_filled(sheets: list[Any], file: str, tell: Callable[[str], None]) -> 
     shown = sorted(sheets, key=lambda sheet: bool(sheet.sheet_state != "visible"))
     filled = [sheet for sheet in shown if any(map(any, sheet.values))] or shown
     if len(filled) > 1:
+        filled.sort(key=lambda sheet: not _names_parts(sheet))
         others = ", ".join(f"'{sheet.title}'" for sheet in filled[1:])
         tell(f"{file}: reading the sheet '{filled[0].title}'; --sheet reads another: {others}.")
     return filled[0]
+
+
+def _names_parts(sheet: Any) -> bool:
+    """Return whether one of the first rows names parts of an article, a text among them."""
+    rows = ([str(cell) for cell in row if cell] for row in islice(sheet.values, _HEAD_ROWS))
+    return any(sum(map(is_part, row)) > 1 for row in rows)
 
 
 def _merged(path: Path, part: str) -> dict[int, list[tuple[int, int]]]:
@@ -117,15 +127,13 @@ def _sheet_rows(
     lines: Iterable[Sequence[object]], file: str, options: ReadOptions
 ) -> Iterator[Row]:
     shown = ((number, [_shown(cell) for cell in line]) for number, line in enumerate(lines, 1))
-    below = below_caption(((number, cells) for number, cells in shown if any(cells)), options)
-    first = next(below, None)
-    if first is None:
-        return
-    names = column_names(first[1], f"{file} row {first[0]}", options)
-    for number, cells in below if options.header else chain([first], below):
+    filled = (each for each in shown if any(each[1]))
+    names, records = named_records(filled, f"{file} row", options)
+    for number, cells in records:
+        problem = header_again(cells[: len(names)], names)
         pairs = zip(names, chain(cells, repeat("")), strict=False)
         values = {name: cell for name, cell in pairs if name}
-        yield Row(file, number, values, unit="row")
+        yield Row(file, number, values, problem, cells if problem else None, "row")
 
 
 def _check_size(path: Path, file: str) -> None:

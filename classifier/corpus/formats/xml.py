@@ -41,11 +41,7 @@ def xml_rows(stream: io.BufferedIOBase, file: str) -> Iterator[Row]:
     if b"<!ENTITY" in plain.upper():
         raise BadInputError(f"{file}: declares entities of its own, which are not read.")
     read = _news_items if _G2.search(plain[:10_000]) else _entries
-    yield from _numbered(read(data, file), file)
-
-
-def _numbered(rows: Iterator[dict[str, Any]], file: str) -> Iterator[Row]:
-    for number, values in enumerate(rows, 1):
+    for number, values in enumerate(read(data, file), 1):
         yield Row(file, number, values, unit="item")
 
 
