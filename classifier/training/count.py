@@ -21,8 +21,7 @@ from classifier.corpus.duplicates import near_duplicate_groups
 from classifier.corpus.read import labelled_articles
 from classifier.errors import BadInputError, CorpusError, listed
 from classifier.fields import Articles
-from classifier.model.reading import sublinear
-from classifier.model.vocabulary import Analyzer
+from classifier.model.vocabulary import Analyzer, sublinear
 from classifier.text import article_text
 from classifier.training.settings import Settings
 

@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from classifier.compiled import SOLVER, compiled
-from classifier.model.reading import sublinear
+from classifier.model.vocabulary import sublinear
 from classifier.training.count import (
     CountedCorpus,
     LabelledArticles,
