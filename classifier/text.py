@@ -104,7 +104,10 @@ _DATE = (
     f"(?>(?:{_MONTH}|{_WEEKDAY}|Mon|Tue|Wed|Thu|Fri|Sat|Sun|at|on|[aApP][mM]|[A-Z]{{1,4}}T|UTC|Z)\\b"
     "|T(?=\\d)|[\\d ,.:/+()-])++"
 )
-_STAMP = "(?i:date|(?:first |last )?(?:published|updated|posted))"
+_DONE = ("published", "updated", "posted")
+_STAMPS = ("date", *_DONE, *(f"{time} {done}" for time in ("first", "last") for done in _DONE))
+_STAMP = f"(?i:{'|'.join(_STAMPS)})"
+_HEADINGS = ("category", "section", "tag", "tags", "topic", "topics", "author", "byline")
 _NAME = f"[{_UPPER}][\\w.'’-]{{1,30}}"
 # In one line with a dateline: `date 2025-04-18 BAKU, Azerbaijan, April 18.`
 _STAMPED = f"{_STAMP}(?: on| at)?:? (?=[^\n]{{0,60}}\\d){_DATE}"
@@ -115,15 +118,13 @@ _METADATA = (
     f"|(?=[{_UPPER}0-9][^\n]{{5,50}}\n)(?=[^\n]*(?:\\d{{4}}|{_MONTH}))"
     f"(?![^\\d\n]* (?:at|on|[ap][mM])\\b)(?:{_DATE}|\\|)+"
     "|(?i:date|published|posted): ?[^\n]{0,40}\\d[^\n]{0,20}"
-    "|(?i:category|section|tags?|topics?|author|byline): ?[^\n.!?]{1,60}"
+    f"|(?i:{'|'.join(_HEADINGS)}): ?[^\n.!?]{{1,60}}"
     f"|(?:By|BY) (?:{_ANY_AGENCY}|{_NAME}(?:(?:,| and| &)? {_NAME}){{1,6}})"
     f"(?: ?[|–—-] ?{_ANY_AGENCY}:?)?)\n\\s*+(?![a-z])"
 )
-METADATA_OPENINGS = (
-    *("date ", "date:", "published", "updated", "posted", "first published", "first updated"),
-    *("first posted", "last published", "last updated", "last posted", "category:", "section:"),
-    *("tag:", "tags:", "topic:", "topics:", "author:", "byline:", "by "),
-)
+METADATA_OPENINGS = (*_STAMPS, *(f"{heading}:" for heading in _HEADINGS), "by ")
+# Quick to compile: how metadata begins, or a line as short as that of a day or an hour.
+_METADATA_MARK = f"(?i:{'|'.join(METADATA_OPENINGS)})|[^\n]{{6,51}}\n"
 # Where a bare "CITY —" is a dateline; "NATO — The" and "OIL — Prices" open sentences.
 _CITIES = (
     "(?:ANKARA|ASTANA|ATLANTA|BAGHDAD|BAKU|BEIJING|BEIRUT|BERLIN|BOSTON|BRUSSELS|CAIRO|CHICAGO"
@@ -134,10 +135,10 @@ _CITIES = (
 )
 _CAPS = f"[{_UPPER}][{_UPPER} .'’/-]{{1,30}}"
 _PLACE = f"[{_UPPER}][\\w.'’/-]{{1,30}}(?: {_NAME}){{0,2}}"
-_REGION = f"(?:, {_NAME}(?: {_NAME}){{0,2}})"
+_REGION = f"(?:,(?: {_NAME}){{1,3}})"
 _DASH = "(?: ?[—–]| ?--| -(?= ))"
 _SENTENCE = f"(?= ?[{_UPPER}\"“'‘])"
-# Two patterns: the longer one is compiled, for some milliseconds, when a text may need it.
+# Three patterns, each compiled, for a millisecond or more, when a text may need it.
 _DATELINE_OF_AGENCY = (
     f"(?:{_PLACE}{_REGION}{{0,2}}(?:"  # a known agency tells it, in any case of letters
     f"(?:, {_DAY})?[.,]? ?(?:/ ?{_ANY_AGENCY} ?/[.:]?(?: {_DAY}[.,]?)?{_DASH}?"
@@ -152,11 +153,15 @@ _DATELINE_OF_AGENCY = (
     f"|(?=[{_UPPER}]){_ANY_AGENCY}, {_PLACE}, {_DAY}[.:])\\s*"
 )
 _AGENCY_MARK = f"[,.–—-] (?:{_AGENCY_NAMES}|{_MORE_AGENCY_NAMES})"
-_DATELINE = (
-    f"(?:{_CAPS}{_REGION}{{0,2}}, {_DAY}(?:"  # capitals and a day tell it, whatever the agency
+# The next two begin with two characters that are no small letters of ASCII.
+_CAPITALS = re.compile("[^a-z]{2}")
+_DATELINE_OF_DAY = (  # capitals and a day tell it, whatever the agency
+    f"{_CAPS}{_REGION}{{0,2}}, {_DAY}(?:"
     f"[.,]? ?/[^/\n]{{2,40}}/[.:]?|[.,]? \\([^)\n]{{2,40}}\\){_DASH}?"
-    f"|(?:\\.(?! [a-z])|{_DASH})(?=\\s))"
-    f"|(?:{_CITIES}{_REGION}?|(?=[{_UPPER}]{{5}}|[{_UPPER}]+ [{_UPPER}]{{3}}){_CAPS}{_REGION})"
+    f"|(?:\\.(?! [a-z])|{_DASH})(?=\\s))\\s*"
+)
+_DATELINE_OF_CITY = (
+    f"(?:(?:{_CITIES}{_REGION}?|(?=[{_UPPER}]{{5}}|[{_UPPER}]+ [{_UPPER}]{{3}}){_CAPS}{_REGION})"
     f"{_DASH}{_SENTENCE}|{_CITIES}{_REGION}?(?:, {_DAY})?[.:]?(?=\n))\\s*"
 )
 # Every dateline has a day, an agency in slashes, brackets or before a colon, a dash, or a line of
@@ -393,11 +398,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 def without_opening(text: str) -> str:
     """Return `text` without the metadata lines, byline and dateline it opens with."""
     start = 0
-    while (
-        found := _dateline(text, start)
-        or _compiled(_METADATA).match(text, start)
-        or _stamp(text, start)
-    ):
+    while found := _dateline(text, start) or _metadata(text, start):
         start = found.end()
     return _without_second_opening(text[start:] or text)
 
@@ -412,25 +413,29 @@ def _without_second_opening(text: str) -> str:
     return text[:place] + text[start:] if place < start < len(text) else text
 
 
-def _stamp(text: str, start: int) -> re.Match[str] | None:
-    """Return the stamp before a dateline in the same line."""
-    found = _compiled(_STAMPED).match(text, start)
-    return found if found and _dateline(text, found.end()) else None
+def _metadata(text: str, start: int) -> re.Match[str] | None:
+    """Return the metadata line there, or the stamp before a dateline in the same line."""
+    if not _compiled(_METADATA_MARK).match(text, start):
+        return None
+    if found := _compiled(_METADATA).match(text, start):
+        return found
+    stamp = _compiled(_STAMPED).match(text, start)
+    return stamp if stamp and _dateline(text, stamp.end()) else None
 
 
 def _dateline(text: str, start: int) -> re.Match[str] | None:
     end = start + _LONGEST_DATELINE
     if not _DATELINE_MARK.search(text, start, end):
         return None
-    found = _names_agency(text, start, end) and _compiled(_DATELINE_OF_AGENCY).match(text, start)
-    return found or _compiled(_DATELINE).match(text, start)
+    patterns = [_DATELINE_OF_AGENCY] if _names_agency(text[start:end]) else []
+    patterns += [_DATELINE_OF_DAY, _DATELINE_OF_CITY] if _CAPITALS.match(text, start) else []
+    return next(filter(None, (_compiled(each).match(text, start) for each in patterns)), None)
 
 
-def _names_agency(text: str, start: int, end: int) -> bool:
+def _names_agency(opening: str) -> bool:
     """Return whether an agency may stand there as datelines name it."""
-    bracketed = text.find("(", start, end) >= 0 or text.find("/", start, end) >= 0
-    named = bracketed or _compiled(_AGENCY_MARK).search(text, start, end)
-    return bool(named or _compiled(_ANY_AGENCY).match(text, start, end))
+    bracketed = "(" in opening or "/" in opening
+    return bracketed or bool(_compiled(_AGENCY_MARK).search(f", {opening}"))
 
 
 def without_promotion(text: str) -> str:

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from classifier.errors import ModelError
 from classifier.evaluation.metrics import expected_calibration_error
 from classifier.model.calibration import PiecewiseLinear, Softmax, calibration_from_json
-from classifier.training.calibrate import centred_isotonic, fit_calibration, fit_softmax
+from classifier.training.cuts import centred_isotonic, fit_calibration, fit_softmax
 
 NAN = np.nan
 LINES = PiecewiseLinear(margins=[[-1.0, 0.0, 1.0], [0.0]], probabilities=[[0.1, 0.5, 0.9], [0.25]])

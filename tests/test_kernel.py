@@ -18,8 +18,7 @@ from classifier.errors import ModelError
 from classifier.model import vocabulary as table
 from classifier.model.calibration import PiecewiseLinear
 from classifier.model.folder import load_model, save_model
-from classifier.model.model import Model
-from classifier.model.reading import kernel_of
+from classifier.model.model import Model, kernel_of
 from classifier.model.vocabulary import Analyzer, Vocabulary, fold
 from tests.command_line import environment, run
 from tests.models import ENERGY_TEXT, MIXED_TEXT, one_label_model, tiny_model

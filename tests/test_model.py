@@ -330,7 +330,7 @@ def test_plurals_count_as_their_singular_when_folded():
 def test_more_words_than_are_remembered_are_still_read(monkeypatch):
     """Looking a word up again gives what remembering it gives."""
     expected = tiny_model().margins([MIXED_TEXT])
-    monkeypatch.setattr("classifier.model.reading.REMEMBERED_PIECES", 2)
+    monkeypatch.setattr("classifier.model.vocabulary.REMEMBERED_PIECES", 2)
     model = tiny_model()
 
     assert_array_equal(model.margins_of(model.read_by_dict([MIXED_TEXT])), expected)

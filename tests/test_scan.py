@@ -27,7 +27,8 @@ characters = st.text(st.characters(), max_size=200)
 promotions = st.sampled_from([*rules._PROMOTIONS, rules._CONTRIBUTED]).flatmap(st.from_regex)
 openings = st.sampled_from(
     [
-        rules._DATELINE,
+        rules._DATELINE_OF_DAY,
+        rules._DATELINE_OF_CITY,
         rules._DATELINE_OF_AGENCY,
         rules._METADATA,
         rules._STAMPED,

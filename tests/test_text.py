@@ -1,6 +1,7 @@
 """What an article turns into before anything counts its words."""
 
 import json
+import re
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -112,17 +113,30 @@ def mended(c: str) -> str:
     return f"a{c}e{accented} {c} {c}b"
 
 
-@given(st.from_regex(rules._DATELINE, fullmatch=True))
-def test_every_dateline_has_the_mark_that_it_is_looked_for_by(dateline: str) -> None:
-    """No text is passed over that the pattern would match."""
+capitals = st.sampled_from([rules._DATELINE_OF_DAY, rules._DATELINE_OF_CITY])
+
+
+@given(capitals.flatmap(lambda pattern: st.from_regex(rf"\A(?:{pattern})\Z")))
+def test_every_dateline_has_the_marks_that_it_is_looked_for_by(dateline: str) -> None:
+    """No text is passed over that the patterns would match."""
     assert rules._DATELINE_MARK.search(dateline, 0, rules._LONGEST_DATELINE)
+    assert rules._CAPITALS.match(dateline)
+
+
+metadata = st.sampled_from([rules._METADATA, rules._STAMPED])
+
+
+@given(metadata.flatmap(lambda pattern: st.from_regex(rf"\A(?:{pattern})")))
+def test_metadata_begins_as_it_is_looked_for(text: str) -> None:
+    """No text is passed over that the patterns would match."""
+    assert re.match(rules._METADATA_MARK, text)
 
 
 @given(st.from_regex(rules._DATELINE_OF_AGENCY, fullmatch=True))
 def test_every_dateline_of_an_agency_has_its_marks(dateline: str) -> None:
     """The agency stands in slashes, in brackets or behind a comma."""
     assert rules._DATELINE_MARK.search(dateline, 0, rules._LONGEST_DATELINE)
-    assert rules._names_agency(dateline, 0, rules._LONGEST_DATELINE)
+    assert rules._names_agency(dateline[: rules._LONGEST_DATELINE])
 
 
 @given(st.one_of(characters, pieces))

@@ -17,9 +17,9 @@ from classifier.corpus.read import reject_line
 from classifier.corpus.rows import ArticleReader, BadRowError, Row
 from classifier.corpus.write import PredictionFields, Tagged, prediction_row, without_nan
 from classifier.errors import BadInputError, SettingsError
+from classifier.model.calibration import checked_floors
 from classifier.model.model import Model
 from classifier.model.prediction import Prediction
-from classifier.model.reading import checked_floors
 
 __all__ = [
     "Failure",

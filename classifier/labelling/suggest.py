@@ -18,7 +18,7 @@ from classifier.evaluation.worst import CUT, WorstError
 from classifier.labelling.sheet import DRAWN_AT_RANDOM, Entry
 from classifier.model.model import BATCH, Model
 from classifier.model.prediction import Prediction
-from classifier.model.reading import tfidf_values
+from classifier.model.vocabulary import tfidf_values
 from classifier.text import article_text
 
 __all__ = [

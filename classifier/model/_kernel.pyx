@@ -670,7 +670,7 @@ cdef object _as_array(const Numbers* numbers):
 
 
 cdef class Decider:
-    """`classifier.model.reading.Decision` compiled: margins → tags and scores.
+    """`classifier.model.calibration.Decision` compiled: margins → tags and scores.
 
     Parameters
     ----------

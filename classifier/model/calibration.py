@@ -1,22 +1,31 @@
-"""margins → probabilities: the fitted maps, as plain numbers that JSON can hold."""
+"""margins → probabilities → answers: the fitted maps, as plain numbers that JSON can hold."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import isnan
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.errors import ModelError
+from classifier.compiled import compiled
+from classifier.errors import ModelError, listed
+from classifier.model.vocabulary import Matrix, Vector
 
-__all__ = ["Calibration", "Knots", "PiecewiseLinear", "Softmax", "calibration_from_json"]
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
+__all__ = [
+    "Answer",
+    "Calibration",
+    "Decision",
+    "Judged",
+    "Knots",
+    "PiecewiseLinear",
+    "Softmax",
+    "calibration_from_json",
+    "checked_floors",
+]
 
 
 class Calibration(Protocol):
@@ -83,21 +92,6 @@ class Knots:
         found = [x.searchsorted(w, "right") - 1 for x, w in zip(self.x, within.T, strict=True)]
         return np.column_stack(found)
 
-    def of_one(self, margins: list[float]) -> list[float]:
-        """Return the probabilities of one article, which costs less than arrays of one row."""
-        probabilities = []
-        for margin, (x, y, slope) in zip(margins, self._as_lists, strict=True):
-            within = min(max(margin, x[0]), x[-1])
-            knot = bisect_right(x, within) - 1
-            probabilities.append(slope[knot] * (within - x[knot]) + y[knot])
-        return probabilities
-
-    @cached_property
-    def _as_lists(self) -> list[tuple[list[float], list[float], list[float]]]:
-        sizes = np.isfinite(self.x).sum(axis=1).tolist()
-        rows = zip(self.x, self.y, self.slope, sizes, strict=True)
-        return [(x[:n].tolist(), y[:n].tolist(), slope[:n].tolist()) for x, y, slope, n in rows]
-
 
 @dataclass(frozen=True)
 class PiecewiseLinear:
@@ -125,8 +119,6 @@ class PiecewiseLinear:
 
     def __call__(self, margins: Matrix) -> Matrix:
         """Return probabilities of the shape of `margins`, (n_articles, n_labels)."""
-        if len(margins) == 1:
-            return np.array([self.knots.of_one(margins[0].tolist())])
         return self.knots(margins)
 
     @cached_property
@@ -187,3 +179,110 @@ def calibration_from_json(value: Mapping[str, object]) -> Calibration:
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"the calibration is not readable: {error}") from error
     raise ModelError(f"the calibration is of a kind not known here: {value['kind']!r:.60}")
+
+
+# The labels given to an article, the most probable first, and the probability of every label.
+Answer = tuple[tuple[str, ...], dict[str, float]]
+# An answer, and how many words of the article there are and are known.
+Judged = tuple[tuple[str, ...], dict[str, float], int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """What makes answers of margins.
+
+    Parameters
+    ----------
+    labels : tuple of str
+    calibration : Calibration
+    cuts : ndarray of float64 of shape (n_labels,)
+        Margins from which labels are given.
+    floors : ndarray of float64 of shape (n_labels,)
+        Probabilities from which they are given instead, NaN where the cut decides.
+    mode : {"several", "one"}
+        In mode "one" the largest margin decides alone.
+    """
+
+    labels: tuple[str, ...]
+    calibration: Calibration
+    cuts: Vector
+    floors: Vector
+    mode: str
+
+    @cached_property
+    def decider(self) -> object | None:
+        """The same compiled, for lines and any number of labels an article."""
+        module = compiled()
+        if (
+            module is None
+            or self.mode == "one"
+            or not isinstance(self.calibration, PiecewiseLinear)
+        ):
+            return None
+        knots = self.calibration.knots
+        numbers = (knots.x, knots.y, knots.slope, knots.last, self.cuts, self.floors)
+        plain = [np.ascontiguousarray(each, np.float64) for each in numbers]
+        decider: object = module.Decider(tuple(self.labels), *plain)
+        return decider
+
+    @cached_property
+    def _limits(self) -> list[tuple[float, float]]:
+        return list(zip(self.cuts.tolist(), self.floors.tolist(), strict=True))
+
+    def __call__(self, margins: Matrix) -> list[Answer]:
+        """Return the answers to margins of shape (n_articles, n_labels)."""
+        # in lists, as arrays cost an article by itself more than they save a batch
+        scores, rows = self.calibration(margins).tolist(), margins.tolist()
+        if self.mode == "one":
+            given = [[best] for best in margins.argmax(axis=1).tolist()]
+        else:
+            given = list(map(self._given, rows, scores))
+        return [
+            (self._ranked(*article), dict(zip(self.labels, article[2], strict=True)))
+            for article in zip(given, rows, scores, strict=True)
+        ]
+
+    def judged(
+        self, margins: Matrix, n_words: Sequence[int], n_known: Sequence[int]
+    ) -> list[Judged]:
+        """Return the answers with the number of words of each article, and of known ones."""
+        rows = zip(self(margins), n_words, n_known, strict=True)
+        return [(*answer, words, known) for answer, words, known in rows]
+
+    def _given(self, margins: list[float], scores: list[float]) -> list[int]:
+        """Return the places of the labels given to an article."""
+        rows = enumerate(zip(margins, scores, self._limits, strict=True))
+        return [
+            place
+            for place, (margin, score, (cut, floor)) in rows
+            if (margin >= cut if isnan(floor) else score >= floor)
+        ]
+
+    def _ranked(
+        self, given: list[int], margins: list[float], scores: list[float]
+    ) -> tuple[str, ...]:
+        """Return labels, the most probable first; of equally probable ones the higher margin."""
+        if len(given) > 1:
+            given.sort(key=lambda place: (-scores[place], -margins[place]))
+        return tuple([self.labels[place] for place in given])
+
+
+def checked_floors(labels: Sequence[str], thresholds: Mapping[str, float], mode: str) -> Vector:
+    """Return thresholds as floors of shape (n_labels,), NaN where there is none.
+
+    Raises
+    ------
+    ModelError
+        When a threshold names no label of the model or is no probability.
+    """
+    floors = np.full(len(labels), np.nan)
+    for label, floor in thresholds.items():
+        if label not in labels:
+            known = listed(labels)
+            raise ModelError(f"threshold for '{label}': the model's labels are {known}")
+        if mode == "one":
+            raise ModelError("a model that gives exactly one label takes no thresholds")
+        if not 0 <= floor <= 1:
+            raise ModelError(f"threshold for '{label}' must lie between 0 and 1, not {floor}")
+        floors[labels.index(label)] = floor
+    return floors

@@ -21,8 +21,7 @@ from classifier.errors import ModelError
 from classifier.files import replacing
 from classifier.model.calibration import PiecewiseLinear, Softmax
 from classifier.model.model import Model
-from classifier.model.reading import on_grid
-from classifier.model.vocabulary import PLURALS, TOKEN_PATTERN, Analyzer, fold_table
+from classifier.model.vocabulary import PLURALS, TOKEN_PATTERN, Analyzer, fold_table, on_grid
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline

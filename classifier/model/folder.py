@@ -30,7 +30,7 @@ from classifier.model.manifest import (
     parse_manifest,
 )
 from classifier.model.model import Model
-from classifier.model.vocabulary import Buffer, Table, Vocabulary, fault_of, n_slots
+from classifier.model.vocabulary import Buffer, Vocabulary, fault_of, n_slots
 from classifier.text import article_text
 
 __all__ = [
@@ -127,8 +127,9 @@ def _vocabulary(
     buffers: Mapping[str, Buffer], n_terms: int, paths: Mapping[str, Path]
 ) -> Vocabulary:
     path = paths["vocabulary"]
-    # models of format 1 have no table; it is made when it is needed
-    table = _table(buffers["table"], n_terms, paths["table"]) if "table" in buffers else None
+    table = None  # models of format 1 have none; it is made when it is needed
+    if "table" in buffers:
+        table = _array(buffers["table"], (n_slots(n_terms), 2), paths["table"], dtype=SLOT)
     vocabulary = Vocabulary(buffers["vocabulary"], table)
     try:
         str(vocabulary.lines, "utf-8")
@@ -145,10 +146,6 @@ def _vocabulary(
     if fault:
         raise ModelError(f"{paths['table']} {fault}. {MEND}")
     return vocabulary
-
-
-def _table(buffer: Buffer, n_terms: int, path: Path) -> Table:
-    return _array(buffer, (n_slots(n_terms), 2), path, dtype=SLOT)
 
 
 def _floats(buffer: Buffer, shape: tuple[int, ...], path: Path) -> NDArray[np.float32]:
@@ -341,7 +338,10 @@ def save_model(model: Model, folder: Path | str, *, card: str = "") -> Model:
     """
     folder = Path(folder)
     contents = encoded(model)
-    files = {role: _file_of(role, content) for role, content in contents.items()}
+    files = {
+        role: StoredFile(role, hashlib.sha256(content).hexdigest(), len(content))
+        for role, content in contents.items()
+    }
     stored = decoded(model, len(model.vocabulary), contents, _paths(folder, files))
     manifest = encode_manifest(manifest_json(stored, files, golden_articles(stored)))
     if len(manifest) > MAX_MANIFEST_BYTES:
@@ -361,11 +361,6 @@ def save_model(model: Model, folder: Path | str, *, card: str = "") -> Model:
     except ClassifierError as error:
         raise ModelError(str(error)) from error
     return stored
-
-
-def _file_of(role: str, content: bytes) -> StoredFile:
-    sha256 = hashlib.sha256(content).hexdigest()
-    return StoredFile(f"{role}-{sha256[:8]}{SUFFIXES[role]}", sha256, len(content))
 
 
 def _short_card(model: Model) -> str:

@@ -10,7 +10,7 @@ import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import numpy as np
 
@@ -31,6 +31,8 @@ __all__ = [
     "manifest_json",
     "parse_manifest",
 ]
+
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +55,25 @@ class Fields:
         found = reprlib.repr(self.values[key]) if key in self.values else "missing"
         return ModelError(f"{self.where}: '{key}' must be {wanted}, but is {found:.80}")
 
+    def _of(self, kind: type[Kind], key: str, wanted: str) -> Kind:
+        value = self.values.get(key)
+        if isinstance(value, kind):
+            return value
+        raise self.refusal(key, wanted)
+
+    def _list_of(self, kind: type[Kind], key: str, wanted: str) -> list[Kind]:
+        value = self.values.get(key)
+        if isinstance(value, list) and all(isinstance(item, kind) for item in value):
+            return value
+        raise self.refusal(key, wanted)
+
     def text(self, key: str) -> str:
         """Return a field that is a text."""
-        value = self.values.get(key)
-        if isinstance(value, str):
-            return value
-        raise self.refusal(key, "a text")
+        return self._of(str, key, "a text")
 
     def flag(self, key: str) -> bool:
         """Return a field that is true or false."""
-        value = self.values.get(key)
-        if isinstance(value, bool):
-            return value
-        raise self.refusal(key, "true or false")
+        return self._of(bool, key, "true or false")
 
     def whole(self, key: str, *, most: int = 2**53) -> int:
         """Return a field that is a whole number from 0 to `most`."""
@@ -101,24 +109,16 @@ class Fields:
 
     def texts(self, key: str) -> tuple[str, ...]:
         """Return a field that is a list of texts."""
-        value = self.values.get(key)
-        if isinstance(value, list) and all(isinstance(item, str) for item in value):
-            return tuple(value)
-        raise self.refusal(key, "a list of texts")
+        return tuple(self._list_of(str, key, "a list of texts"))
 
     def inner(self, key: str) -> Fields:
         """Return a field that is an object itself."""
-        value = self.values.get(key)
-        if isinstance(value, dict):
-            return Fields(value, f"{self.where}, {key}")
-        raise self.refusal(key, "an object")
+        return Fields(self._of(dict, key, "an object"), f"{self.where}, {key}")
 
     def rows(self, key: str) -> list[Fields]:
         """Return a field that is a list of objects."""
-        value = self.values.get(key)
-        if isinstance(value, list) and all(isinstance(item, dict) for item in value):
-            return [Fields(row, f"{self.where}, {key} {i}") for i, row in enumerate(value, 1)]
-        raise self.refusal(key, "a list of objects")
+        rows = self._list_of(dict, key, "a list of objects")
+        return [Fields(row, f"{self.where}, {key} {i}") for i, row in enumerate(rows, 1)]
 
 
 def _finite(value: object, low: float, high: float) -> float | None:
@@ -143,9 +143,14 @@ SUFFIXES = {"vocabulary": ".txt", "table": ".npy", "idf": ".npy", "weights": ".n
 class StoredFile:
     """A file of the folder; its name carries the start of its SHA-256."""
 
-    name: str
+    role: str
     sha256: str
     n_bytes: int
+
+    @property
+    def name(self) -> str:
+        """The one name it can have."""
+        return f"{self.role}-{self.sha256[:8]}{SUFFIXES[self.role]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,15 +196,7 @@ def manifest_json(
             role: {"name": file.name, "sha256": file.sha256, "bytes": file.n_bytes}
             for role, file in files.items()
         },
-        "golden": [
-            {
-                "text": article.text,
-                "margins": list(article.margins),
-                "scores": list(article.scores),
-                "tags": list(article.tags),
-            }
-            for article in golden
-        ],
+        "golden": [asdict(article) for article in golden],
         "info": {key: value for key, value in model.info.items() if key != "hash"},
     }
 
@@ -349,11 +346,10 @@ def _stored_files(files: Fields, version: int) -> dict[str, StoredFile]:
 
 def _stored_file(files: Fields, role: str) -> StoredFile:
     entry = files.inner(role)
-    n_bytes = entry.whole("bytes", most=MAX_FILE_BYTES)
-    stored = StoredFile(entry.text("name"), entry.text("sha256"), n_bytes)
-    # the one name a file can have; no path leads out of the folder by way of a manifest
-    expected = f"{role}-{stored.sha256[:8]}{SUFFIXES[role]}"
-    if stored.name != expected or len(stored.sha256) != 64 or not stored.sha256.isalnum():
+    n_bytes, name = entry.whole("bytes", most=MAX_FILE_BYTES), entry.text("name")
+    stored = StoredFile(role, entry.text("sha256"), n_bytes)
+    # no path leads out of the folder by way of a manifest
+    if stored.name != name or len(stored.sha256) != 64 or not stored.sha256.isalnum():
         raise entry.refusal("name", f"{role}-<start of its sha256>{SUFFIXES[role]}")
     return stored
 

@@ -7,35 +7,32 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property, partial
 from itertools import islice
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from classifier.article import Article
+from classifier.compiled import compiled
 from classifier.errors import ModelError, listed
 from classifier.fields import Articles, iter_articles
-from classifier.model.calibration import Calibration
+from classifier.model.calibration import Calibration, Decision, Judged, checked_floors
 from classifier.model.prediction import Contribution, Explanation, Prediction
-from classifier.model.reading import (
-    Decision,
-    Judged,
-    Kernel,
+from classifier.model.vocabulary import (
+    Analyzer,
+    Matrix,
     Reading,
+    Vector,
+    Vocabulary,
     WordIds,
-    checked_floors,
     counted,
-    judged,
-    kernel_of,
     on_grid,
+    sublinear,
     tfidf_values,
 )
-from classifier.model.vocabulary import Analyzer
 from classifier.text import article_text
 
-__all__ = ["Model"]
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
+__all__ = ["Kernel", "Model", "kernel_of"]
 
 BATCH = 256
 # Chinese, Japanese, Thai, Lao, Burmese and Khmer.
@@ -268,14 +265,13 @@ class Model:
 
     def predict_prepared(self, texts: Sequence[str]) -> list[Prediction]:
         """Return one `Prediction` a text that `article_text` has prepared, in order."""
-        rows = self._judged(texts, self._decision)
-        return list(self._predicted([Article(text) for text in texts], texts, rows))
+        return self.predict_read(texts)[1]
 
     def predict_read(self, texts: Sequence[str]) -> tuple[Matrix, list[Prediction]]:
         """Return margins and predictions of prepared texts, each read and scored once."""
         reading = self.read(texts)
         margins = self.margins_from(reading)
-        rows = _judged_by(self._decision, margins, reading)
+        rows = self._decision.judged(margins, reading.n_words.tolist(), reading.n_known.tolist())
         return margins, list(self._predicted([Article(text) for text in texts], texts, rows))
 
     def _predicted(
@@ -303,7 +299,8 @@ class Model:
         if self.kernel:
             return self.kernel.judged(list(texts), decision)
         reading = self.read_by_dict(texts)
-        return _judged_by(decision, self.margins_of(reading), reading)
+        words, known = reading.n_words.tolist(), reading.n_known.tolist()
+        return decision.judged(self.margins_of(reading), words, known)
 
     def _note(self, text: str, n_words: int, n_known: int) -> str:
         if n_words == 0:
@@ -340,12 +337,89 @@ class Model:
         return f"{self.name}@{version}" if version else self.name
 
 
-def _judged_by(decision: Decision, margins: Matrix, reading: Reading) -> list[Judged]:
-    return judged(decision(margins), reading.n_words.tolist(), reading.n_known.tolist())
-
-
 def _weightiest(
     terms: list[str], counts: NDArray[np.int64], values: Vector
 ) -> tuple[Contribution, ...]:
     order = np.argsort(-np.abs(values), kind="stable")
     return tuple(Contribution(terms[i], int(counts[i]), float(values[i])) for i in order)
+
+
+# What the kernel can round to the grid of contributions in one addition.
+LARGEST_WEIGHT = 2.0**18
+# Counts below this are weighed by a table, which NumPy made; nearly all counts are.
+MOST_LOGS = 4096
+
+
+class Kernel:
+    """A model's reading and margins, compiled.
+
+    Parameters
+    ----------
+    module : module
+        What `compiled` returns.
+    model : Model
+    vocabulary : Vocabulary
+        The same terms as the model's.
+    """
+
+    def __init__(self, module: ModuleType, model: Model, vocabulary: Vocabulary) -> None:
+        analyzer = model.analyzer
+        self._scorer = module.Scorer(
+            vocabulary.lines,
+            vocabulary.starts,
+            # a copy only where numbers are stored the other way round
+            np.ascontiguousarray(vocabulary.table, np.uint32),
+            np.ascontiguousarray(model.idf, np.float32),
+            np.ascontiguousarray(model.weights, np.float32),
+            on_grid(model.bias),
+            sublinear(np.arange(1, MOST_LOGS)),
+            lead_words=analyzer.lead_words,
+            lead_repeats=analyzer.lead_repeats,
+            lead_divisor=analyzer.lead_divisor,
+            bigrams=analyzer.bigrams,
+            fold_plurals=analyzer.fold_plurals,
+        )
+
+    def read(self, texts: Iterable[str]) -> Reading:
+        """Return prepared texts as known terms with counts."""
+        return Reading(*self._scorer.read(tuple(texts)))
+
+    def margins(self, reading: Reading) -> Matrix:
+        """Return the margins of a reading; shape (n_articles, n_labels)."""
+        tf = sublinear(reading.counts)
+        return np.asarray(self._scorer.margins(reading.starts, reading.terms, tf))
+
+    def judged(self, texts: list[str], decision: Decision) -> list[Judged]:
+        """Return the answers to prepared texts with their numbers of words and known words."""
+        if decision.decider is not None:
+            answers: list[Judged] = self._scorer.judged(texts, decision.decider)
+            return answers
+        return decision.judged(*self._scorer.scored(texts))
+
+
+def kernel_of(model: Model) -> Kernel | None:
+    """Return the kernel of a model, nothing where there is none or the model is none of its kind.
+
+    Unusual models are ones made in memory: with other numbers than float32, with terms out of
+    order, or with weights that no fit gives.
+    """
+    module = compiled()
+    if module is None or not _is_usual(model):
+        return None
+    try:
+        vocabulary = Vocabulary.of(model.vocabulary)
+    except UnicodeEncodeError:
+        return None
+    fits = len(vocabulary) == len(model.vocabulary) and vocabulary.in_order
+    return Kernel(module, model, vocabulary) if fits else None
+
+
+def _is_usual(model: Model) -> bool:
+    analyzer, weights = model.analyzer, model.weights
+    return (
+        weights.dtype == model.idf.dtype == np.float32
+        and weights.shape == (len(model.idf), len(model.labels))
+        and len(model.vocabulary) == len(model.idf)
+        and -LARGEST_WEIGHT < weights.min(initial=0) <= weights.max(initial=0) < LARGEST_WEIGHT
+        and min(analyzer.lead_words, analyzer.lead_repeats, analyzer.lead_divisor - 1) >= 0
+    )

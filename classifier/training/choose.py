@@ -293,12 +293,14 @@ class Trials:
     def _tried(self, candidate: Candidate, number: int) -> Vector:
         """Fit a candidate on one fold; return its score on each part of the articles held out."""
         fold, weights = self._fold(candidate, number), article_weights(self.counted, candidate)
-        scales, start = self._scales(candidate, number), self._start(candidate, number)
+        scales = self._scales(candidate, number, fold, weights)
+        start = self._start(candidate, number)
         margins, duals = fold.margins(
             self.Y, candidate, weights, scales, jobs=self.jobs, start=start
         )
         self.results[candidate].fill(fold, margins)
-        self._keep_duals(candidate, duals)
+        small = 2 * 4.0 * self.Y.size * self.settings.n_folds < MOST_DUAL_BYTES
+        self._duals.setdefault(candidate, []).append(duals if small else None)
         mode, part_of = self.settings.labels, self._part_of(fold.test)
         cells = self.Y[fold.test]
         return np.array(
@@ -348,10 +350,6 @@ class Trials:
         growth = np.float32((candidate.C / leader.C) ** GROWTH)
         return None if duals is None else growth * duals
 
-    def _keep_duals(self, candidate: Candidate, duals: Duals | None) -> None:
-        small = 2 * 4.0 * self.Y.size * self.settings.n_folds < MOST_DUAL_BYTES
-        self._duals.setdefault(candidate, []).append(duals if small else None)
-
     def _fold(self, candidate: Candidate, number: int) -> Fold:
         key = (candidate.lead_repeats, candidate.bigrams, number)
         if key in self._matrices:
@@ -361,13 +359,13 @@ class Trials:
             self._matrices[key] = fold
         return fold
 
-    def _scales(self, candidate: Candidate, number: int) -> Scales | None:
+    def _scales(
+        self, candidate: Candidate, number: int, fold: Fold, weights: Vector
+    ) -> Scales | None:
         """Return the scales of a fold, which depend neither on C nor on how often terms occur."""
-        fold = self._fold(candidate, number)
         key = (replace(candidate, C=1.0, lead_repeats=0), fold.rows.X.nnz, number)
         if key in self._kept_scales:
             return self._kept_scales[key]
-        weights = article_weights(self.counted, candidate)
         scales = fold.scales(self.Y, candidate, weights)
         if scales is not None and self._has_room(scales):
             self._kept_scales[key] = scales

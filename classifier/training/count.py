@@ -21,8 +21,7 @@ from classifier.corpus.duplicates import near_duplicate_groups
 from classifier.corpus.read import labelled_articles
 from classifier.errors import BadInputError, CorpusError, listed, number_of
 from classifier.fields import Articles
-from classifier.model.reading import sublinear
-from classifier.model.vocabulary import Analyzer
+from classifier.model.vocabulary import Analyzer, sublinear
 from classifier.text import article_text
 from classifier.training.settings import Settings
 
@@ -304,7 +303,14 @@ class TermCounter:
     n_words: array[int] = field(default_factory=lambda: array("q"))
 
     def __post_init__(self) -> None:
-        self._counter = _compiled_counter(self.analyzer)
+        module, analyzer = compiled(COUNTER), self.analyzer
+        self._counter: _counter.Counter | None = None
+        if module is not None and not analyzer.bigrams:  # it counts no pairs
+            self._counter = module.Counter(
+                lead_words=analyzer.lead_words,
+                lead_divisor=analyzer.lead_divisor,
+                fold_plurals=analyzer.fold_plurals,
+            )
         self._lengths = array("q", [0])
         self._counted = (_Numbers(np.int32), _Numbers(), _Numbers())
         self._latest: list[tuple[Ids, Ids, Ids]] = []
@@ -393,19 +399,6 @@ def _move(starts: Ids, column: NDArray[np.int32], terms: Ids, *counts: Counts) -
         for numbers, moved in ((terms, columns), *((each, each[entries]) for each in counts)):
             numbers[there] = moved[columns >= 0]
     return found
-
-
-def _compiled_counter(analyzer: Analyzer) -> _counter.Counter | None:
-    """Return the compiled counter, nothing where there is none or pairs are terms too."""
-    module = compiled(COUNTER)
-    if module is None or analyzer.bigrams:
-        return None
-    counter: _counter.Counter = module.Counter(
-        lead_words=analyzer.lead_words,
-        lead_divisor=analyzer.lead_divisor,
-        fold_plurals=analyzer.fold_plurals,
-    )
-    return counter
 
 
 @dataclass(frozen=True)
@@ -531,7 +524,12 @@ def count_articles(
     corpora: Sequence[Corpus], settings: Settings, *, progress: Progress = no_progress
 ) -> CountedCorpus:
     """Read the corpora and return their counts, without auxiliary copies of natural articles."""
-    analyzer = _counting_analyzer(settings)
+    analyzer = Analyzer(
+        lead_words=settings.lead_words,
+        lead_divisor=settings.lead_divisor,
+        bigrams=any(settings.bigrams),
+        fold_plurals=settings.fold_plurals,
+    )
     counted = count_corpora(
         corpora,
         analyzer,
@@ -551,15 +549,6 @@ def _latest(counted: CountedCorpus) -> CountedCorpus:
 
 def _keys(counted: CountedCorpus) -> Iterator[tuple[int, str]]:
     return zip(counted.corpus.tolist(), counted.ids, strict=True)
-
-
-def _counting_analyzer(settings: Settings) -> Analyzer:
-    return Analyzer(
-        lead_words=settings.lead_words,
-        lead_divisor=settings.lead_divisor,
-        bigrams=any(settings.bigrams),
-        fold_plurals=settings.fold_plurals,
-    )
 
 
 def _without_copies(counted: CountedCorpus) -> CountedCorpus:

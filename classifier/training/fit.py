@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from classifier.compiled import SOLVER, compiled
-from classifier.model.reading import sublinear
+from classifier.model.vocabulary import sublinear
 from classifier.training.count import (
     CountedCorpus,
     LabelledArticles,
@@ -393,11 +393,10 @@ def ratio_scales(X: Rows, Y: Matrix, weights: Vector, power: float) -> Scales | 
             for some, piece in X.pieces()
         ),
     )
-    frequency = _row(sums, 2 * n_labels + 1)
-    everywhere = _row(sums, 2 * n_labels)
+    everywhere, frequency = (sums[2 * n_labels + i].toarray()[0] for i in range(2))
     scales = np.empty((n_labels, n_terms), np.float32)
     for k in range(n_labels):
-        present, unknown = _row(sums, k), _row(sums, n_labels + k)
+        present, unknown = sums[k].toarray()[0], sums[n_labels + k].toarray()[0]
         absent = np.maximum(everywhere - unknown - present, 0)
         scales[k] = _label_scales(present + PRIOR_COUNT, absent + PRIOR_COUNT, power)
         scales[k] *= max(frequency.sum(), 1) / max(scales[k] @ frequency, 1e-9)
@@ -408,14 +407,6 @@ def _label_scales(present: Lanes, absent: Lanes, power: float) -> Lanes:
     ratio = np.log(present / absent) - np.log(present.sum() / absent.sum())
     scales: Lanes = (RATIO_FLOOR + np.abs(ratio)) ** (2 * power)
     return scales
-
-
-def _row(matrix: sp.csr_matrix, number: int) -> Lanes:
-    """Return a row of a sparse matrix with its zeros."""
-    entries = slice(matrix.indptr[number], matrix.indptr[number + 1])
-    row = np.zeros(matrix.shape[1], np.float32)
-    row[matrix.indices[entries]] = matrix.data[entries]
-    return row
 
 
 def fit_linear(

@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from classifier.drift.distances import Histogram, given_tags, jensen_shannon
-from classifier.evaluation.bootstrap import bootstrap_f1
+from classifier.evaluation.bootstrap import Interval, bootstrap_f1
 from classifier.evaluation.metrics import (
     confusion,
     expected_calibration_error,
@@ -24,7 +24,6 @@ from classifier.evaluation.metrics import (
 )
 from classifier.model.calibration import Calibration, PiecewiseLinear
 from classifier.model.model import Model
-from classifier.training.calibrate import calibrate
 from classifier.training.choose import Choice
 from classifier.training.count import (
     CountedCorpus,
@@ -32,7 +31,7 @@ from classifier.training.count import (
     document_frequencies,
     with_data,
 )
-from classifier.training.cuts import held_out_tags
+from classifier.training.cuts import calibrate, held_out_tags
 from classifier.training.settings import Settings
 
 __all__ = ["held_out_probabilities", "provenance", "quality_figures", "with_reference"]
@@ -75,8 +74,8 @@ def quality_figures(
     f1 = bootstrap_f1(truth, given, groups=groups)
     errors = expected_calibration_error(truth, probabilities)
     return {
-        "micro_f1": _rounded(f1["micro"].estimate, f1["micro"].low, f1["micro"].high),
-        "macro_f1": _rounded(f1["macro"].estimate, f1["macro"].low, f1["macro"].high),
+        "micro_f1": _interval(f1["micro"]),
+        "macro_f1": _interval(f1["macro"]),
         "false_tag_rate": _number(false_tag_rate(truth, given).value),
         "points": {
             name: point_figures(truth, of_point)
@@ -122,8 +121,7 @@ def outlet_figures(
         if n_articles >= FEWEST_ARTICLES:
             rows = np.array([source == name for source in sources])
             f1 = bootstrap_f1(truth[rows], given[rows], groups=groups[rows])["micro"]
-            interval = _rounded(f1.estimate, f1.low, f1.high)
-            figures.append({"name": name, "articles": n_articles, "micro_f1": interval})
+            figures.append({"name": name, "articles": n_articles, "micro_f1": _interval(f1)})
     return figures
 
 
@@ -189,8 +187,8 @@ def _number(value: float) -> float | None:
     return None if np.isnan(value) else round(float(value), 4)
 
 
-def _rounded(*values: float) -> list[float | None]:
-    return [_number(value) for value in values]
+def _interval(found: Interval) -> list[float | None]:
+    return [_number(value) for value in (found.estimate, found.low, found.high)]
 
 
 def provenance(

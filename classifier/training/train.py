@@ -20,7 +20,6 @@ from classifier.fields import Articles
 from classifier.model.calibration import Calibration, PiecewiseLinear
 from classifier.model.model import Model
 from classifier.model.vocabulary import Analyzer
-from classifier.training.calibrate import calibrate
 from classifier.training.choose import Choice, choose_candidate, n_candidates
 from classifier.training.count import (
     CountedCorpus,
@@ -30,9 +29,8 @@ from classifier.training.count import (
     corpus_notes,
     count_articles,
 )
-from classifier.training.cuts import POINTS, CutRules, Cuts, choose_shift
+from classifier.training.cuts import POINTS, CutRules, Cuts, calibrate, choose_shift
 from classifier.training.fit import (
-    Linear,
     Rows,
     article_weights,
     fit_linear,
@@ -121,7 +119,7 @@ def fit_model(
     choice = choose_candidate(counted, Y, folds, settings, jobs=jobs, tick=tick)
     held = folds >= 0
     margins, truth = choice.held_out.margins[held], Y[held]
-    model = _kept(counted, *_final_fit(counted, Y, choice, settings, jobs=jobs))
+    model = _final_fit(counted, Y, choice, settings, jobs=jobs)
     if settings.labels == "one":
         shift = choose_shift(margins, truth)
         margins, model["bias"] = margins + shift, model["bias"] + shift
@@ -183,18 +181,14 @@ def _final_fit(
     settings: Settings,
     *,
     jobs: int,
-) -> tuple[Vector, Linear]:
-    """Return idf and linear functions of all terms, fitted on all articles."""
+) -> dict[str, Any]:
+    """Return what a model takes of a fit on all articles, without terms that weigh nothing."""
     lead_repeats = choice.candidate.lead_repeats
     idf = fold_idf(counted.occurrences(lead_repeats), counted, choice.candidate, settings.min_df)
     weights = article_weights(counted, choice.candidate)
     X = Rows.weighed(counted, lead_repeats, idf)
     scales = ratio_scales(X, Y, weights, choice.candidate.ratio_power)
-    return idf, fit_linear(X, Y, choice.C, weights, scales=scales, jobs=jobs)
-
-
-def _kept(counted: LabelledArticles, idf: Vector, linear: Linear) -> dict[str, Any]:
-    """Return what a model takes, without terms that weigh nothing."""
+    linear = fit_linear(X, Y, choice.C, weights, scales=scales, jobs=jobs)
     kept = np.flatnonzero(idf > 0)
     return {
         "vocabulary": [counted.vocabulary[i] for i in kept],
