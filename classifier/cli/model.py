@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from classifier.cli.app import echo_lines, print_document
 from classifier.cli.options import ModelOption, file_target, refuse_inputs
-from classifier.cli.terminal import echo_lines, print_document
 from classifier.errors import BadInputError, ClassifierError
 
 if TYPE_CHECKING:

@@ -5,29 +5,29 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_origin, get_type_hints
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
-from classifier.cli.terminal import echo_note
+from classifier.article import Article
+from classifier.cli.app import counted_on_terminal, echo_note
 from classifier.corpus.corpus import FORMATS, UNLABELLED, Corpus, ReadOptions, ReadTally
 from classifier.errors import BadInputError, ClassifierError, CorpusError, ModelError
 from classifier.fields import USUAL_NAMES
 
 __all__ = [
-    "ArchiveOptions",
-    "Command",
     "CorpusArgument",
     "CorpusTarget",
-    "Group",
     "ModelOption",
     "ModelTarget",
     "OptionGroup",
     "QuietOption",
     "SheetFormatOption",
+    "ThresholdOption",
+    "counted_articles",
     "file_target",
     "grouped",
     "model_target",
@@ -40,43 +40,6 @@ __all__ = [
     "thresholds_from",
     "try_writing",
 ]
-
-
-class Plain:
-    """Shows ``--help`` and the like without a kind of value, and checks no defaults.
-
-    Typer checks every value by pydantic, what was not given too, and pydantic takes longer to load
-    than an article to tag.
-    """
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        """Return the parameters, flags without a word for a value."""
-        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
-        for param in params:
-            param.process_value = functools.partial(_value, param)
-            if getattr(param, "is_flag", False) and param.metavar is None:
-                param.metavar = ""
-        return params
-
-
-def _value(param: Any, ctx: Any, value: Any) -> Any:
-    """Return the value of a parameter: a default as it is, and what a parser of ours returns."""
-    # in the words of Typer 0.29; without them its own way is taken
-    described = getattr(param, "type_descriptor", None)
-    parser = getattr(getattr(described, "parameter_info", None), "parser", None)
-    if ctx.get_parameter_source(param.name).name == "DEFAULT" and not param.required:
-        return value if param.callback is None else param.callback(ctx, param, value)
-    if parser is None or param.required or param.callback is not None:
-        return type(param).process_value(param, ctx, value)
-    return [parser(each) for each in value] if isinstance(value, tuple | list) else parser(value)
-
-
-class Command(Plain, TyperCommand):
-    """One command."""
-
-
-class Group(Plain, TyperGroup):
-    """A group of commands."""
 
 
 Target = TypeVar("Target", Path, Path | None)
@@ -222,6 +185,15 @@ def open_corpus(
     return Corpus(name, load_corpus(name, announce=echo_note), natural=natural)
 
 
+def counted_articles(
+    names: Sequence[str], reading: ReadOptions, tally: ReadTally, *, quiet: bool
+) -> Iterator[Article]:
+    """Return the articles of some corpora, each as `open_corpus` does, counted on a terminal."""
+    corpora = [open_corpus(name, reading, tally) for name in names]
+    articles = chain.from_iterable(corpus.articles for corpus in corpora)
+    return counted_on_terminal(articles, "articles", quiet=quiet)
+
+
 def _is_path(name: str) -> bool:
     return name == "-" or Path(name).exists()
 
@@ -267,12 +239,18 @@ SheetFormatOption: TypeAlias = Annotated[
         show_default="by the file's name: .csv, .jsonl, .json",
     ),
 ]
+ThresholdOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="LABEL=P",
+        help="Give a label from this probability on instead of the model's cut; repeatable.",
+    ),
+]
 # For the parser, not the type checker: a literal type spelled by a constant.
 _Format: Any = Literal[FORMATS]
 _OnError: Any = Literal["stop", "skip"]
 _reading = functools.partial(typer.Option, rich_help_panel="Reading")
 _labels = functools.partial(typer.Option, rich_help_panel="Labels and other fields")
-_archive = functools.partial(typer.Option, rich_help_panel="Archives")
 
 
 def _field(name: str, help: str, *, option: Any = _labels) -> Any:
@@ -300,11 +278,8 @@ _DateField: Any = _field("date", "Field with the day of publication.")
 class OptionGroup:
     """Options that a command takes as one value: its fields with what Typer is to know of each.
 
-    No dataclass, as making one takes as long as tagging twenty articles. `on_error_named` is no
-    option of its own: whether ``--on-error`` was given.
+    No dataclass, as making one takes as long as tagging twenty articles.
     """
-
-    on_error_named: bool = False
 
     def __init__(self, **values: Any) -> None:
         vars(self).update(values)
@@ -445,81 +420,6 @@ class LabelledOptions(TextOptions):
         return ReadOptions(**chosen)
 
 
-class ArchiveOptions(OptionGroup):
-    """The options of `classifier predict` that are about archives."""
-
-    jobs: Annotated[
-        int | None,
-        _archive(
-            min=1,
-            metavar="N",
-            help="Processes. Into a single file, JSONL alone goes through several.",
-            show_default="one a core into a folder, else 1",
-        ),
-    ] = None
-    dask: Annotated[
-        str,
-        _archive(
-            metavar="ADDRESS",
-            help="Tag into a folder on a Dask cluster: tcp://scheduler:8786, or local for a "
-            "trial. Files and folder may be any address that fsspec opens, s3://… too.",
-            show_default=False,
-        ),
-    ] = ""
-    where: Annotated[
-        str,
-        _archive(
-            metavar="CONDITION",
-            help="Keep what meets it: 'energy>0.5 and (culture<0.1 or coverage>=0.9)'.",
-            show_default=False,
-        ),
-    ] = ""
-    tags: Annotated[
-        str,
-        _archive(metavar="TAG,TAG", help="Keep what was given one of these.", show_default=False),
-    ] = ""
-    drop_text: Annotated[
-        bool, _archive("--drop-text", help="Leave the body out of a folder's rows.")
-    ] = False
-    prefix: Annotated[
-        str,
-        _archive(
-            metavar="TEXT",
-            help="Stands before the names of the fields added to a folder's rows.",
-            show_default=False,
-        ),
-    ] = ""
-    max_line_mb: Annotated[
-        int,
-        _archive(
-            min=1, max=1024, metavar="N", help="Longer lines are bad rows; bounds the memory."
-        ),
-    ] = 16
-    summary: Annotated[
-        Path | None,
-        _archive(metavar="FILE", help="Write a folder's counts there as JSON; - prints them."),
-    ] = None
-    restart: Annotated[
-        bool, _archive("--restart", help="Do a folder again, whatever is finished.")
-    ] = False
-    dry_run: Annotated[
-        bool, _archive("--dry-run", help="List what a folder would get; write nothing.")
-    ] = False
-
-    @property
-    def wanted_tags(self) -> tuple[str, ...]:
-        """The tags of ``--tags``."""
-        return tuple(tag.strip() for tag in self.tags.split(",") if tag.strip())
-
-    def refuse_folder_options(self) -> None:
-        """Raise `typer.BadParameter` at an option that makes sense for a folder alone."""
-        for name in ("dask", "drop_text", "prefix", "summary", "restart", "dry_run"):
-            if getattr(self, name):
-                raise typer.BadParameter(
-                    "needs --out FOLDER", param_hint="--" + name.replace("_", "-")
-                )
-
-
 # Options that name a file to write.
 _WRITTEN = ("out", "rejects", "summary", "assignments", "suggested_out", "errors_out")
 
@@ -549,10 +449,7 @@ def grouped(
             for name, group in groups.items()
         }
         if reading:
-            given = made.pop("reading")
-            for group in made.values():
-                group.on_error_named = given.on_error is not None
-            made["reading"] = given.reading()
+            made["reading"] = made["reading"].reading()
         command(**values, **made)
 
     keyword = inspect.Parameter.KEYWORD_ONLY
@@ -592,7 +489,7 @@ def _refuse_one_file(values: dict[str, Any]) -> None:
             )
 
 
-def thresholds_from(pairs: list[str]) -> dict[str, float]:
+def thresholds_from(pairs: list[str] | None) -> dict[str, float]:
     """Return ``["energy=0.7"]`` as ``{"energy": 0.7}``.
 
     Raises
@@ -601,7 +498,7 @@ def thresholds_from(pairs: list[str]) -> dict[str, float]:
         When a pair is not a label, an equals sign and a number.
     """
     thresholds = {}
-    for pair in pairs:
+    for pair in pairs or []:
         label, _, number = pair.rpartition("=")
         try:
             thresholds[label] = float(number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import shutil
@@ -10,35 +11,32 @@ import textwrap
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import Annotated, Any, Literal, TextIO
 
 import typer
 
 from classifier.article import Article
-from classifier.cli.explanation import TOP, deciding_spans
-from classifier.cli.terminal import on_terminal
-from classifier.corpus.write import Codes, table_line
+from classifier.cli.app import on_terminal
+from classifier.cli.options import OptionGroup, named_path
+from classifier.corpus.write import Codes, prediction_row, table_line
 from classifier.errors import ModelError, sanitized
 from classifier.model.model import Model
 from classifier.model.prediction import Contribution, Explanation, Prediction
-from classifier.model.vocabulary import Analyzer
 from classifier.text import article_text
-
-if TYPE_CHECKING:
-    from classifier.model.prediction import Prediction
 
 __all__ = [
     "FORMATS",
-    "Layout",
     "Listing",
-    "chosen_layout",
+    "OutputOptions",
     "write_bytes",
     "write_predictions",
 ]
 
 
+# As many terms as a reader takes in at a glance.
+TOP = 8
 COLOURS = ("yellow", "cyan", "green", "magenta", "blue", "red")
 INDENT = "    "
 BAR = 25
@@ -46,71 +44,121 @@ BAR = 25
 LONGEST, WIDEST = 2000, 100
 
 
-@dataclass(frozen=True, slots=True)
+FORMATS = ("table", "jsonl", "csv", "parquet", "xlsx", "ninjs")
+# Those that cannot go to a stream, and those whose objects and rows have no room for reasons.
+_BINARY, _NO_REASONS = ("parquet", "xlsx"), ("csv", "parquet", "xlsx", "ninjs")
+_FORMAT_OF = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".xlsx": "xlsx",
+    ".ninjs": "ninjs",
+    ".txt": "table",
+}
+# For the parser, not the type checker: a literal type spelled by a constant.
+_Format: Any = Literal[FORMATS]
+
+
+class OutputOptions(OptionGroup):
+    """Where predictions go, and in what form."""
+
+    format: Annotated[
+        _Format | None,
+        typer.Option(help="How to print.", show_default="table on a terminal, jsonl elsewhere"),
+    ] = None
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE|FOLDER",
+            parser=named_path,
+            help="Write there: .jsonl, .csv, .parquet, .xlsx, .ninjs or .txt (a table); .gz packs "
+            "text. In a folder each file gets one of its name, with all its fields.",
+            show_default=False,
+        ),
+    ] = None
+    scores: Annotated[
+        bool, typer.Option("--scores", help="In a table, draw every label's score.")
+    ] = False
+    terms: Annotated[
+        bool,
+        typer.Option("--terms", help="In a table, name the words behind each tag."),
+    ] = False
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Show the words that raised and lowered each tag."),
+    ] = False
+    codes: Annotated[
+        bool,
+        typer.Option("--codes", help="Add the codes of each tag, such as IPTC Media Topics."),
+    ] = False
+
+    @property
+    def on_screen(self) -> bool:
+        """Whether predictions go to a terminal."""
+        return self.out is None and on_terminal(sys.stdout)
+
+    def chosen(self) -> OutputOptions:
+        """Return them with the format that was meant, and no file where it is ``-``.
+
+        Raises
+        ------
+        typer.BadParameter
+            When they contradict each other, or the file's name does not tell a format.
+        """
+        out = None if self.out is None or str(self.out) == "-" else self.out
+        if out is not None and out.is_dir():
+            raise typer.BadParameter(f"{out} is a folder; name a file in it", param_hint="--out")
+        format = self.format or _format(out)
+        if format in _BINARY and out is None:
+            raise typer.BadParameter(f"{format} needs --out FILE", param_hint="--format")
+        if self.explain and format in _NO_REASONS:
+            raise typer.BadParameter(
+                f"goes into a table or jsonl, not into {format}", param_hint="--explain"
+            )
+        return OutputOptions(**vars(self) | {"format": format, "out": out})
+
+
 class Listing:
-    """How entries are laid out.
+    """How entries are laid out; without colours, words are marked by brackets.
 
     Parameters
     ----------
-    rules : mapping of str to str
-        Per label, in the model's order, from when on it is given, in words.
-    analyzer : Analyzer
-        Finds the words to mark.
-    colour : bool
-        Whether the stream shows colours; without them, words are marked by brackets.
-    width : int
-        Columns.
+    model : Model
+    thresholds : mapping of str to float
+        Probabilities that decide in place of its cuts.
+    layout : OutputOptions
     codes : mapping of str to sequence of str or None
         Codes to show beside tags.
     """
 
-    rules: Mapping[str, str]
-    analyzer: Analyzer
-    colour: bool = False
-    width: int = 80
-    codes: Codes | None = None
-
-    @classmethod
-    def of(
-        cls,
+    def __init__(
+        self,
         model: Model,
         thresholds: Mapping[str, float],
-        *,
-        on_screen: bool,
-        codes: Codes | None = None,
-    ) -> Listing:
-        """Return the listing for a model's predictions, coloured unless ``NO_COLOR`` is set."""
+        layout: OutputOptions,
+        codes: Codes | None,
+    ) -> None:
         plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-        columns = shutil.get_terminal_size().columns
-        rules = {
+        self._analyzer, self._layout, self._codes = model.analyzer, layout, codes
+        self._colour = layout.on_screen and not plain
+        self._width = min(shutil.get_terminal_size().columns, WIDEST)
+        # from when on each label is given, in words
+        self._rules = {
             label: _rule(cut, thresholds.get(label), model.mode)
             for label, cut in zip(model.labels, model.cuts.tolist(), strict=True)
         }
-        return cls(
-            rules,
-            model.analyzer,
-            colour=on_screen and not plain,
-            width=min(columns, WIDEST),
-            codes=codes,
-        )
 
-    def entry(
-        self,
-        article: Article,
-        prediction: Prediction,
-        *,
-        scores: bool = False,
-        terms: bool = False,
-        explain: bool = False,
-    ) -> str:
+    def entry(self, article: Article, prediction: Prediction) -> str:
         """Return what is shown of one article: its line, and more where asked for."""
+        layout = self._layout
         named = replace(prediction, id=article.id or article.title or "(no id)")
-        lines = [table_line(named, self.codes)]
-        if scores:
+        lines = [table_line(named, self._codes)]
+        if layout.scores:
             lines += self._bars(prediction)
-        if terms and not explain:
+        if layout.terms and not layout.explain:
             lines += self._words(prediction)
-        if explain and not prediction.note:
+        if layout.explain and not prediction.note:
             lines += [*self._reasons(article, prediction), ""]
         return "\n".join(lines)
 
@@ -147,7 +195,7 @@ class Listing:
         name = self._painted(sanitized(why.label), why.label)
         sum = f"margin {why.margin:+.3f} (bias {why.bias:+.3f})"
         return [
-            f"{INDENT}{name} {score:.2f}: {sum}, {self.rules[why.label]}",
+            f"{INDENT}{name} {score:.2f}: {sum}, {self._rules[why.label]}",
             *self._terms("+", why.raised[:TOP]),
             *self._terms("-", why.lowered[:TOP]),
         ]
@@ -162,7 +210,7 @@ class Listing:
         """Return lines of whole words, the first after `start`, the others further in."""
         return textwrap.wrap(
             words,
-            self.width,
+            self._width,
             initial_indent=start,
             subsequent_indent=f"{INDENT}  ",
             break_long_words=False,
@@ -170,11 +218,13 @@ class Listing:
         )
 
     def _marked(self, text: str, explanations: Sequence[Explanation]) -> list[str]:
+        from classifier.evaluation.worst import marked_words
+
         head, rest = _trimmed(text)
         wrapped = "\n".join(self._wrapped(head))
         numbers = {why.label: n for n, why in enumerate(explanations, 1)}
         parts, end = [], 0
-        for start, stop, label in deciding_spans(wrapped, explanations, self.analyzer):
+        for start, stop, label in marked_words(wrapped, _owners(explanations), self._analyzer):
             parts += [wrapped[end:start], self._mark(wrapped[start:stop], label, numbers)]
             end = stop
         legend = " ".join(self._mark(sanitized(label), label, numbers) for label in numbers)
@@ -182,7 +232,7 @@ class Listing:
         return [f"{INDENT}{line}".rstrip() for line in lines]
 
     def _wrapped(self, text: str) -> list[str]:
-        room = max(self.width - len(INDENT), 20)
+        room = max(self._width - len(INDENT), 20)
         lines: list[str] = []
         for paragraph in map(sanitized, text.split("\n")):
             wrapped = textwrap.wrap(paragraph, room, break_long_words=False, break_on_hyphens=False)
@@ -190,15 +240,45 @@ class Listing:
         return lines
 
     def _mark(self, word: str, label: str, numbers: Mapping[str, int]) -> str:
-        if self.colour:
+        if self._colour:
             return self._painted(word, label)
         return f"[{word} {numbers[label]}]" if len(numbers) > 1 else f"[{word}]"
 
     def _painted(self, text: str, label: str) -> str:
-        if not self.colour:
+        if not self._colour:
             return text
-        paint = COLOURS[list(self.rules).index(label) % len(COLOURS)]
+        paint = COLOURS[list(self._rules).index(label) % len(COLOURS)]
         return typer.style(text, fg=paint, bold=True)
+
+
+def explained_json(prediction: Prediction, codes: Codes | None = None) -> str:
+    """Return a prediction with its explanation as one line of JSON.
+
+    ``explanation`` holds, per label, ``margin``, ``bias``, ``cut`` (null for a label that is
+    never given) and ``terms`` (term → what it adds to the margin, the weightiest first); the
+    terms and the bias add up to the margin.
+    """
+    explanation = {
+        label: {
+            "margin": why.margin,
+            "bias": why.bias,
+            "cut": why.cut if math.isfinite(why.cut) else None,
+            "terms": {c.term: c.value for c in why.contributions},
+        }
+        for label, why in prediction.explain().items()
+    }
+    row = prediction_row(prediction, codes) | {"explanation": explanation}
+    return json.dumps(row, ensure_ascii=False, allow_nan=False)
+
+
+def _owners(explanations: Iterable[Explanation]) -> Mapping[str, str]:
+    """Return, per deciding term, the label that it raised most."""
+    strongest: dict[str, tuple[float, str]] = {}
+    for why in explanations:
+        for c in why.raised[:TOP]:
+            if c.value > strongest.get(c.term, (0.0, ""))[0]:
+                strongest[c.term] = (c.value, why.label)
+    return {term: label for term, (_, label) in strongest.items()}
 
 
 def _rule(cut: float, threshold: float | None, mode: str) -> str:
@@ -217,72 +297,7 @@ def _trimmed(text: str) -> tuple[str, list[str]]:
     return head, [f"… and {len(text) - len(head):,} more characters"]
 
 
-FORMATS = ("table", "jsonl", "csv", "parquet", "xlsx", "ninjs")
-# Those that cannot go to a stream, and those whose objects and rows have no room for reasons.
-_BINARY, _NO_REASONS = ("parquet", "xlsx"), ("csv", "parquet", "xlsx", "ninjs")
-Pair = tuple["Article", "Prediction"]
-_FORMAT_OF = {
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".csv": "csv",
-    ".parquet": "parquet",
-    ".xlsx": "xlsx",
-    ".ninjs": "ninjs",
-    ".txt": "table",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """In what form predictions leave, and where to.
-
-    Parameters
-    ----------
-    format : str
-        One of `FORMATS`.
-    out : Path or None
-        The file; ``None`` is standard output.
-    scores, terms, explain : bool
-        Whether a table draws all scores, names the words behind each tag, and whether tags are
-        explained in full.
-    codes : bool
-        Whether the codes of tags are written too; of ninjs they are in any case.
-    """
-
-    format: str
-    out: Path | None = None
-    scores: bool = False
-    terms: bool = False
-    explain: bool = False
-    codes: bool = False
-
-    @property
-    def on_screen(self) -> bool:
-        """Whether predictions go to a terminal."""
-        return self.out is None and on_terminal(sys.stdout)
-
-
-def chosen_layout(
-    format: str | None, out: Path | None, *, explain: bool = False, **shown: bool
-) -> Layout:
-    """Return what the options ask for; `shown` are the other fields of `Layout`.
-
-    Raises
-    ------
-    typer.BadParameter
-        When they contradict each other, or the file's name does not tell a format.
-    """
-    out = None if out is None or str(out) == "-" else out
-    if out is not None and out.is_dir():
-        raise typer.BadParameter(f"{out} is a folder; name a file in it", param_hint="--out")
-    format = format or _format(out)
-    if format in _BINARY and out is None:
-        raise typer.BadParameter(f"{format} needs --out FILE", param_hint="--format")
-    if explain and format in _NO_REASONS:
-        raise typer.BadParameter(
-            f"goes into a table or jsonl, not into {format}", param_hint="--explain"
-        )
-    return Layout(format, out, explain=explain, **shown)
+Pair = tuple[Article, Prediction]
 
 
 def _format(out: Path | None) -> str:
@@ -310,7 +325,7 @@ def _is_packed(out: Path) -> bool:
 def write_predictions(
     model: Model,
     articles: Iterable[Article],
-    layout: Layout,
+    layout: OutputOptions,
     *,
     thresholds: Mapping[str, float],
     keep: Callable[[Prediction], bool] | None = None,
@@ -321,7 +336,11 @@ def write_predictions(
     """
     from classifier.corpus import write
 
-    codes = _codes(model) if layout.codes else None
+    if layout.codes and not model.codes:
+        raise ModelError(
+            f"{model.name} carries no codes for its labels. Train it with --label-codes FILE."
+        )
+    codes = model.codes if layout.codes else None
     if layout.explain or layout.format == "table":
         pairs = _pairs(model, articles, thresholds)
         line = _line_maker(model, layout, thresholds, codes)
@@ -350,14 +369,6 @@ def write_predictions(
             write.write_jsonl(predictions, stream, codes=codes)
 
 
-def _codes(model: Model) -> Codes:
-    if not model.codes:
-        raise ModelError(
-            f"{model.name} carries no codes for its labels. Train it with --label-codes FILE."
-        )
-    return model.codes
-
-
 def _pairs(
     model: Model, articles: Iterable[Article], thresholds: Mapping[str, float]
 ) -> Iterator[Pair]:
@@ -374,27 +385,17 @@ def _pairs(
 
 
 def _line_maker(
-    model: Model, layout: Layout, thresholds: Mapping[str, float], codes: Codes | None
+    model: Model, layout: OutputOptions, thresholds: Mapping[str, float], codes: Codes | None
 ) -> Callable[[Article, Prediction], str]:
-    from classifier.cli.explanation import explained_json
-
     if layout.format == "jsonl":
         return lambda article, prediction: explained_json(prediction, codes)
-    listing = Listing.of(model, thresholds, on_screen=layout.on_screen, codes=codes)
-    return lambda article, prediction: listing.entry(
-        article,
-        prediction,
-        scores=layout.scores,
-        terms=layout.terms,
-        explain=layout.explain,
-    )
+    return Listing(model, thresholds, layout, codes).entry
 
 
 @contextmanager
 def _opened(out: Path | None) -> Iterator[TextIO]:
     if out is None:
-        if sys.stdout is None:
-            raise OSError("standard output is closed; name a file with --out")
+        _check_open()
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
         yield sys.stdout
         return
@@ -404,12 +405,16 @@ def _opened(out: Path | None) -> Iterator[TextIO]:
         yield stream
 
 
+def _check_open() -> None:
+    if sys.stdout is None:
+        raise OSError("standard output is closed; name a file with --out")
+
+
 @contextmanager
 def write_bytes(out: Path | None) -> Iterator[tuple[Callable[[bytes], object], str]]:
     """Give what writes bytes to a file or standard output, and the suffix they are packed for."""
     if out is None:
-        if sys.stdout is None:
-            raise OSError("standard output is closed; name a file with --out")
+        _check_open()
         yield sys.stdout.buffer.write, ""
         return
     from classifier.files import replacing

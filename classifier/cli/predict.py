@@ -1,33 +1,48 @@
-"""classifier predict."""
+"""classifier predict: articles into one file or the screen, an archive into a folder."""
 
 from __future__ import annotations
 
-import dataclasses
 import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from classifier.cli.archive import is_archive, predict_archive, predict_stream
+from classifier.cli.app import (
+    counted_on_terminal,
+    echo_lines,
+    echo_note,
+    on_terminal,
+    read_tally,
+    report_skipped,
+    write_or_print,
+)
 from classifier.cli.options import (
-    ArchiveOptions,
     ModelOption,
     OptionGroup,
     QuietOption,
+    TextOptions,
+    ThresholdOption,
+    grouped,
     named_path,
-    reads_articles,
     refuse_inputs,
     thresholds_from,
 )
-from classifier.cli.output import FORMATS, Layout, chosen_layout, write_predictions
-from classifier.cli.terminal import counted_on_terminal, on_terminal, read_tally, report_skipped
+from classifier.cli.output import OutputOptions, write_bytes, write_predictions
 from classifier.corpus.corpus import ReadOptions
+from classifier.errors import BadInputError, ClassifierError
+from classifier.files import json_text
 
 if TYPE_CHECKING:
+    from classifier.archive.tagger import Progress, RunSummary, TagOptions
     from classifier.model.model import Model
 
-EPILOG = """Examples:
+PREDICT_EPILOG = """Examples:
   classifier predict article.txt --explain
   classifier predict news/ more.csv --text-field body --out tags.csv
   classifier predict articles.jsonl --threshold energy=0.7 | head -3
@@ -35,8 +50,7 @@ EPILOG = """Examples:
   classifier predict ARCHIVE/ --out TAGGED/ --jobs 4 --summary counts.json
   classifier predict 'ARCHIVE/2024-*.jsonl.gz' --out ENERGY/ --where 'energy>0.8'"""
 
-# For the parser, not the type checker: a literal type spelled by a constant.
-_Format: Any = Literal[FORMATS]
+_archive = partial(typer.Option, rich_help_panel="Archives")
 
 
 class CutOptions(OptionGroup):
@@ -46,68 +60,106 @@ class CutOptions(OptionGroup):
         Literal["balanced", "precise", "complete"],
         typer.Option(help="Cuts that decide: precise for few false tags, complete for few misses."),
     ] = "balanced"
-    threshold: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="LABEL=P",
-            help="Give a label from this probability on instead of the model's cut; repeatable.",
-        ),
-    ] = None
+    threshold: ThresholdOption = None
 
     def floors(self, model: Path | None) -> dict[str, float]:
         """Return the probabilities that decide in place of the model's own cuts."""
-        given = thresholds_from(self.threshold or [])
+        given = thresholds_from(self.threshold)
         if self.point == "balanced":
             return given
         return chosen_model(model).thresholds_at(self.point) | given
 
 
-class OutputOptions(OptionGroup):
-    """Where predictions go, and in what form."""
+class ArchiveOptions(OptionGroup):
+    """What is to become of an archive, and how it is read."""
 
-    format: Annotated[
-        _Format | None,
-        typer.Option(help="How to print.", show_default="table on a terminal, jsonl elsewhere"),
-    ] = None
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE|FOLDER",
-            parser=named_path,
-            help="Write there: .jsonl, .csv, .parquet, .xlsx, .ninjs or .txt (a table); .gz packs "
-            "text. In a folder each file gets one of its name, with all its fields.",
-            show_default=False,
+    jobs: Annotated[
+        int | None,
+        _archive(
+            min=1,
+            metavar="N",
+            help="Processes. Into a single file, JSONL alone goes through several.",
+            show_default="one a core into a folder, else 1",
         ),
     ] = None
-    scores: Annotated[
-        bool, typer.Option("--scores", help="In a table, draw every label's score.")
+    dask: Annotated[
+        str,
+        _archive(
+            metavar="ADDRESS",
+            help="Tag into a folder on a Dask cluster: tcp://scheduler:8786, or local for a "
+            "trial. Files and folder may be any address that fsspec opens, s3://… too.",
+            show_default=False,
+        ),
+    ] = ""
+    where: Annotated[
+        str,
+        _archive(
+            metavar="CONDITION",
+            help="Keep what meets it: 'energy>0.5 and (culture<0.1 or coverage>=0.9)'.",
+            show_default=False,
+        ),
+    ] = ""
+    tags: Annotated[
+        str,
+        _archive(metavar="TAG,TAG", help="Keep what was given one of these.", show_default=False),
+    ] = ""
+    drop_text: Annotated[
+        bool, _archive("--drop-text", help="Leave the body out of a folder's rows.")
     ] = False
-    terms: Annotated[
-        bool,
-        typer.Option("--terms", help="In a table, name the words behind each tag."),
+    prefix: Annotated[
+        str,
+        _archive(
+            metavar="TEXT",
+            help="Stands before the names of the fields added to a folder's rows.",
+            show_default=False,
+        ),
+    ] = ""
+    max_line_mb: Annotated[
+        int,
+        _archive(
+            min=1, max=1024, metavar="N", help="Longer lines are bad rows; bounds the memory."
+        ),
+    ] = 16
+    summary: Annotated[
+        Path | None,
+        _archive(metavar="FILE", help="Write a folder's counts there as JSON; - prints them."),
+    ] = None
+    restart: Annotated[
+        bool, _archive("--restart", help="Do a folder again, whatever is finished.")
     ] = False
-    explain: Annotated[
-        bool,
-        typer.Option("--explain", help="Show the words that raised and lowered each tag."),
-    ] = False
-    codes: Annotated[
-        bool,
-        typer.Option("--codes", help="Add the codes of each tag, such as IPTC Media Topics."),
+    dry_run: Annotated[
+        bool, _archive("--dry-run", help="List what a folder would get; write nothing.")
     ] = False
 
-    def layout(self) -> Layout:
-        """Return what they ask for.
+    def tag_options(self, reading: ReadOptions, thresholds: dict[str, float]) -> TagOptions:
+        """Return them as the library takes them."""
+        from classifier.archive.tagger import TagOptions
 
-        Raises
-        ------
-        typer.BadParameter
-            When they contradict each other.
-        """
-        shown = {name: getattr(self, name) for name in ("scores", "terms", "explain", "codes")}
-        return chosen_layout(self.format, self.out, **shown)
+        return TagOptions(
+            reading,
+            thresholds=thresholds,
+            where=self.where,
+            tags=self.wanted_tags,
+            drop_text=self.drop_text,
+            prefix=self.prefix,
+            max_line_mb=self.max_line_mb,
+        )
+
+    @property
+    def wanted_tags(self) -> tuple[str, ...]:
+        """The tags of ``--tags``."""
+        return tuple(tag.strip() for tag in self.tags.split(",") if tag.strip())
+
+    def refuse_folder_options(self) -> None:
+        """Raise `typer.BadParameter` at an option that makes sense for a folder alone."""
+        for name in ("dask", "drop_text", "prefix", "summary", "restart", "dry_run"):
+            if getattr(self, name):
+                raise typer.BadParameter(
+                    "needs --out FOLDER", param_hint="--" + name.replace("_", "-")
+                )
 
 
-@reads_articles(labels=False)
+@grouped
 def predict(
     files: Annotated[
         list[Path] | None,
@@ -124,7 +176,7 @@ def predict(
     output: OutputOptions,
     quiet: QuietOption = False,
     archive: ArchiveOptions,
-    reading: ReadOptions,
+    reading: TextOptions,
 ) -> None:
     """Tag articles: files of any kind, folders of them, or standard input.
 
@@ -136,25 +188,25 @@ def predict(
     """
     from classifier.corpus.read import read_articles
 
-    floors, out = cuts.floors(model), output.out
+    read, floors, out = reading.reading(), cuts.floors(model), output.out
     common: dict[str, Any] = {"model": model, "thresholds": floors, "quiet": quiet}
     if files and out is not None and (archive.dask or is_archive(files, out)):
         if output.codes:
             raise typer.BadParameter("goes into a single file", param_hint="--codes")
-        predict_archive(files, out, archive, reading, format=output.format, **common)
+        # bad rows are set aside, unless something else was asked for
+        read = read if reading.on_error else replace(read, on_error="skip")
+        predict_archive(files, out, archive, read, format=output.format, **common)
         return
     archive.refuse_folder_options()
-    layout = output.layout()
+    layout = output.chosen()
     tally = read_tally(quiet=quiet)
     # people are shown the headline of an article without an id
-    reading = dataclasses.replace(
-        reading, line_ids=layout.format != "table", keep_item=layout.format == "ninjs"
-    )
+    read = replace(read, line_ids=layout.format != "table", keep_item=layout.format == "ninjs")
     inputs = _inputs(files, layout.out)
     if (archive.jobs or 1) > 1:
-        predict_stream(inputs, layout, archive, reading, **common)
+        predict_stream(inputs, layout, archive, read, **common)
         return
-    articles = read_articles(inputs, reading, tally=tally)
+    articles = read_articles(inputs, read, tally=tally)
     tagger = chosen_model(model)
     keep = None
     if archive.where or archive.tags:
@@ -181,3 +233,259 @@ def chosen_model(folder: Path | None) -> Model:
     from classifier.model.folder import as_model, shipped_model
 
     return shipped_model() if folder is None else as_model(folder)
+
+
+def is_archive(files: Sequence[Path], out: Path) -> bool:
+    """Return whether results go into a folder: one that is there, or several into a new one."""
+    from classifier.archive.shards import is_pattern
+
+    if "-" in map(str, files):
+        return False
+    if out.is_dir():
+        return True
+    several = len(files) > 1 or is_pattern(files[0]) or files[0].is_dir()
+    return several and not out.suffix and not out.exists()
+
+
+def predict_archive(
+    files: Sequence[Path],
+    out: Path,
+    archive: ArchiveOptions,
+    reading: ReadOptions,
+    *,
+    model: Path | None,
+    thresholds: dict[str, float],
+    format: str | None,
+    quiet: bool,
+) -> None:
+    """Tag an archive into a folder, and say what became of it.
+
+    Raises
+    ------
+    typer.Exit
+        With 1 when some file has no result.
+    """
+    from classifier.archive.run import plan_archive
+
+    if archive.dask and archive.dry_run:
+        raise typer.BadParameter("looks at this machine alone", param_hint="--dry-run")
+    if archive.dask not in ("", "local") and archive.jobs is not None:
+        raise typer.BadParameter("a cluster has its own workers", param_hint="--jobs")
+    if format in ("table", "xlsx", "ninjs"):
+        raise typer.BadParameter("a folder takes jsonl, csv or parquet", param_hint="--format")
+    if reading.rejects is not None:
+        raise typer.BadParameter(
+            f"a folder keeps bad rows by itself, in {out}/.classifier/rejects",
+            param_hint="--rejects",
+        )
+    _refuse_documents(files)
+    if not archive.dask:
+        _note_fields(files, reading, quiet=quiet)
+    source = files[0] if len(files) == 1 else files
+    options = replace(archive.tag_options(reading, thresholds), format=format)
+    if archive.dry_run:
+        plans = plan_archive(source, out, model=model, options=options, restart=archive.restart)
+        echo_lines("\n".join(f"{plan.state:<7} {plan.name} → {plan.target}" for plan in plans))
+        return
+    shown = ShownProgress(quiet=quiet)
+    try:
+        summary = _tagging(archive)(
+            source,
+            out,
+            model=model,
+            jobs=archive.jobs,
+            options=options,
+            restart=archive.restart,
+            progress=shown,
+        )
+    except KeyboardInterrupt:
+        shown.end()
+        echo_note(f"{shown.finished} finished and stay; run the same command again to go on")
+        raise
+    shown.end()
+    tell_summary(summary, archive.summary, quiet=quiet)
+    if summary.failures:
+        raise typer.Exit(1)
+
+
+def _tagging(archive: ArchiveOptions) -> Callable[..., RunSummary]:
+    """Return what tags: this machine or a cluster."""
+    if archive.dask:
+        from classifier.archive.cluster import predict_on_cluster
+
+        return partial(predict_on_cluster, address=archive.dask)
+    from classifier.archive.run import tag_archive
+
+    return tag_archive
+
+
+def _refuse_documents(files: Sequence[Path]) -> None:
+    """Raise `BadInputError` for a folder of files that are one article each."""
+    from classifier.corpus.find import find_sources
+
+    if len(files) != 1 or not files[0].is_dir():
+        return
+    try:
+        formats = {source.format for source in find_sources(files)}
+    except BadInputError:
+        return
+    if formats <= {"txt", "md", "html"}:
+        raise BadInputError(
+            f"{files[0]}: holds files of one article each ({', '.join(sorted(formats))}). Tag them "
+            "into one file, for example --out tags.jsonl."
+        )
+
+
+def predict_stream(
+    files: list[Path | str],
+    layout: OutputOptions,
+    archive: ArchiveOptions,
+    reading: ReadOptions,
+    *,
+    model: Path | None,
+    thresholds: dict[str, float],
+    quiet: bool,
+) -> None:
+    """Tag JSONL with several processes into one file or standard output.
+
+    Raises
+    ------
+    typer.BadParameter
+        When anything but plain JSONL is to be written.
+    """
+    if layout.format != "jsonl" or layout.explain or layout.codes:
+        raise typer.BadParameter(
+            "several processes write plain jsonl into a single file; leave it out",
+            param_hint="--jobs",
+        )
+    from classifier.archive.tasks import tag_stream
+
+    _note_fields(files, reading, quiet=quiet)
+    tally = read_tally(quiet=quiet)
+    with write_bytes(layout.out) as (write, packing):
+        for data in tag_stream(
+            files,
+            model=model,
+            jobs=archive.jobs or 1,
+            options=replace(archive.tag_options(reading, thresholds), carry=False),
+            packing=packing,
+            tally=tally,
+            copied=True,
+        ):
+            write(data)
+    report_skipped(tally, quiet=quiet)
+
+
+# Rows that are looked at before processes are started: a field misspelt is in none of them.
+_ROWS_AHEAD = 1000
+
+
+def _note_fields(paths: Sequence[Path | str], reading: ReadOptions, *, quiet: bool) -> None:
+    """Say which fields are read as what, before several processes read the files.
+
+    Raises
+    ------
+    BadInputError
+        If a single file is to be read, and a field that `reading` names is in no row of it.
+    """
+    from classifier.corpus.read import read_articles
+
+    files = [Path(path) for path in paths if str(path) != "-" and Path(path).is_file()]
+    if not files:
+        return
+    some = replace(reading, on_error="skip", rejects=None)
+    articles = read_articles(files[:1], some, tally=read_tally(quiet=quiet))
+    try:
+        for _ in islice(articles, _ROWS_AHEAD if len(paths) == 1 else 1):
+            pass
+    except ClassifierError:
+        # of one file among several it says little, and each is told in its turn
+        if len(paths) == 1:
+            raise
+
+
+# Seconds between two lines of progress on a terminal, and elsewhere.
+PAUSE, LONG_PAUSE = 0.2, 60.0
+
+
+class ShownProgress:
+    """Progress on standard error: one line that is redrawn, or now and then a line of a log."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._on_screen = on_terminal(sys.stderr)
+        self._quiet = quiet or sys.stderr is None
+        self._pause = PAUSE if self._on_screen else LONG_PAUSE
+        self._last, self._drawn = time.monotonic(), False
+        self.finished = "0 files are"
+
+    def __call__(self, state: Progress) -> None:
+        """Show how far the run is, unless that was shown a moment ago."""
+        self.finished = f"{state.files:,} of {state.n_files:,} files are"
+        now = time.monotonic()
+        if self._quiet or now - self._last < self._pause:
+            return
+        self._last, self._drawn = now, True
+        start, end = ("\r", "\x1b[K") if self._on_screen else ("", "\n")
+        sys.stderr.write(start + progress_line(state) + end)
+        sys.stderr.flush()
+
+    def end(self) -> None:
+        """Leave the line that was redrawn."""
+        if self._drawn and self._on_screen:
+            sys.stderr.write("\n")
+
+
+def progress_line(state: Progress) -> str:
+    """Return how far a run is, with its rate and the time left."""
+    line = (
+        f"{state.files:,} of {state.n_files:,} files, {state.articles:,} articles, "
+        f"{state.rate:,.0f} a second"
+    )
+    left = state.seconds_left
+    return line if left is None else f"{line}, {_clock(left)} left"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def tell_summary(summary: RunSummary, target: Path | None, *, quiet: bool) -> None:
+    """Say what a run did, and write its counts to `target` as JSON, or print them for ``-``."""
+    if not quiet:
+        for line in summary_lines(summary):
+            echo_note(line)
+    for failure in summary.failures:
+        echo_note(f"failed: {failure.file}: {failure.reason}")
+    if target is not None:
+        write_or_print(json_text(summary.to_json()), target)
+
+
+def summary_lines(summary: RunSummary) -> list[str]:
+    """Return what people read at the end of a run."""
+    tally = summary.tally
+    earlier = f" ({summary.n_earlier:,} by an earlier run)" if summary.n_earlier else ""
+    lines = [
+        f"{summary.n_files:,} files in {summary.out}{earlier}, {tally.read:,} articles, "
+        f"{tally.written:,} written, by {summary.model}",
+        ", ".join(f"{label} {tally.tags[label]:,}" for label in summary.labels)
+        + f", no tag {tally.untagged:,}",
+    ]
+    if summary.articles:
+        lines.append(
+            f"{summary.articles:,} articles in {_clock(summary.seconds)}, {summary.rate:,.0f} a "
+            f"second (--jobs {summary.jobs})"
+        )
+    if tally.headlines:
+        items = "article is" if tally.headlines == 1 else "articles are"
+        lines.append(f"{tally.headlines:,} {items} a headline without a text, and judged on it")
+    if tally.rejects:
+        reasons = ", ".join(f"{n:,} {kind}" for kind, n in tally.rejects.most_common())
+        folder = f"{summary.out}/.classifier/rejects"
+        lines.append(f"bad rows: {tally.rejects.total():,} ({reasons}), in {folder}")
+    if summary.passed_over:
+        lines.append(f"passed over: {summary.passed_over:,} (no rows, or links out of the archive)")
+    if summary.workers_replaced:
+        lines.append(f"workers that died and were replaced: {summary.workers_replaced:,}")
+    return lines

@@ -11,12 +11,12 @@ from typing import Annotated, Any
 
 import typer
 
+from classifier.cli.app import echo_note
 from classifier.cli.options import OptionGroup, grouped
-from classifier.cli.terminal import echo_note
 from classifier.errors import ClassifierError, SettingsError
 from classifier.service.limits import Limits, ServiceSettings, Source
 
-EPILOG = """Examples:
+SERVE_EPILOG = """Examples:
   classifier serve
   classifier serve --model mymodel --model old=models/2024 --port 9000 --workers 2
   CLASSIFIER_TOKEN=secret classifier serve --host 0.0.0.0

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from classifier.cli.app import (
+    echo_lines,
+    print_document,
+    read_tally,
+    report_skipped,
+    training_progress,
+)
 from classifier.cli.options import (
     ModelTarget,
     OptionGroup,
     QuietOption,
     open_corpora,
     reads_articles,
-)
-from classifier.cli.terminal import (
-    echo_lines,
-    print_document,
-    read_tally,
-    report_skipped,
-    training_progress,
 )
 from classifier.corpus.corpus import ReadOptions
 
@@ -39,7 +39,7 @@ def _dropped(value: object) -> object:
     return value
 
 
-EPILOG = """Examples:
+TRAIN_EPILOG = """Examples:
   classifier train articles.jsonl --out mymodel
   classifier train news/ --out mymodel --settings settings.toml --jobs 4
   classifier train ninjs/ --label-codes codes.toml --out mymodel

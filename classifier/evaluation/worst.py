@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,10 +17,20 @@ from classifier.model.model import Model
 from classifier.model.prediction import Prediction
 from classifier.model.vocabulary import Analyzer
 
-__all__ = ["CUT", "LONGEST", "Mark", "TermWeight", "WorstCells", "WorstError", "excerpt"]
+__all__ = [
+    "CUT",
+    "LONGEST",
+    "Mark",
+    "TermWeight",
+    "WorstCells",
+    "WorstError",
+    "excerpt",
+    "marked_words",
+]
 
 
 Mark = tuple[int, int, float]
+Value = TypeVar("Value")
 LONGEST = 600
 # Characters before the first marked word, so that one sees what it is about.
 CONTEXT = 60
@@ -45,7 +56,7 @@ def excerpt(
     marks : tuple of (start, end, contribution)
         In characters of the excerpt, in order.
     """
-    marks = _marks(text, contributions, analyzer)
+    marks = marked_words(text, contributions, analyzer)
     if len(text) <= LONGEST:
         return text, tuple(marks)
     start, end = _window(text, marks)
@@ -55,14 +66,22 @@ def excerpt(
     return lead + text[start:end] + (CUT if end < len(text) else ""), inside
 
 
-def _marks(text: str, contributions: Mapping[str, float], analyzer: Analyzer) -> list[Mark]:
-    """Return every word of `text` that has a contribution, alone or with its neighbour."""
+def marked_words(
+    text: str, values: Mapping[str, Value], analyzer: Analyzer
+) -> list[tuple[int, int, Value]]:
+    """Return start, end and value of every word of `text` with a value, alone or with a neighbour.
+
+    Parameters
+    ----------
+    values : mapping
+        Term → anything that is true. Of a term of two words, only neighbours count.
+    """
     spans = list(analyzer.spans(text))
-    values = [contributions.get(token, 0.0) for _, _, token in spans]
+    found = [values.get(token) for _, _, token in spans]
     for i, ((_, _, first), (_, _, second)) in enumerate(pairwise(spans)):
-        pair = contributions.get(f"{first} {second}", 0.0)
-        values[i], values[i + 1] = values[i] or pair, values[i + 1] or pair
-    return [(a, b, c) for (a, b, _), c in zip(spans, values, strict=True) if c]
+        pair = values.get(f"{first} {second}")
+        found[i], found[i + 1] = found[i] or pair, found[i + 1] or pair
+    return [(a, b, value) for (a, b, _), value in zip(spans, found, strict=True) if value]
 
 
 def _window(text: str, marks: list[Mark]) -> tuple[int, int]:
