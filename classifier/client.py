@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from classifier.article import Article
-from classifier.errors import ClassifierError
+from classifier.errors import ClassifierError, needing
 from classifier.fields import Articles, as_article, iter_articles
 from classifier.model.prediction import Contribution, Prediction
 
@@ -203,7 +203,8 @@ class Client:
         seconds: float = 60.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        httpx = _httpx()
+        with needing("client", "the client needs httpx"):
+            import httpx
         self._httpx, self._model, self._retries = httpx, model, retries
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.Client(
@@ -329,16 +330,6 @@ class Client:
             return self._http.request(method, path, **content), ""
         except self._httpx.TransportError as error:
             return None, str(error) or type(error).__name__
-
-
-def _httpx() -> Any:
-    try:
-        import httpx
-    except ModuleNotFoundError:
-        raise ClassifierError(
-            "the client needs httpx. Run: pip install 'classifier[client]'"
-        ) from None
-    return httpx
 
 
 def _batches(articles: Articles) -> Iterator[list[Article]]:

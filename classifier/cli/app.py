@@ -331,7 +331,7 @@ def counted_on_terminal(items: Iterable[Item], noun: str, *, quiet: bool) -> Ite
 
 def read_tally(*, quiet: bool) -> ReadTally:
     """Return a tally whose notes are said on standard error as they come up."""
-    return ReadTally(tell=(lambda note: None) if quiet else echo_note)
+    return ReadTally(tell=lambda note: None) if quiet else ReadTally(tell=echo_note)
 
 
 def report_skipped(tally: ReadTally, *, quiet: bool) -> None:
