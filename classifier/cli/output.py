@@ -218,13 +218,13 @@ class Listing:
         )
 
     def _marked(self, text: str, explanations: Sequence[Explanation]) -> list[str]:
-        from classifier.evaluation.worst import marked_words
+        from classifier.pages.document import marked_words
 
         head, rest = _trimmed(text)
         wrapped = "\n".join(self._wrapped(head))
         numbers = {why.label: n for n, why in enumerate(explanations, 1)}
-        parts, end = [], 0
-        for start, stop, label in marked_words(wrapped, _owners(explanations), self._analyzer):
+        words, parts, end = self._analyzer.spans(wrapped), [], 0
+        for start, stop, label in marked_words(words, _owners(explanations)):
             parts += [wrapped[end:start], self._mark(wrapped[start:stop], label, numbers)]
             end = stop
         legend = " ".join(self._mark(sanitized(label), label, numbers) for label in numbers)

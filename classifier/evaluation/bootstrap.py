@@ -19,7 +19,6 @@ from classifier.evaluation.metrics import (
     equal_mass_bins,
     expected_calibration_error,
     f1_counts,
-    f1_of,
     known_mean,
     macro_of,
     micro_of,
@@ -157,10 +156,9 @@ def paired_bootstrap(
     Both are scored on the same resampled articles; the parameters are those of
     `bootstrap_interval`.
     """
-    cells = [f1_counts(truth, predicted) for predicted in (predicted_a, predicted_b)]
-    a, b = (micro_of(resampled_sums(each, groups, repeats, seed)) for each in cells)
-    estimate_a, estimate_b = (micro_of(each.sum(axis=0)) for each in cells)
-    return percentile_interval(estimate_b - estimate_a, b - a, level)
+    return paired_f1_changes(
+        truth, predicted_a, predicted_b, groups=groups, repeats=repeats, seed=seed, level=level
+    ).micro
 
 
 def bootstrap_mean_average_precision(
@@ -393,11 +391,8 @@ def paired_f1_changes(
         (a, b), values = figure(total), figure(drawn)
         return percentile_interval(b - a, values[:, 1] - values[:, 0], level)
 
-    labels = tuple(change(partial(_f1_of_label, label)) for label in range(truth.shape[1]))
-    return F1Changes(change(micro_of), change(partial(macro_of, total=total)), labels)
-
-
-def _f1_of_label(label: int, counts: npt.NDArray[Any]) -> FloatArray:
-    """Return the F1 of one label from counts of shape (…, 3, n_labels), of shape (…)."""
-    tp, fp, fn = np.moveaxis(counts[..., label], -1, 0)
-    return f1_of(tp, fp, fn)
+    # of one label micro-F1 is its F1
+    labels = (
+        change(lambda counts, k=k: micro_of(counts[..., k, None])) for k in range(len(truth.T))
+    )
+    return F1Changes(change(micro_of), change(partial(macro_of, total=total)), tuple(labels))

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from classifier.corpus.read import labelled_articles
 from classifier.errors import ModelError, listed
 from classifier.evaluation.bootstrap import F1Changes, Interval, paired_f1_changes
-from classifier.evaluation.judge import PairedJudgement, PairedReading, judge_pair, read_with_both
+from classifier.evaluation.judge import PairedJudgement, judge_pair
 from classifier.evaluation.metrics import (
     Share,
     confusion,
@@ -92,16 +92,14 @@ def strongest(judgement: PairedJudgement, rows: IntArray, n: int) -> IntArray:
 
 
 def explained_changes(
-    models: Sequence[Model], reading: PairedReading, judgement: PairedJudgement, rows: IntArray
+    models: Sequence[Model], judgement: PairedJudgement, rows: IntArray
 ) -> tuple[ArticleChange, ...]:
     """Return the articles in `rows` with every tag that changed and the terms behind it."""
-    return tuple(_article_change(models, reading, judgement, int(row)) for row in rows)
+    return tuple(_article_change(models, judgement, int(row)) for row in rows)
 
 
-def _article_change(
-    models: Sequence[Model], reading: PairedReading, judgement: PairedJudgement, row: int
-) -> ArticleChange:
-    place = int(judgement.places[row])
+def _article_change(models: Sequence[Model], judgement: PairedJudgement, row: int) -> ArticleChange:
+    place, reading = int(judgement.places[row]), judgement.reading
     article, (note_a, note_b) = reading.articles[place], reading.notes[place]
     a, b = (model.explain(reading.text(place)) for model in models)
     tags = tuple(
@@ -465,17 +463,16 @@ def compare(
     a, b = as_model(a), as_model(b)
     shared = _shared_labels(a, b)
     with tempfile.TemporaryFile() as spool:
-        reading = read_with_both((a, b), labelled_articles(articles), shared, spool)
-        judgement = judge_pair(reading, shared)
+        judgement = judge_pair((a, b), labelled_articles(articles), shared, spool)
         turned, *changed = turned_articles(judgement)
         chosen = (strongest(judgement, rows, n_examples) for rows in changed)
-        fixed, broken = (explained_changes((a, b), reading, judgement, rows) for rows in chosen)
+        fixed, broken = (explained_changes((a, b), judgement, rows) for rows in chosen)
     truth, given, groups = judgement.truth, judgement.given, judgement.groups
     changes = paired_f1_changes(truth, *given, groups=groups, repeats=repeats, seed=seed)
     return Comparison(
-        a=_side(0, a, reading, judgement),
-        b=_side(1, b, reading, judgement),
-        n_articles=len(reading.articles),
+        a=_side(0, a, judgement),
+        b=_side(1, b, judgement),
+        n_articles=len(judgement.reading.articles),
         n_judged=len(judgement.places),
         n_separate=len(np.unique(groups)),
         micro=changes.micro,
@@ -504,8 +501,8 @@ def _shared_labels(a: Model, b: Model) -> tuple[str, ...]:
     return shared
 
 
-def _side(number: int, model: Model, reading: PairedReading, judgement: PairedJudgement) -> Side:
-    truth, given = judgement.truth, judgement.given[number]
+def _side(number: int, model: Model, judgement: PairedJudgement) -> Side:
+    truth, given, reading = judgement.truth, judgement.given[number], judgement.reading
     errors = expected_calibration_error(truth, judgement.scores[number])
     return Side(
         model=model.signature,

@@ -31,7 +31,7 @@ from classifier.evaluation.bootstrap import (
     resampled_sums,
     share_interval,
 )
-from classifier.evaluation.judge import Judged
+from classifier.evaluation.judge import Judged, TermWeight, WorstError
 from classifier.evaluation.metrics import (
     NONE,
     BoolArray,
@@ -57,7 +57,6 @@ from classifier.evaluation.metrics import (
     untagged_cells,
     weighted_of,
 )
-from classifier.evaluation.worst import TermWeight, WorstError
 from classifier.model.folder import reading_record
 from classifier.model.model import Model
 
