@@ -141,11 +141,14 @@ Cut = Annotated[
 ]
 
 
-class PredictionAnswer(BaseModel):
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class PredictionAnswer(_Answer):
     """What the model says of one article, as a line of `classifier predict`."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "example": {
                 "id": "a-17",
@@ -168,28 +171,22 @@ class PredictionAnswer(BaseModel):
     )
 
 
-class BatchAnswer(BaseModel):
+class BatchAnswer(_Answer):
     """One prediction an article, in order."""
-
-    model_config = ConfigDict(extra="forbid")
 
     predictions: list[PredictionAnswer]
 
 
-class TermAnswer(BaseModel):
+class TermAnswer(_Answer):
     """What one term adds to a margin."""
-
-    model_config = ConfigDict(extra="forbid")
 
     term: str
     count: int
     contribution: float
 
 
-class LabelAnswer(BaseModel):
+class LabelAnswer(_Answer):
     """Why a label was given or not: contributions and bias add up to the margin."""
-
-    model_config = ConfigDict(extra="forbid")
 
     probability: Probability
     cut: Cut
@@ -198,10 +195,8 @@ class LabelAnswer(BaseModel):
     terms: list[TermAnswer] = Field(description="Every known term, the weightiest first.")
 
 
-class ExplainAnswer(BaseModel):
+class ExplainAnswer(_Answer):
     """A prediction with its reasons."""
-
-    model_config = ConfigDict(extra="forbid")
 
     prediction: PredictionAnswer
     text: str = Field(description="The text that the model read.")
@@ -255,10 +250,8 @@ class FeedbackAnswer(BaseModel):
     replaced: bool = Field(description="Whether an earlier correction of the article gave way.")
 
 
-class ReadAnswer(BaseModel):
+class ReadAnswer(_Answer):
     """What a file holds."""
-
-    model_config = ConfigDict(extra="forbid")
 
     columns: list[str] = Field(description="The fields of its rows.")
     rows: list[list[str]] = Field(description="A cell a column.")
