@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
@@ -18,6 +18,8 @@ from classifier.cli.app import (
     write_found,
 )
 from classifier.cli.options import (
+    CorpusArgument,
+    FitsOption,
     OptionGroup,
     QuietOption,
     SheetFormatOption,
@@ -51,12 +53,10 @@ EVALUATE_EPILOG = """Examples:
   classifier evaluate mymodel test.jsonl --errors-out again.csv
   classifier evaluate mymodel test.jsonl --threshold energy=0.7"""
 
-FORMATS = ("table", "json", "markdown")
 JSON, MARKDOWN, HTML = "report.json", "report.md", "report.html"
 # Rows of labels in the table that is printed.
 MOST_LABELS = 40
-# For the parser, not the type checker: a literal type spelled by a constant.
-_Format: Any = Literal[FORMATS]
+Format: TypeAlias = Literal["table", "json", "markdown"]
 
 
 class EvaluateOptions(OptionGroup):
@@ -86,7 +86,7 @@ class EvaluateOptions(OptionGroup):
         bool,
         typer.Option("--no-html", help=f"With --out, write no {HTML}."),
     ] = False
-    format: Annotated[_Format, typer.Option(help="What to print.")] = "table"
+    format: Annotated[Format, typer.Option(help="What to print.")] = "table"
     threshold: ThresholdOption = None
     repeats: Annotated[
         int,
@@ -197,9 +197,7 @@ COMPARE_EPILOG = """Examples:
 class CompareOptions(OptionGroup):
     """What to show, and when a model is worse."""
 
-    format: Annotated[Literal["table", "json", "markdown"], typer.Option(help="How to print.")] = (
-        "table"
-    )
+    format: Annotated[Format, typer.Option(help="How to print.")] = "table"
     out: Annotated[
         Path | None,
         typer.Option(
@@ -322,9 +320,7 @@ class AuditOptions(OptionGroup):
     shown: Annotated[
         int, typer.Option(min=1, metavar="N", help="Rows of each table; JSON always has all.")
     ] = 10
-    format: Annotated[
-        Literal["table", "json", "markdown"], typer.Option(help="What is printed.")
-    ] = "table"
+    format: Annotated[Format, typer.Option(help="What is printed.")] = "table"
     out: Annotated[
         Path | None,
         typer.Option(
@@ -337,9 +333,7 @@ class AuditOptions(OptionGroup):
         False
     )
     seed: Annotated[int, typer.Option(metavar="N", help="Of folds and signatures.")] = 0
-    jobs: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Labels fitted at once; changes only the time.")
-    ] = 1
+    jobs: FitsOption = 1
 
     def settings(self) -> AuditSettings:
         """Return what they ask for."""
@@ -351,10 +345,7 @@ class AuditOptions(OptionGroup):
 
 @reads_articles(labels=True)
 def audit(
-    corpus: Annotated[
-        str,
-        typer.Argument(metavar="CORPUS", help="A file, a folder, or a fetched corpus's name."),
-    ],
+    corpus: CorpusArgument,
     *,
     options: AuditOptions,
     quiet: QuietOption = False,
@@ -408,9 +399,7 @@ def drift(
         ),
     ],
     *,
-    format: Annotated[
-        Literal["table", "json", "markdown"], typer.Option(help="How to print.")
-    ] = "table",
+    format: Annotated[Format, typer.Option(help="How to print.")] = "table",
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 when they are different.")
     ] = False,

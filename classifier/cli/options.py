@@ -21,6 +21,7 @@ from classifier.fields import USUAL_NAMES
 __all__ = [
     "CorpusArgument",
     "CorpusTarget",
+    "FitsOption",
     "ModelOption",
     "ModelTarget",
     "OptionGroup",
@@ -30,7 +31,6 @@ __all__ = [
     "counted_articles",
     "file_target",
     "grouped",
-    "model_target",
     "named_path",
     "open_corpora",
     "open_corpus",
@@ -38,7 +38,6 @@ __all__ = [
     "refuse_inputs",
     "report_target",
     "thresholds_from",
-    "try_writing",
 ]
 
 
@@ -85,15 +84,9 @@ def model_target(folder: Path) -> Path:
     ModelError
         When it is a file, holds files and no model, or cannot be written to.
     """
-    if folder.exists() and not folder.is_dir():
-        raise ModelError(f"{folder}: is a file. Name a folder.")
-    try:
-        names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-        try_writing(folder)
-    except OSError as error:
-        raise ModelError(
-            f"{folder}: no model can be written there ({error.strerror}). Choose another folder."
-        ) from None
+    names = _names_in(
+        folder, ModelError, "no model can be written there ({}). Choose another folder."
+    )
     others = [name for name in names if not name.startswith((".", *_OURS))]
     if others and "manifest.json" not in names:
         raise ModelError(
@@ -110,26 +103,25 @@ def report_target(folder: Path | None) -> Path | None:
     ClassifierError
         When it is a file, or cannot be written to.
     """
-    if folder is None:
-        return None
-    if folder.exists() and not folder.is_dir():
-        raise ClassifierError(f"{folder}: is a file. Name a folder.")
-    try:
-        try_writing(folder)
-    except OSError as error:
-        raise ClassifierError(
-            f"{folder}: no report can be written there ({error.strerror}). Name another folder."
-        ) from None
+    if folder is not None:
+        refusal = "no report can be written there ({}). Name another folder."
+        _names_in(folder, ClassifierError, refusal)
     return folder
 
 
-def try_writing(folder: Path) -> None:
-    """Raise `OSError` when nothing can be written below `folder`, which need not be there yet."""
+def _names_in(folder: Path, kind: type[ClassifierError], refusal: str) -> list[str]:
+    """Return what a folder holds, which need not be there yet; raise if it cannot be written to."""
     import tempfile
 
-    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    with tempfile.TemporaryFile(dir=nearest):
-        pass
+    if folder.exists() and not folder.is_dir():
+        raise kind(f"{folder}: is a file. Name a folder.")
+    try:
+        names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+        nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        with tempfile.TemporaryFile(dir=nearest):
+            return names
+    except OSError as error:
+        raise kind(f"{folder}: {refusal.format(error.strerror)}") from None
 
 
 def refuse_inputs(path: Path, inputs: Iterable[Path]) -> None:
@@ -231,6 +223,9 @@ CorpusTarget: TypeAlias = Annotated[
 ]
 QuietOption: TypeAlias = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress and no notes.")
+]
+FitsOption: TypeAlias = Annotated[
+    int, typer.Option(min=1, metavar="N", help="Labels fitted at once; changes only the time.")
 ]
 SheetFormatOption: TypeAlias = Annotated[
     Literal["csv", "doccano", "label-studio"] | None,

@@ -301,7 +301,7 @@ Pair = tuple[Article, Prediction]
 
 
 def _format(out: Path | None) -> str:
-    if out is None or _is_special(out):
+    if out is None or (out.exists() and not out.is_file()):
         return "table" if out is None and on_terminal(sys.stdout) else "jsonl"
     name = Path(out.stem) if _is_packed(out) else out
     format = _FORMAT_OF.get(name.suffix.lower(), "")
@@ -312,10 +312,6 @@ def _format(out: Path | None) -> str:
             param_hint="--out",
         )
     return format
-
-
-def _is_special(out: Path) -> bool:
-    return out.exists() and not out.is_file()
 
 
 def _is_packed(out: Path) -> bool:
@@ -343,7 +339,11 @@ def write_predictions(
     codes = model.codes if layout.codes else None
     if layout.explain or layout.format == "table":
         pairs = _pairs(model, articles, thresholds)
-        line = _line_maker(model, layout, thresholds, codes)
+        line = (
+            Listing(model, thresholds, layout, codes).entry
+            if layout.format == "table"
+            else lambda _, prediction: explained_json(prediction, codes)
+        )
         with _opened(layout.out) as stream:
             stream.writelines(
                 f"{line(article, said)}\n" for article, said in pairs if keep is None or keep(said)
@@ -382,14 +382,6 @@ def _pairs(
 
     for prediction in model.predict_stream(noted(), thresholds=thresholds):
         yield waiting.popleft(), prediction
-
-
-def _line_maker(
-    model: Model, layout: OutputOptions, thresholds: Mapping[str, float], codes: Codes | None
-) -> Callable[[Article, Prediction], str]:
-    if layout.format == "jsonl":
-        return lambda article, prediction: explained_json(prediction, codes)
-    return Listing(model, thresholds, layout, codes).entry
 
 
 @contextmanager

@@ -141,7 +141,7 @@ def serve(options: ServeOptions) -> None:
         echo_note("--together has no effect any more: every request is scored by itself.")
     settings = options.settings()
     with needing("serve", "the service needs", EXTRA):
-        from classifier.service import server
+        import classifier.service.server as server
     served = ", ".join(each.model.signature for each in server.checked(settings))
     idle = settings.limits.read_seconds
     with server.bind(options.host, options.port, idle_seconds=idle) as listener:

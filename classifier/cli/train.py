@@ -16,6 +16,7 @@ from classifier.cli.app import (
     training_progress,
 )
 from classifier.cli.options import (
+    FitsOption,
     ModelTarget,
     OptionGroup,
     QuietOption,
@@ -87,9 +88,7 @@ class TrainOptions(OptionGroup):
             show_default="the sectors' Media Topics for published corpora",
         ),
     ] = None
-    jobs: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Labels fitted at once; changes only the time.")
-    ] = 1
+    jobs: FitsOption = 1
     memory: Annotated[str | None, typer.Option(hidden=True, callback=_dropped, help="Dropped.")] = (
         None
     )

@@ -13,6 +13,9 @@ import numpy.typing as npt
 
 from classifier.errors import BadInputError
 from classifier.evaluation.metrics import (
+    BoolArray,
+    FloatArray,
+    IntArray,
     average_precision,
     brier,
     check_shapes,
@@ -43,9 +46,6 @@ __all__ = [
 ]
 
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 Statistic = Callable[[FloatArray, npt.NDArray[Any]], float]
 # Products with whole matrices are many times faster than with one resample after the other.
 DRAWS_AT_ONCE = 32

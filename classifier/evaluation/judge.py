@@ -13,13 +13,13 @@ from itertools import islice
 from typing import IO
 
 import numpy as np
-import numpy.typing as npt
 
 from classifier.article import Article, Labels, Progress
 from classifier.corpus.corpus import digest_row
 from classifier.corpus.duplicates import near_duplicate_groups
 from classifier.corpus.labels import label_names, truth_matrix
 from classifier.errors import CorpusError, listed
+from classifier.evaluation.metrics import BoolArray, FloatArray, IntArray
 from classifier.fields import Articles, iter_articles
 from classifier.model.model import BATCH, Model
 from classifier.model.prediction import Prediction
@@ -39,11 +39,6 @@ __all__ = [
     "judge",
     "judge_pair",
 ]
-
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
