@@ -294,7 +294,10 @@ def write_found(
     from classifier.pages.document import markdown
     from classifier.pages.page import document_page
 
-    made = {".json": lambda: json_text(found.to_json()), ".md": lambda: markdown(document())}
+    made: dict[str, Callable[[], str]] = {
+        ".json": lambda: json_text(found.to_json()),
+        ".md": lambda: markdown(document()),
+    }
     if plotted is not None:
         made[".html"] = lambda: document_page(plotted())
     written = []

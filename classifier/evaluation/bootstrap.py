@@ -392,7 +392,9 @@ def paired_f1_changes(
         return percentile_interval(b - a, values[:, 1] - values[:, 0], level)
 
     # of one label micro-F1 is its F1
-    labels = (
-        change(lambda counts, k=k: micro_of(counts[..., k, None])) for k in range(len(truth.T))
-    )
+    labels = [change(partial(_micro_of_one, label)) for label in range(truth.shape[1])]
     return F1Changes(change(micro_of), change(partial(macro_of, total=total)), tuple(labels))
+
+
+def _micro_of_one(label: int, counts: npt.NDArray[Any]) -> Any:
+    return micro_of(counts[..., [label]])
