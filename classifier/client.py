@@ -311,7 +311,11 @@ class Client:
 
     def _ask(self, method: str, path: str, **content: Any) -> Any:
         for attempt in range(self._retries + 1):
-            answer, reason = self._tried(method, path, content)
+            answer, reason = None, ""
+            try:
+                answer = self._http.request(method, path, **content)
+            except self._httpx.TransportError as error:
+                reason = str(error) or type(error).__name__
             if answer is not None and answer.status_code not in AGAIN:
                 return _checked(answer)
             if attempt < self._retries:
@@ -322,14 +326,6 @@ class Client:
             f"{self._http.base_url} cannot be reached ({reason}), tried {self._retries + 1} "
             "times. Is the service running there?"
         )
-
-    def _tried(
-        self, method: str, path: str, content: Mapping[str, Any]
-    ) -> tuple[httpx.Response | None, str]:
-        try:
-            return self._http.request(method, path, **content), ""
-        except self._httpx.TransportError as error:
-            return None, str(error) or type(error).__name__
 
 
 def _batches(articles: Articles) -> Iterator[list[Article]]:

@@ -25,25 +25,6 @@ from classifier.files import json_text, write_file
 if TYPE_CHECKING:
     from classifier.pages.document import Document
 
-__all__ = [
-    "EXPECTED",
-    "Command",
-    "Group",
-    "app",
-    "counted_on_terminal",
-    "echo_lines",
-    "echo_note",
-    "exit_code",
-    "flush",
-    "on_terminal",
-    "print_document",
-    "print_found",
-    "read_tally",
-    "report_skipped",
-    "training_progress",
-    "write_found",
-    "write_or_print",
-]
 
 EPILOG = """Examples:
   classifier predict article.txt
@@ -337,19 +318,24 @@ def read_tally(*, quiet: bool) -> ReadTally:
     return ReadTally(tell=lambda note: None) if quiet else ReadTally(tell=echo_note)
 
 
-def report_skipped(tally: ReadTally, *, quiet: bool) -> None:
-    """Say which rows were skipped, and when there was nothing to read."""
-    if quiet:
+def report_skipped(tally: ReadTally, *, quiet: bool, always: bool = False) -> None:
+    """Say which rows were skipped, if some were or `always`; and when there was nothing to read."""
+    if quiet or not (tally.skipped or always):
         return
     if tally.headlines:
-        items = "article is" if tally.headlines == 1 else "articles are"
-        echo_note(f"{tally.headlines:,} {items} a headline without a text, and judged on it")
+        echo_note(headlines_line(tally.headlines))
     if tally.skipped:
         reasons = ", ".join(f"{n} {kind}" for kind, n in tally.reasons.most_common())
         rows = "row was" if tally.skipped == 1 else "rows were"
         echo_note(f"{tally.skipped} bad {rows} skipped ({reasons})")
     elif not tally.read:
         echo_note("there were no articles to read")
+
+
+def headlines_line(n: int) -> str:
+    """Return how many articles are headlines alone."""
+    items = "article is" if n == 1 else "articles are"
+    return f"{n:,} {items} a headline without a text, and judged on it"
 
 
 @contextmanager

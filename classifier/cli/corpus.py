@@ -129,8 +129,7 @@ def show(
     first = list(islice(articles, _ROWS_SHOWN))
     summary = describe_corpus(chain(first, articles))
     echo_lines("\n".join([str(summary), *map(_shown, first)]))
-    if tally.skipped:
-        report_skipped(tally, quiet=quiet)
+    report_skipped(tally, quiet=quiet)
 
 
 class MergeOptions(OptionGroup):
@@ -214,8 +213,7 @@ def merge(
     for articles, path in ((chosen, suggested_out), (fair, out)):
         if path is not None:
             echo_lines(f"{save_articles(articles, path):,} articles in {path}")
-    if tally.skipped:
-        report_skipped(tally, quiet=quiet)
+    report_skipped(tally, quiet=quiet)
 
 
 def _shown(article: Article) -> str:
@@ -329,8 +327,7 @@ def suggest(
             f"{len(chosen)} articles to suggest; the rest have labels, are copies, or cannot be "
             "judged"
         )
-    if tally.skipped:
-        report_skipped(tally, quiet=quiet)
+    report_skipped(tally, quiet=quiet)
 
 
 SPLIT_EPILOG = """Examples:
@@ -405,8 +402,7 @@ def split(
         table = io.StringIO()
         write_assignments(outline, splits, table)
         write_or_print(table.getvalue(), options.assignments)
-    if tally.skipped:
-        report_skipped(tally, quiet=quiet)
+    report_skipped(tally, quiet=quiet)
     if not quiet:
         _print_parts(outline, splits, how)
 

@@ -146,8 +146,7 @@ def evaluate(
             seed=options.seed,
             progress=progress,
         )
-    if tally.skipped:
-        report_skipped(tally, quiet=quiet)
+    report_skipped(tally, quiet=quiet)
     # the most important even when quiet
     seen = [seen_warning(report)] if report.corpus.seen_in_training else []
     for warning in seen if quiet else warnings(report):
@@ -266,8 +265,7 @@ def compare(
     print_found(comparison, document, options.format)
     if options.out is not None:
         write_found(comparison, options.out, "compare", document, document)
-    if tally.skipped:
-        report_skipped(tally, quiet=quiet)
+    report_skipped(tally, quiet=quiet)
     if options.fail_if_worse is not None:
         _judge(comparison, options.measure, options.fail_if_worse, quiet=quiet)
 
@@ -375,8 +373,7 @@ def audit(
         names = write_found(found, out, "audit", document, plotted)
         if not quiet:
             echo_note(f"{', '.join(names)} in {out}")
-    if tally.skipped or not found.summary.n_articles:
-        report_skipped(tally, quiet=quiet)
+    report_skipped(tally, quiet=quiet, always=not found.summary.n_articles)
     if options.strict and found.fails:
         raise ClassifierError("leaks or conflicts were found (--strict)")
 
@@ -419,7 +416,6 @@ def drift(
     tagger, tally = as_model(model), read_tally(quiet=quiet)
     found = compare_with_training(tagger, counted_articles(articles, reading, tally, quiet=quiet))
     print_found(found, partial(drift_document, found), format)
-    if tally.skipped:
-        report_skipped(tally, quiet=quiet)
+    report_skipped(tally, quiet=quiet)
     if strict and found.verdict == "different":
         raise typer.Exit(1)

@@ -18,29 +18,6 @@ from classifier.corpus.corpus import FORMATS, UNLABELLED, Corpus, ReadOptions, R
 from classifier.errors import BadInputError, ClassifierError, CorpusError, ModelError
 from classifier.fields import USUAL_NAMES
 
-__all__ = [
-    "CorpusArgument",
-    "CorpusTarget",
-    "FitsOption",
-    "ModelOption",
-    "ModelTarget",
-    "OptionGroup",
-    "QuietOption",
-    "SheetFormatOption",
-    "ThresholdOption",
-    "counted_articles",
-    "file_target",
-    "grouped",
-    "named_path",
-    "open_corpora",
-    "open_corpus",
-    "reads_articles",
-    "refuse_inputs",
-    "report_target",
-    "thresholds_from",
-]
-
-
 Target = TypeVar("Target", Path, Path | None)
 # What a save that was cut short leaves behind, which the next one clears away.
 _OURS = ("vocabulary-", "table-", "idf-", "weights-", "README.md")

@@ -26,15 +26,6 @@ from classifier.model.model import Model
 from classifier.model.prediction import Contribution, Explanation, Prediction
 from classifier.text import article_text
 
-__all__ = [
-    "FORMATS",
-    "Listing",
-    "OutputOptions",
-    "write_bytes",
-    "write_predictions",
-]
-
-
 # As many terms as a reader takes in at a glance.
 TOP = 8
 COLOURS = ("yellow", "cyan", "green", "magenta", "blue", "red")

@@ -17,6 +17,7 @@ from classifier.cli.app import (
     counted_on_terminal,
     echo_lines,
     echo_note,
+    headlines_line,
     on_terminal,
     read_tally,
     report_skipped,
@@ -215,7 +216,7 @@ def predict(
         keep = keeping(tagger.labels, where=archive.where, tags=archive.wanted_tags)
     shown = counted_on_terminal(articles, "articles", quiet=quiet or layout.on_screen)
     write_predictions(tagger, shown, layout, thresholds=floors, keep=keep)
-    report_skipped(tally, quiet=quiet)
+    report_skipped(tally, quiet=quiet, always=True)
 
 
 def _inputs(files: list[Path] | None, out: Path | None) -> list[Path | str]:
@@ -373,7 +374,7 @@ def predict_stream(
             copied=True,
         ):
             write(data)
-    report_skipped(tally, quiet=quiet)
+    report_skipped(tally, quiet=quiet, always=True)
 
 
 # Rows that are looked at before processes are started: a field misspelt is in none of them.
@@ -478,8 +479,7 @@ def summary_lines(summary: RunSummary) -> list[str]:
             f"second (--jobs {summary.jobs})"
         )
     if tally.headlines:
-        items = "article is" if tally.headlines == 1 else "articles are"
-        lines.append(f"{tally.headlines:,} {items} a headline without a text, and judged on it")
+        lines.append(headlines_line(tally.headlines))
     if tally.rejects:
         reasons = ", ".join(f"{n:,} {kind}" for kind, n in tally.rejects.most_common())
         folder = f"{summary.out}/.classifier/rejects"

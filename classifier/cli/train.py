@@ -139,7 +139,7 @@ def train(
             tell=tally.note,
         )
     model = save_model(model, out, card=model_card(model))
-    report_skipped(tally, quiet=quiet)
+    report_skipped(tally, quiet=quiet, always=True)
     print_document(model_document(model), "table")
     echo_lines(f"Saved as {out} ({model.signature}).")
 

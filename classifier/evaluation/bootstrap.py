@@ -175,55 +175,31 @@ def bootstrap_mean_average_precision(
     A label that is never present is left out of the mean. The parameters are those of
     `bootstrap_interval`.
     """
-    rankings = [_Ranked.of(y, s) for y, s in zip(truth.T, scores.T, strict=True)]
+    precisions = list(map(_weighted_precision, truth.T, scores.T))
     values = []
     for drawn in resampled_weights(groups, len(truth), repeats=repeats, seed=seed):
         weights = drawn.astype(np.float64)
-        values.append(known_mean(np.array([ranked.precision(weights) for ranked in rankings])))
+        values.append(known_mean(np.array([precision(weights) for precision in precisions])))
     estimate = float(known_mean(average_precision(truth, scores)))
     return percentile_interval(estimate, np.array(values), level)
 
 
-@dataclass(frozen=True, slots=True)
-class _Ranked:
-    """One label's known articles, the highest score first, cut up where precision is taken.
+def _weighted_precision(y: FloatArray, s: FloatArray) -> Callable[[FloatArray], float]:
+    """Return what gives a label's average precision with each article counted some times."""
+    known = np.flatnonzero(~np.isnan(y))
+    rows = known[np.argsort(-s[known], kind="stable")]
+    present = np.flatnonzero(y[rows] == 1)
+    # equal scores count all at once, and articles below the last present one not at all
+    ends = np.searchsorted(-s[rows], -s[rows[present]], side="right") - 1
+    upto = np.searchsorted(present, ends, side="right") - 1
+    present, rows = rows[present], rows[: ends.max(initial=-1) + 1]
 
-    Parameters
-    ----------
-    rows, starts : ndarray of int64
-        Articles down to the last present one, and where in them each step begins; a step ends
-        with equal scores of which one at least is present.
-    present, present_starts : ndarray of int64
-        The same of the present articles alone.
-    """
+    def precision(weights: FloatArray) -> float:
+        gained = weights[present]
+        hits, seen = np.cumsum(gained)[upto], np.cumsum(weights[rows])[ends]
+        return float(ratio(np.sum(gained * hits / np.maximum(seen, 1)), gained.sum()))
 
-    rows: IntArray
-    starts: IntArray
-    present: IntArray
-    present_starts: IntArray
-
-    @classmethod
-    def of(cls, y: FloatArray, s: FloatArray) -> _Ranked:
-        known = np.flatnonzero(~np.isnan(y))
-        rows = known[np.argsort(-s[known], kind="stable")]
-        present = np.flatnonzero(y[rows] == 1)
-        ends = np.unique(np.searchsorted(-s[rows], -s[rows[present]], side="right"))
-        steps = np.searchsorted(present, ends)
-        return cls(
-            rows[: ends[-1]] if ends.size else rows[:0],
-            np.append(0, ends)[:-1],
-            rows[present],
-            np.append(0, steps)[:-1],
-        )
-
-    def precision(self, weights: FloatArray) -> float:
-        """Return the average precision with each article counted `weights` times."""
-        if not self.present.size:
-            return float("nan")
-        gained = np.add.reduceat(weights[self.present], self.present_starts)
-        seen = np.cumsum(np.add.reduceat(weights[self.rows], self.starts))
-        hits = np.cumsum(gained)
-        return float(ratio(np.sum(gained * hits / np.maximum(seen, 1)), hits[-1]))
+    return precision
 
 
 def bootstrap_calibration(
