@@ -110,7 +110,11 @@ class TermWatch:
         enough = rarer >= LEAST_EXAMPLES
         left_out = _named(names, ~enough & ~np.isnan(Y).all(axis=0))
         if not enough.any() or len(np.unique(groups[self._places])) < N_FOLDS:
-            return SuspiciousLabels(_too_few(len(Y)), left_out=left_out)
+            note = (
+                f"of the {len(Y):,} labelled articles at least {LEAST_EXAMPLES} must have a label "
+                "and as many lack it, without being near-duplicates"
+            )
+            return SuspiciousLabels(note, left_out=left_out)
         Y = Y[:, enough]
         p = self._held_out(kept, Y, groups[self._places], _named(names, enough), progress)
         # by the probability of what the corpus says (self-confidence)
@@ -193,13 +197,6 @@ def _reason_against(settings: AuditSettings) -> str:
     if find_spec("cleanlab") is None:
         return "needs cleanlab: pip install 'classifier[audit]'"
     return ""
-
-
-def _too_few(n_labelled: int) -> str:
-    return (
-        f"of the {n_labelled:,} labelled articles at least "
-        f"{LEAST_EXAMPLES} must have a label and as many lack it, without being near-duplicates"
-    )
 
 
 def _named(names: tuple[str, ...], chosen: npt.NDArray[np.bool_]) -> tuple[str, ...]:

@@ -36,10 +36,7 @@ from classifier.corpus.corpus import ReadOptions
 from classifier.published.sources import NAMES, build_corpus, fetch_corpus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from classifier.article import Article
-    from classifier.corpus.split import Outline, Split, SplitOptions
 
 
 _ROWS_SHOWN, _NAME_WIDTH, _VALUE_WIDTH = 3, 12, 80
@@ -390,21 +387,26 @@ def split(
     Near-duplicates never stand on both sides. Articles keep all their
     fields. What each part holds is printed on standard error.
     """
-    from classifier.corpus.split import SplitOptions
-    from classifier.corpus.split_files import write_assignments
+    from classifier.corpus.split import SplitOptions, outline_of, split_outline
+    from classifier.corpus.split_files import split_document, split_into_files, write_assignments
+    from classifier.pages.document import document_text
 
     _check_targets(corpus, options)
     how = SplitOptions(options.by, options.test_share, options.folds, options.seed)
     tally = read_tally(quiet=quiet)
     shown = counted_articles([corpus], reading, tally, quiet=quiet)
-    outline, splits = _divided(shown, options.out, how, force=options.force)
+    if options.out is not None:
+        outline, splits = split_into_files(shown, options.out, how, force=options.force)
+    else:
+        outline = outline_of(shown)
+        splits = split_outline(outline, how)
     if options.assignments is not None:
         table = io.StringIO()
         write_assignments(outline, splits, table)
         write_or_print(table.getvalue(), options.assignments)
     report_skipped(tally, quiet=quiet)
-    if not quiet:
-        _print_parts(outline, splits, how)
+    for line in () if quiet else document_text(split_document(outline, splits, how)):
+        typer.echo(line, err=True)
 
 
 def _check_targets(corpus: str, options: DivideOptions) -> None:
@@ -423,23 +425,3 @@ def _check_targets(corpus: str, options: DivideOptions) -> None:
             f"{corpus} lies in {out}, where parts are replaced; name another folder",
             param_hint="--out",
         )
-
-
-def _divided(
-    articles: Iterable[Article], out: Path | None, options: SplitOptions, *, force: bool
-) -> tuple[Outline, tuple[Split, ...]]:
-    from classifier.corpus.split import outline_of, split_outline
-    from classifier.corpus.split_files import split_into_files
-
-    if out is not None:
-        return split_into_files(articles, out, options, force=force)
-    outline = outline_of(articles)
-    return outline, split_outline(outline, options)
-
-
-def _print_parts(outline: Outline, splits: tuple[Split, ...], options: SplitOptions) -> None:
-    from classifier.corpus.split_files import split_document
-    from classifier.pages.document import document_text
-
-    for line in document_text(split_document(outline, splits, options)):
-        typer.echo(line, err=True)
