@@ -1,4 +1,4 @@
-"""Predictions → where the user wants them, in the form the user wants."""
+"""What people see of predictions and of a run over an archive: lines, reasons, progress."""
 
 from __future__ import annotations
 
@@ -8,23 +8,26 @@ import os
 import shutil
 import sys
 import textwrap
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, TextIO
+from typing import TYPE_CHECKING
 
 import typer
 
 from classifier.article import Article
-from classifier.cli.app import on_terminal
-from classifier.cli.options import OptionGroup, named_path
+from classifier.cli.app import echo_note, headlines_line, on_terminal, write_or_print
 from classifier.corpus.write import Codes, prediction_row, table_line
-from classifier.errors import ModelError, sanitized
+from classifier.errors import sanitized
+from classifier.files import json_text
 from classifier.model.model import Model
 from classifier.model.prediction import Contribution, Explanation, Prediction
 from classifier.text import article_text
+
+if TYPE_CHECKING:
+    from classifier.archive.tagger import Progress, RunSummary
+    from classifier.cli.predict import OutputOptions
 
 # As many terms as a reader takes in at a glance.
 TOP = 8
@@ -33,81 +36,6 @@ INDENT = "    "
 BAR = 25
 # Characters of a text that are shown, and columns that are pleasant to read.
 LONGEST, WIDEST = 2000, 100
-
-
-FORMATS = ("table", "jsonl", "csv", "parquet", "xlsx", "ninjs")
-# Those that cannot go to a stream, and those whose objects and rows have no room for reasons.
-_BINARY, _NO_REASONS = ("parquet", "xlsx"), ("csv", "parquet", "xlsx", "ninjs")
-_FORMAT_OF = {
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".csv": "csv",
-    ".parquet": "parquet",
-    ".xlsx": "xlsx",
-    ".ninjs": "ninjs",
-    ".txt": "table",
-}
-# For the parser, not the type checker: a literal type spelled by a constant.
-_Format: Any = Literal[FORMATS]
-
-
-class OutputOptions(OptionGroup):
-    """Where predictions go, and in what form."""
-
-    format: Annotated[
-        _Format | None,
-        typer.Option(help="How to print.", show_default="table on a terminal, jsonl elsewhere"),
-    ] = None
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE|FOLDER",
-            parser=named_path,
-            help="Write there: .jsonl, .csv, .parquet, .xlsx, .ninjs or .txt (a table); .gz packs "
-            "text. In a folder each file gets one of its name, with all its fields.",
-            show_default=False,
-        ),
-    ] = None
-    scores: Annotated[
-        bool, typer.Option("--scores", help="In a table, draw every label's score.")
-    ] = False
-    terms: Annotated[
-        bool,
-        typer.Option("--terms", help="In a table, name the words behind each tag."),
-    ] = False
-    explain: Annotated[
-        bool,
-        typer.Option("--explain", help="Show the words that raised and lowered each tag."),
-    ] = False
-    codes: Annotated[
-        bool,
-        typer.Option("--codes", help="Add the codes of each tag, such as IPTC Media Topics."),
-    ] = False
-
-    @property
-    def on_screen(self) -> bool:
-        """Whether predictions go to a terminal."""
-        return self.out is None and on_terminal(sys.stdout)
-
-    def chosen(self) -> OutputOptions:
-        """Return them with the format that was meant, and no file where it is ``-``.
-
-        Raises
-        ------
-        typer.BadParameter
-            When they contradict each other, or the file's name does not tell a format.
-        """
-        out = None if self.out is None or str(self.out) == "-" else self.out
-        if out is not None and out.is_dir():
-            raise typer.BadParameter(f"{out} is a folder; name a file in it", param_hint="--out")
-        format = self.format or _format(out)
-        if format in _BINARY and out is None:
-            raise typer.BadParameter(f"{format} needs --out FILE", param_hint="--format")
-        if self.explain and format in _NO_REASONS:
-            raise typer.BadParameter(
-                f"goes into a table or jsonl, not into {format}", param_hint="--explain"
-            )
-        return OutputOptions(**vars(self) | {"format": format, "out": out})
 
 
 class Listing:
@@ -262,6 +190,15 @@ def explained_json(prediction: Prediction, codes: Codes | None = None) -> str:
     return json.dumps(row, ensure_ascii=False, allow_nan=False)
 
 
+def line_maker(
+    model: Model, layout: OutputOptions, *, thresholds: Mapping[str, float], codes: Codes | None
+) -> Callable[[Article, Prediction], str]:
+    """Return what makes a line of a prediction, or several lines with more of it."""
+    if layout.format == "table":
+        return Listing(model, thresholds, layout, codes).entry
+    return lambda _, prediction: explained_json(prediction, codes)
+
+
 def _owners(explanations: Iterable[Explanation]) -> Mapping[str, str]:
     """Return, per deciding term, the label that it raised most."""
     strongest: dict[str, tuple[float, str]] = {}
@@ -288,119 +225,87 @@ def _trimmed(text: str) -> tuple[str, list[str]]:
     return head, [f"… and {len(text) - len(head):,} more characters"]
 
 
-Pair = tuple[Article, Prediction]
+# Seconds between two lines of progress on a terminal, and elsewhere.
+PAUSE, LONG_PAUSE = 0.2, 60.0
 
 
-def _format(out: Path | None) -> str:
-    if out is None or (out.exists() and not out.is_file()):
-        return "table" if out is None and on_terminal(sys.stdout) else "jsonl"
-    name = Path(out.stem) if _is_packed(out) else out
-    format = _FORMAT_OF.get(name.suffix.lower(), "")
-    if not format or (_is_packed(out) and format in _BINARY):
-        raise typer.BadParameter(
-            f"the name {out.name} tells no format; let it end in .jsonl, .csv, .parquet, "
-            ".xlsx, .ninjs or .txt (.gz packs text), or pass --format",
-            param_hint="--out",
+class ShownProgress:
+    """Progress on standard error: one line that is redrawn, or now and then a line of a log."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._on_screen = on_terminal(sys.stderr)
+        self._quiet = quiet or sys.stderr is None
+        self._pause = PAUSE if self._on_screen else LONG_PAUSE
+        self._last, self._drawn = time.monotonic(), False
+        self.finished = "0 files are"
+
+    def __call__(self, state: Progress) -> None:
+        """Show how far the run is, unless that was shown a moment ago."""
+        self.finished = f"{state.files:,} of {state.n_files:,} files are"
+        now = time.monotonic()
+        if self._quiet or now - self._last < self._pause:
+            return
+        self._last, self._drawn = now, True
+        start, end = ("\r", "\x1b[K") if self._on_screen else ("", "\n")
+        sys.stderr.write(start + progress_line(state) + end)
+        sys.stderr.flush()
+
+    def end(self) -> None:
+        """Leave the line that was redrawn."""
+        if self._drawn and self._on_screen:
+            sys.stderr.write("\n")
+
+
+def progress_line(state: Progress) -> str:
+    """Return how far a run is, with its rate and the time left."""
+    line = (
+        f"{state.files:,} of {state.n_files:,} files, {state.articles:,} articles, "
+        f"{state.rate:,.0f} a second"
+    )
+    left = state.seconds_left
+    return line if left is None else f"{line}, {_clock(left)} left"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def tell_summary(summary: RunSummary, target: Path | None, *, quiet: bool) -> None:
+    """Say what a run did, and write its counts to `target` as JSON, or print them for ``-``."""
+    if not quiet:
+        for line in summary_lines(summary):
+            echo_note(line)
+    for failure in summary.failures:
+        echo_note(f"failed: {failure.file}: {failure.reason}")
+    if target is not None:
+        write_or_print(json_text(summary.to_json()), target)
+
+
+def summary_lines(summary: RunSummary) -> list[str]:
+    """Return what people read at the end of a run."""
+    tally = summary.tally
+    earlier = f" ({summary.n_earlier:,} by an earlier run)" if summary.n_earlier else ""
+    lines = [
+        f"{summary.n_files:,} files in {summary.out}{earlier}, {tally.read:,} articles, "
+        f"{tally.written:,} written, by {summary.model}",
+        ", ".join(f"{label} {tally.tags[label]:,}" for label in summary.labels)
+        + f", no tag {tally.untagged:,}",
+    ]
+    if summary.articles:
+        lines.append(
+            f"{summary.articles:,} articles in {_clock(summary.seconds)}, {summary.rate:,.0f} a "
+            f"second (--jobs {summary.jobs})"
         )
-    return format
-
-
-def _is_packed(out: Path) -> bool:
-    return out.suffix.lower() == ".gz"
-
-
-def write_predictions(
-    model: Model,
-    articles: Iterable[Article],
-    layout: OutputOptions,
-    *,
-    thresholds: Mapping[str, float],
-    keep: Callable[[Prediction], bool] | None = None,
-) -> None:
-    """Tag articles one after the other and write them, or those to `keep`, as they come.
-
-    A file appears, or replaces an older one, only when all went well.
-    """
-    from classifier.corpus import write
-
-    if layout.codes and not model.codes:
-        raise ModelError(
-            f"{model.name} carries no codes for its labels. Train it with --label-codes FILE."
-        )
-    codes = model.codes if layout.codes else None
-    if layout.explain or layout.format == "table":
-        pairs = _pairs(model, articles, thresholds)
-        line = (
-            Listing(model, thresholds, layout, codes).entry
-            if layout.format == "table"
-            else lambda _, prediction: explained_json(prediction, codes)
-        )
-        with _opened(layout.out) as stream:
-            stream.writelines(
-                f"{line(article, said)}\n" for article, said in pairs if keep is None or keep(said)
-            )
-        return
-    if layout.format == "ninjs":
-        pairs = _pairs(model, articles, thresholds)
-        with _opened(layout.out) as stream:
-            kept = (pair for pair in pairs if keep is None or keep(pair[1]))
-            write.write_ninjs(kept, stream, codes=model.codes)
-        return
-    predictions = model.predict_stream(articles, thresholds=thresholds)
-    if keep is not None:
-        predictions = filter(keep, predictions)
-    if layout.format in _BINARY and layout.out is not None:
-        save = write.write_xlsx if layout.format == "xlsx" else write.write_parquet
-        save(predictions, layout.out, labels=model.labels, codes=codes)
-        return
-    with _opened(layout.out) as stream:
-        if layout.format == "csv":
-            write.write_csv(predictions, stream, labels=model.labels, codes=codes)
-        else:
-            write.write_jsonl(predictions, stream, codes=codes)
-
-
-def _pairs(
-    model: Model, articles: Iterable[Article], thresholds: Mapping[str, float]
-) -> Iterator[Pair]:
-    """Yield each article with its prediction; only the batch under way is held."""
-    waiting: deque[Article] = deque()
-
-    def noted() -> Iterator[Article]:
-        for article in articles:
-            waiting.append(article)
-            yield article
-
-    for prediction in model.predict_stream(noted(), thresholds=thresholds):
-        yield waiting.popleft(), prediction
-
-
-@contextmanager
-def _opened(out: Path | None) -> Iterator[TextIO]:
-    if out is None:
-        _check_open()
-        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
-        yield sys.stdout
-        return
-    from classifier.files import replacing_text
-
-    with replacing_text(out, errors="backslashreplace") as stream:
-        yield stream
-
-
-def _check_open() -> None:
-    if sys.stdout is None:
-        raise OSError("standard output is closed; name a file with --out")
-
-
-@contextmanager
-def write_bytes(out: Path | None) -> Iterator[tuple[Callable[[bytes], object], str]]:
-    """Give what writes bytes to a file or standard output, and the suffix they are packed for."""
-    if out is None:
-        _check_open()
-        yield sys.stdout.buffer.write, ""
-        return
-    from classifier.files import replacing
-
-    with replacing(out) as raw:
-        yield raw.write, ".gz" if _is_packed(out) else ""
+    if tally.headlines:
+        lines.append(headlines_line(tally.headlines))
+    if tally.rejects:
+        reasons = ", ".join(f"{n:,} {kind}" for kind, n in tally.rejects.most_common())
+        folder = f"{summary.out}/.classifier/rejects"
+        lines.append(f"bad rows: {tally.rejects.total():,} ({reasons}), in {folder}")
+    if summary.passed_over:
+        lines.append(f"passed over: {summary.passed_over:,} (no rows, or links out of the archive)")
+    if summary.workers_replaced:
+        lines.append(f"workers that died and were replaced: {summary.workers_replaced:,}")
+    return lines

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 import typer
 
@@ -17,11 +18,9 @@ from classifier.cli.app import (
     counted_on_terminal,
     echo_lines,
     echo_note,
-    headlines_line,
     on_terminal,
     read_tally,
     report_skipped,
-    write_or_print,
 )
 from classifier.cli.options import (
     ModelOption,
@@ -34,14 +33,14 @@ from classifier.cli.options import (
     refuse_inputs,
     thresholds_from,
 )
-from classifier.cli.output import OutputOptions, write_bytes, write_predictions
 from classifier.corpus.corpus import ReadOptions
-from classifier.errors import BadInputError, ClassifierError
-from classifier.files import json_text
+from classifier.errors import BadInputError, ClassifierError, ModelError
 
 if TYPE_CHECKING:
-    from classifier.archive.tagger import Progress, RunSummary, TagOptions
+    from classifier.archive.tagger import RunSummary, TagOptions
+    from classifier.article import Article
     from classifier.model.model import Model
+    from classifier.model.prediction import Prediction
 
 PREDICT_EPILOG = """Examples:
   classifier predict article.txt --explain
@@ -52,6 +51,12 @@ PREDICT_EPILOG = """Examples:
   classifier predict 'ARCHIVE/2024-*.jsonl.gz' --out ENERGY/ --where 'energy>0.8'"""
 
 _archive = partial(typer.Option, rich_help_panel="Archives")
+FORMATS = ("table", "jsonl", "csv", "parquet", "xlsx", "ninjs")
+# Those that cannot go to a stream, and those whose objects and rows have no room for reasons.
+_BINARY, _NO_REASONS = ("parquet", "xlsx"), ("csv", "parquet", "xlsx", "ninjs")
+_FORMAT_OF = {f".{name}": name for name in FORMATS[1:]} | {".ndjson": "jsonl", ".txt": "table"}
+# For the parser, not the type checker: a literal type spelled by a constant.
+_Format: Any = Literal[FORMATS]
 
 
 class CutOptions(OptionGroup):
@@ -69,6 +74,65 @@ class CutOptions(OptionGroup):
         if self.point == "balanced":
             return given
         return chosen_model(model).thresholds_at(self.point) | given
+
+
+class OutputOptions(OptionGroup):
+    """Where predictions go, and in what form."""
+
+    format: Annotated[
+        _Format | None,
+        typer.Option(help="How to print.", show_default="table on a terminal, jsonl elsewhere"),
+    ] = None
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE|FOLDER",
+            parser=named_path,
+            help="Write there: .jsonl, .csv, .parquet, .xlsx, .ninjs or .txt (a table); .gz packs "
+            "text. In a folder each file gets one of its name, with all its fields.",
+            show_default=False,
+        ),
+    ] = None
+    scores: Annotated[
+        bool, typer.Option("--scores", help="In a table, draw every label's score.")
+    ] = False
+    terms: Annotated[
+        bool,
+        typer.Option("--terms", help="In a table, name the words behind each tag."),
+    ] = False
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Show the words that raised and lowered each tag."),
+    ] = False
+    codes: Annotated[
+        bool,
+        typer.Option("--codes", help="Add the codes of each tag, such as IPTC Media Topics."),
+    ] = False
+
+    @property
+    def on_screen(self) -> bool:
+        """Whether predictions go to a terminal."""
+        return self.out is None and on_terminal(sys.stdout)
+
+    def chosen(self) -> OutputOptions:
+        """Return them with the format that was meant, and no file where it is ``-``.
+
+        Raises
+        ------
+        typer.BadParameter
+            When they contradict each other, or the file's name does not tell a format.
+        """
+        out = None if self.out is None or str(self.out) == "-" else self.out
+        if out is not None and out.is_dir():
+            raise typer.BadParameter(f"{out} is a folder; name a file in it", param_hint="--out")
+        format = self.format or _format(out)
+        if format in _BINARY and out is None:
+            raise typer.BadParameter(f"{format} needs --out FILE", param_hint="--format")
+        if self.explain and format in _NO_REASONS:
+            raise typer.BadParameter(
+                f"goes into a table or jsonl, not into {format}", param_hint="--explain"
+            )
+        return OutputOptions(**vars(self) | {"format": format, "out": out})
 
 
 class ArchiveOptions(OptionGroup):
@@ -236,6 +300,115 @@ def chosen_model(folder: Path | None) -> Model:
     return shipped_model() if folder is None else as_model(folder)
 
 
+def _format(out: Path | None) -> str:
+    if out is None or (out.exists() and not out.is_file()):
+        return "table" if out is None and on_terminal(sys.stdout) else "jsonl"
+    name = Path(out.stem) if _is_packed(out) else out
+    format = _FORMAT_OF.get(name.suffix.lower(), "")
+    if not format or (_is_packed(out) and format in _BINARY):
+        raise typer.BadParameter(
+            f"the name {out.name} tells no format; let it end in .jsonl, .csv, .parquet, "
+            ".xlsx, .ninjs or .txt (.gz packs text), or pass --format",
+            param_hint="--out",
+        )
+    return format
+
+
+def _is_packed(out: Path) -> bool:
+    return out.suffix.lower() == ".gz"
+
+
+def write_predictions(
+    model: Model,
+    articles: Iterable[Article],
+    layout: OutputOptions,
+    *,
+    thresholds: Mapping[str, float],
+    keep: Callable[[Prediction], bool] | None = None,
+) -> None:
+    """Tag articles one after the other and write them, or those to `keep`, as they come.
+
+    A file appears, or replaces an older one, only when all went well.
+    """
+    from classifier.corpus import write
+
+    if layout.codes and not model.codes:
+        raise ModelError(
+            f"{model.name} carries no codes for its labels. Train it with --label-codes FILE."
+        )
+    codes = model.codes if layout.codes else None
+    if layout.explain or layout.format in ("table", "ninjs"):
+        from classifier.cli.output import line_maker
+
+        pairs = _pairs(model, articles, thresholds)
+        kept = (pair for pair in pairs if keep is None or keep(pair[1]))
+        line = line_maker(model, layout, thresholds=thresholds, codes=codes)
+        with _opened(layout.out) as stream:
+            if layout.format == "ninjs":
+                write.write_ninjs(kept, stream, codes=model.codes)
+            else:
+                stream.writelines(f"{line(*pair)}\n" for pair in kept)
+        return
+    predictions = model.predict_stream(articles, thresholds=thresholds)
+    if keep is not None:
+        predictions = filter(keep, predictions)
+    if layout.format in _BINARY and layout.out is not None:
+        save = write.write_xlsx if layout.format == "xlsx" else write.write_parquet
+        save(predictions, layout.out, labels=model.labels, codes=codes)
+        return
+    with _opened(layout.out) as stream:
+        if layout.format == "csv":
+            write.write_csv(predictions, stream, labels=model.labels, codes=codes)
+        else:
+            write.write_jsonl(predictions, stream, codes=codes)
+
+
+def _pairs(
+    model: Model, articles: Iterable[Article], thresholds: Mapping[str, float]
+) -> Iterator[tuple[Article, Prediction]]:
+    """Yield each article with its prediction; only the batch under way is held."""
+    waiting: deque[Article] = deque()
+
+    def noted() -> Iterator[Article]:
+        for article in articles:
+            waiting.append(article)
+            yield article
+
+    for prediction in model.predict_stream(noted(), thresholds=thresholds):
+        yield waiting.popleft(), prediction
+
+
+@contextmanager
+def _opened(out: Path | None) -> Iterator[TextIO]:
+    if out is None:
+        _check_open()
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+        yield sys.stdout
+        return
+    from classifier.files import replacing_text
+
+    with replacing_text(out, errors="backslashreplace") as stream:
+        yield stream
+
+
+def _check_open() -> None:
+    if sys.stdout is None:
+        raise OSError("standard output is closed; name a file with --out")
+
+
+@contextmanager
+def write_bytes(out: Path | None) -> Iterator[tuple[Callable[[bytes], object], str]]:
+    """Give what writes bytes to a file or standard output, and the suffix they are packed for."""
+    if out is None:
+        _check_open()
+        yield sys.stdout.buffer.write, ""
+        return
+    from classifier.files import replacing
+
+    with replacing(out) as raw:
+        yield raw.write, ".gz" if _is_packed(out) else ""
+
+
 def is_archive(files: Sequence[Path], out: Path) -> bool:
     """Return whether results go into a folder: one that is there, or several into a new one."""
     from classifier.archive.shards import is_pattern
@@ -267,6 +440,7 @@ def predict_archive(
         With 1 when some file has no result.
     """
     from classifier.archive.run import plan_archive
+    from classifier.cli.output import ShownProgress, tell_summary
 
     if archive.dask and archive.dry_run:
         raise typer.BadParameter("looks at this machine alone", param_hint="--dry-run")
@@ -403,89 +577,3 @@ def _note_fields(paths: Sequence[Path | str], reading: ReadOptions, *, quiet: bo
         # of one file among several it says little, and each is told in its turn
         if len(paths) == 1:
             raise
-
-
-# Seconds between two lines of progress on a terminal, and elsewhere.
-PAUSE, LONG_PAUSE = 0.2, 60.0
-
-
-class ShownProgress:
-    """Progress on standard error: one line that is redrawn, or now and then a line of a log."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._on_screen = on_terminal(sys.stderr)
-        self._quiet = quiet or sys.stderr is None
-        self._pause = PAUSE if self._on_screen else LONG_PAUSE
-        self._last, self._drawn = time.monotonic(), False
-        self.finished = "0 files are"
-
-    def __call__(self, state: Progress) -> None:
-        """Show how far the run is, unless that was shown a moment ago."""
-        self.finished = f"{state.files:,} of {state.n_files:,} files are"
-        now = time.monotonic()
-        if self._quiet or now - self._last < self._pause:
-            return
-        self._last, self._drawn = now, True
-        start, end = ("\r", "\x1b[K") if self._on_screen else ("", "\n")
-        sys.stderr.write(start + progress_line(state) + end)
-        sys.stderr.flush()
-
-    def end(self) -> None:
-        """Leave the line that was redrawn."""
-        if self._drawn and self._on_screen:
-            sys.stderr.write("\n")
-
-
-def progress_line(state: Progress) -> str:
-    """Return how far a run is, with its rate and the time left."""
-    line = (
-        f"{state.files:,} of {state.n_files:,} files, {state.articles:,} articles, "
-        f"{state.rate:,.0f} a second"
-    )
-    left = state.seconds_left
-    return line if left is None else f"{line}, {_clock(left)} left"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def tell_summary(summary: RunSummary, target: Path | None, *, quiet: bool) -> None:
-    """Say what a run did, and write its counts to `target` as JSON, or print them for ``-``."""
-    if not quiet:
-        for line in summary_lines(summary):
-            echo_note(line)
-    for failure in summary.failures:
-        echo_note(f"failed: {failure.file}: {failure.reason}")
-    if target is not None:
-        write_or_print(json_text(summary.to_json()), target)
-
-
-def summary_lines(summary: RunSummary) -> list[str]:
-    """Return what people read at the end of a run."""
-    tally = summary.tally
-    earlier = f" ({summary.n_earlier:,} by an earlier run)" if summary.n_earlier else ""
-    lines = [
-        f"{summary.n_files:,} files in {summary.out}{earlier}, {tally.read:,} articles, "
-        f"{tally.written:,} written, by {summary.model}",
-        ", ".join(f"{label} {tally.tags[label]:,}" for label in summary.labels)
-        + f", no tag {tally.untagged:,}",
-    ]
-    if summary.articles:
-        lines.append(
-            f"{summary.articles:,} articles in {_clock(summary.seconds)}, {summary.rate:,.0f} a "
-            f"second (--jobs {summary.jobs})"
-        )
-    if tally.headlines:
-        lines.append(headlines_line(tally.headlines))
-    if tally.rejects:
-        reasons = ", ".join(f"{n:,} {kind}" for kind, n in tally.rejects.most_common())
-        folder = f"{summary.out}/.classifier/rejects"
-        lines.append(f"bad rows: {tally.rejects.total():,} ({reasons}), in {folder}")
-    if summary.passed_over:
-        lines.append(f"passed over: {summary.passed_over:,} (no rows, or links out of the archive)")
-    if summary.workers_replaced:
-        lines.append(f"workers that died and were replaced: {summary.workers_replaced:,}")
-    return lines
