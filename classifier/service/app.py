@@ -266,7 +266,7 @@ async def read(request: Request) -> Response:
         with service.working():
             work = partial(read_upload, request.query_params.get("name", ""), content)
             table = await _in_time(service, service.scorer.run(work))
-        return _Answer(table)
+        return _Answer(vars(table))
     except BadInputError as error:
         raise ProblemError(422, str(error), field="") from None
     finally:

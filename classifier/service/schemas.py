@@ -18,7 +18,7 @@ from pydantic import (
 from classifier.article import Article
 from classifier.corpus.write import Codes, prediction_row
 from classifier.model.model import Model
-from classifier.model.prediction import Explanation, Prediction
+from classifier.model.prediction import Prediction
 from classifier.text import article_text
 
 __all__ = [
@@ -341,23 +341,19 @@ def explained(
         "prediction": prediction_row(prediction, codes),
         "text": text,
         "labels": {
-            label: _reasons(prediction, each, cuts[label], label) for label, each in why.items()
+            label: {
+                "probability": round(float(prediction.scores[label]), 6),
+                "cut": cuts[label],
+                "margin": each.margin,
+                "bias": each.bias,
+                "terms": [
+                    {"term": c.term, "count": c.count, "contribution": c.value}
+                    for c in each.contributions
+                ],
+            }
+            for label, each in why.items()
         },
         "spans": list(_spans(model, text, terms)),
-    }
-
-
-def _reasons(
-    prediction: Prediction, why: Explanation, cut: float | None, label: str
-) -> dict[str, object]:
-    return {
-        "probability": round(float(prediction.scores[label]), 6),
-        "cut": cut,
-        "margin": why.margin,
-        "bias": why.bias,
-        "terms": [
-            {"term": c.term, "count": c.count, "contribution": c.value} for c in why.contributions
-        ],
     }
 
 
