@@ -66,12 +66,9 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class ShareInterval:
+class ShareInterval(Interval):
     """`count` articles of `of`, as a share from 0 to 1 with its interval."""
 
-    estimate: float
-    low: float
-    high: float
     count: int
     of: int
 
