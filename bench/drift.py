@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
+from bench.unseen import ROOT
 from classifier.article import Article
 from classifier.corpus.corpus import Corpus
 from classifier.corpus.folds import stratified_folds
@@ -24,7 +24,6 @@ from classifier.published.sources import load_corpus
 from classifier.training.settings import Settings
 from classifier.training.train import count_articles, fit_model
 
-ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench" / "results" / "drift.json"
 SETTINGS = Settings(C=(1.0,), lead_repeats=(2,), borderline_weight=(1.0,))
 SIZES, SAMPLES = (25, 50, 100, 200), 100
@@ -76,13 +75,12 @@ def _batches(held: list[Article]) -> Iterator[tuple[str, list[Article]]]:
 
 def _told(model: Model, batch: list[Article]) -> dict[str, object]:
     found = drift(model, batch)
-    levels = {m.name: LEVELS[m.level] for m in found.measures if m.level}
-    distances = {m.name: round(m.distance - m.chance, 3) for m in found.measures if m.level}
-    return {
-        "articles": len(batch),
-        "verdict": found.verdict,
-        "off": {name: [levels[name], distances[name]] for name in levels},
+    off = {
+        m.name: [LEVELS[m.level], round(m.distance - m.chance, 3)]
+        for m in found.measures
+        if m.level
     }
+    return {"articles": len(batch), "verdict": found.verdict, "off": off}
 
 
 if __name__ == "__main__":

@@ -11,10 +11,9 @@ import sys
 import venv
 from pathlib import Path
 
-__all__ = ["peers_python", "run_peer"]
-
-ROOT = Path(__file__).parent.parent
-REQUIREMENTS = Path(__file__).parent / "requirements-peers.txt"
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+REQUIREMENTS = HERE / "requirements-peers.txt"
 
 
 def peers_python(folder: Path = ROOT / ".venv-bench", requirements: Path = REQUIREMENTS) -> Path:

@@ -8,8 +8,6 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-__all__ = ["FOLDER", "executed"]
-
 FOLDER = Path(__file__).parent.parent / "notebooks"
 # Said by a library that would draw bars of progress, with a path of this machine.
 QUIET = {"PYTHONWARNINGS": "ignore:IProgress not found"}
@@ -26,9 +24,8 @@ def executed(path: Path) -> nbformat.NotebookNode:
     """
     notebook = nbformat.read(path, as_version=4)
     where = {"metadata": {"path": str(path.parent)}}
-    NotebookClient(
-        notebook, timeout=600, kernel_name="python3", record_timing=False, resources=where
-    ).execute(env=os.environ | QUIET)
+    how = {"timeout": 600, "kernel_name": "python3", "record_timing": False}
+    NotebookClient(notebook, resources=where, **how).execute(env=os.environ | QUIET)
     notebook.metadata = nbformat.from_dict(METADATA)
     return notebook
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 
-from bench.unseen import OUTLETS, SOURCES
+from bench.unseen import OUTLETS, ROOT, SOURCES
 
-ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench" / "results"
 IMAGES = ROOT / "docs" / "images"
 OURS, PLAIN = COLOURS = ("#1f6f8b", "#c9a227")

@@ -7,20 +7,26 @@ leaves out the sentence encoder, ``--pages`` only writes the pages again.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import joblib
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
 
-from bench.encoder import by_encoder, embeddings
-from bench.pages import put_between_marks
+from bench.environment import HERE, peers_python
+from bench.readme import put_between_marks
 from bench.unseen import LATER, OUTLETS, ROOT, SOURCES, News, Split, gather, margins_of, splits
+from classifier.corpus.folds import stratified_folds
 from classifier.evaluation.bootstrap import bootstrap_f1, paired_bootstrap
 from classifier.evaluation.metrics import (
     average_precision,
@@ -29,7 +35,9 @@ from classifier.evaluation.metrics import (
     micro_f1,
     per_label,
 )
+from classifier.files import cache_dir, write_json_lines
 from classifier.pages.document import interval, markdown_table, signed
+from classifier.training.cuts import choose_thresholds
 from classifier.training.settings import Settings
 from classifier.training.train import fit_model
 
@@ -43,9 +51,13 @@ it: what to expect on articles of your own. The plain baseline is a unigram tf-i
 sentence encoder all-MiniLM-L6-v2 with logistic regression, on the same articles in the same run.
 """
 
+Rows = NDArray[np.int64]
 Matrix = NDArray[np.float64]
 Tags = NDArray[np.bool_]
 
+# Of the sentence encoder's logistic regression.
+C = (1.0, 3.0, 10.0, 30.0)
+TOLERANCE = 1e-5  # with the usual one fits stop long before their end, as features are small
 # The plain way: unigrams, sublinear tf-idf, LinearSVC with C=1, one cut a label by smoothed F1.
 BASELINE = Settings(
     C=(1.0,),
@@ -64,7 +76,7 @@ BASELINE = Settings(
 class Outcome:
     """What was said of the test articles; arrays have a row an article and a column a label."""
 
-    rows: NDArray[np.int64]
+    rows: Rows
     parts: NDArray[np.str_]
     margins: Matrix
     probabilities: Matrix
@@ -109,18 +121,65 @@ def trained(news: News, split: Split, way: str) -> Outcome:
 def encoded(news: News, vectors: NDArray[np.float32], split: Split) -> Outcome:
     """Train logistic regression on one side's embeddings and tag the other."""
     train, counted = split.train, news.counted
-    said = by_encoder(
-        vectors[train],
-        news.truth[train],
-        counted.natural[train],
-        counted.groups[train],
-        vectors[split.test],
-    )
+    natural, groups = counted.natural[train], counted.groups[train]
+    said = by_encoder(vectors[train], news.truth[train], natural, groups, vectors[split.test])
     return _outcome(split, *said, said[2])
 
 
 def _outcome(split: Split, *said: Any) -> Outcome:
     return Outcome(split.test, np.full(len(split.test), split.part), *said)
+
+
+def embeddings(texts: Sequence[str]) -> NDArray[np.float32]:
+    """Return the embedding of each text by all-MiniLM-L6-v2, shape (n_texts, 384).
+
+    The encoder runs in an environment of its own and reads the first 256 tokens of a text; what it
+    makes of a text lies in the cache folder, so that a text is embedded once.
+    """
+    folder = cache_dir() / "encoder"
+    keys = [hashlib.sha256(text.encode()).hexdigest()[:16] for text in texts]
+    missing = {k: t for k, t in zip(keys, texts, strict=True) if not (folder / f"{k}.npy").exists()}
+    if missing:
+        python = peers_python(ROOT / ".venv-bench-encoder", HERE / "requirements-encoder.txt")
+        with TemporaryDirectory(prefix="texts-") as name:
+            source = Path(name) / "texts.jsonl"
+            write_json_lines(source, ({"key": k, "text": t} for k, t in missing.items()))
+            script = HERE / "peers" / "minilm_peer.py"
+            subprocess.run([python, script, source, folder], check=True)
+    return np.array([np.load(folder / f"{key}.npy", allow_pickle=False) for key in keys])
+
+
+def by_encoder(
+    X: NDArray[np.float32], truth: Matrix, natural: Tags, groups: Rows, X_test: Matrix
+) -> tuple[Matrix, Matrix, Tags]:
+    """Return margins, probabilities and tags of the test articles, each of (n_test, n_labels).
+
+    C is the one with the best mean average precision out of fold, cuts are those with the best
+    smoothed F1 there; both on natural articles alone, as ours.
+    """
+    folds = np.full(len(X), -1)
+    folds[natural] = stratified_folds(truth[natural], groups[natural], n_folds=5, seed=0)
+    held = {c: _out_of_fold(X, truth, folds, c)[natural] for c in C}
+    best = max(C, key=lambda c: np.nanmean(average_precision(truth[natural], held[c])))
+    cuts = choose_thresholds(held[best], truth[natural], rule="smoothed-f1", max_false_tags=1.0)
+    margins = _margins(X, truth, best, X_test)
+    return margins, expit(margins), margins >= cuts
+
+
+def _out_of_fold(X: NDArray[np.float32], truth: Matrix, folds: Rows, c: float) -> Matrix:
+    margins = np.full(truth.shape, np.nan)
+    for fold in range(folds.max() + 1):
+        train, test = folds != fold, folds == fold
+        margins[test] = _margins(X[train], truth[train], c, X[test])
+    return margins
+
+
+def _margins(X: NDArray[np.float32], truth: Matrix, c: float, X_test: Matrix) -> Matrix:
+    fits = [
+        LogisticRegression(C=c, tol=TOLERANCE, max_iter=1000).fit(X, truth[:, k] > 0)
+        for k in range(truth.shape[1])
+    ]
+    return np.column_stack([fit.decision_function(X_test) for fit in fits]).astype(np.float64)
 
 
 def collected(
@@ -140,9 +199,8 @@ def collected(
 
 def joined(outcomes: Iterable[Outcome]) -> Outcome:
     """Put the parts of a scheme together."""
-    return Outcome(
-        *map(np.concatenate, zip(*(vars(out).values() for out in outcomes), strict=True))
-    )
+    columns = zip(*(vars(out).values() for out in outcomes), strict=True)
+    return Outcome(*map(np.concatenate, columns))
 
 
 def figures(news: News, outs: dict[str, Outcome]) -> dict[str, Any]:
@@ -171,9 +229,7 @@ def figures(news: News, outs: dict[str, Outcome]) -> dict[str, Any]:
     }
 
 
-def summary(
-    truth: Matrix, out: Outcome, groups: NDArray[np.int64], borderline: NDArray[np.bool_]
-) -> dict[str, Any]:
+def summary(truth: Matrix, out: Outcome, groups: Rows, borderline: Tags) -> dict[str, Any]:
     """Return the headline figures of one way over one scheme; ranking is that of margins."""
     f1 = bootstrap_f1(truth, out.balanced, groups=groups)
     return {
@@ -188,9 +244,7 @@ def summary(
     }
 
 
-def _part(
-    truth: Matrix, out: Outcome, groups: NDArray[np.int64], mine: NDArray[np.bool_]
-) -> list[float]:
+def _part(truth: Matrix, out: Outcome, groups: Rows, mine: Tags) -> list[float]:
     micro = bootstrap_f1(truth[mine], out.balanced[mine], groups=groups[mine])["micro"]
     return [micro.estimate, micro.low, micro.high]
 

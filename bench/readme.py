@@ -1,14 +1,10 @@
-"""Puts the real output of commands between their marks in README.md; ``make readme`` runs it."""
+"""Puts tables, and the output of commands, between marks of pages; ``make readme`` runs it."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from pathlib import Path
-
-from bench.pages import put_between_marks
-
-__all__ = ["COMMANDS", "shown"]
 
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- shown: begin -->", "<!-- shown: end -->"
@@ -19,6 +15,16 @@ COMMANDS = (
     ("head -1 data/examples/articles.jsonl | classifier predict", 1),
     ("echo 'Oil prices rise' | classifier predict - --format table", 1),
 )
+
+
+def put_between_marks(page: Path, mark: str, body: str) -> None:
+    """Replace what stands between ``<!-- mark: begin -->`` and ``<!-- mark: end -->``."""
+    begin, end = f"<!-- {mark}: begin -->", f"<!-- {mark}: end -->"
+    head, _, rest = page.read_text(encoding="utf-8").partition(begin)
+    _, found, tail = rest.partition(end)
+    if not found:
+        raise ValueError(f"{page} has no place for the table: {begin} … {end}")
+    page.write_text(f"{head}{begin}\n{body}\n{end}{tail}", encoding="utf-8")
 
 
 def shown() -> str:

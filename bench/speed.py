@@ -21,17 +21,8 @@ from typing import Any
 
 from bench import speed_measure as measure
 from bench.environment import ROOT
-from bench.pages import put_between_marks
-from bench.speed_measure import (
-    KERNEL,
-    NUMPY,
-    SHIPPED,
-    TOOLS,
-    bulk_articles,
-    interpreter,
-    labelled_files,
-    rows,
-)
+from bench.readme import put_between_marks
+from bench.speed_measure import KERNEL, NUMPY, SHIPPED, TOOLS
 from bench.speed_report import draw, report
 from classifier.corpus.read import read_articles
 from classifier.files import write_json_lines
@@ -57,7 +48,7 @@ STARTS = 15
 
 def measured(folder: Path, pool: Path, n_rounds: int) -> dict[str, Any]:
     """Return everything that is measured; `folder` takes models and files."""
-    files = labelled_files(folder)
+    files = measure.labelled_files(folder)
     news, many = folder / "news-models", folder / "many-models"
     for each in (news, many):
         each.mkdir()
@@ -90,7 +81,7 @@ def measured(folder: Path, pool: Path, n_rounds: int) -> dict[str, Any]:
 
 def n_labels(path: Path) -> int:
     """Return how many labels a file of articles has."""
-    return len({label for row in rows(path) for label in row["labels"]})
+    return len({label for row in measure.rows(path) for label in row["labels"]})
 
 
 def profile(path: Path) -> dict[str, dict[str, float]]:
@@ -108,11 +99,11 @@ def profile(path: Path) -> dict[str, dict[str, float]]:
 def in_bulk(folder: Path, pool: Path, models: dict[str, Path], n_rounds: int) -> dict[str, Any]:
     """Return what tagging files took, and the memory of it."""
     whole = folder / "bulk.jsonl"
-    write_json_lines(whole, bulk_articles(pool))
+    write_json_lines(whole, measure.bulk_articles(pool))
     ways = [*((name, 1) for name in ONE), *((name, 2) for name in TWO)]
     found = measure.bulk(whole, models, ways, n_rounds)
     found |= measure.bulk(whole, models, [(name, 1) for name in ONCE], 1)
-    lengths = [len(row["text"].split()) for row in rows(whole)]
+    lengths = [len(row["text"].split()) for row in measure.rows(whole)]
     told = {"articles": len(lengths), "words": statistics.mean(lengths)}
     return {"bulk_corpus": told, "bulk": found, "memory": measure.memory(pool, folder)}
 
@@ -143,7 +134,7 @@ def version_in(environment: str, package: str) -> str:
     """Return the version of a package in an environment of the peers."""
     code = f"import importlib.metadata as m; print(m.version({package!r}))"
     done = subprocess.run(
-        [interpreter(environment), "-c", code], capture_output=True, text=True, check=True
+        [measure.interpreter(environment), "-c", code], capture_output=True, text=True, check=True
     )
     return done.stdout.strip()
 

@@ -222,11 +222,7 @@ def our_command(name: str = "predict") -> Command:
     return [Path(sys.executable).parent / "classifier", name]
 
 
-def _libmultilabel(name: str, options: str) -> Tool:
-    variables = {"LIBMULTILABEL_OPTIONS": options}
-    return Tool(name, "libmultilabel_peer", "LibMultiLabel", variables=variables)
-
-
+_LIB = ("libmultilabel_peer", "LibMultiLabel", "")
 TOOLS = {
     tool.name: tool
     for tool in (
@@ -235,11 +231,11 @@ TOOLS = {
         Tool("scikit-learn", "sklearn_peer"),
         Tool("scikit-learn, stacked", "stacked_peer", trained_by="scikit-learn"),
         Tool("fastText", "fasttext_peer"),
-        Tool("fastText, pairs", "fasttext_pairs_peer"),
+        Tool("fastText, pairs", "fasttext_peer", variables={"FASTTEXT_PAIRS": "1"}),
         Tool("Vowpal Wabbit", "vowpal_peer"),
         # As it comes, with a thread a core, it takes several times the CPU on problems so small.
-        _libmultilabel("LibMultiLabel", "-s 1 -m 1"),
-        _libmultilabel("LibMultiLabel, bias", "-s 2 -B 1 -e 0.0001 -m 1"),
+        Tool("LibMultiLabel", *_LIB, {"LIBMULTILABEL_OPTIONS": "-s 1 -m 1"}),
+        Tool("LibMultiLabel, bias", *_LIB, {"LIBMULTILABEL_OPTIONS": "-s 2 -B 1 -e 0.0001 -m 1"}),
     )
 }
 
@@ -259,9 +255,8 @@ def training(files: Files, models: Path, names: Sequence[str], n_rounds: int) ->
     """Train each tool in each round, the models left in `models`; return seconds."""
 
     def work(tool: Tool) -> dict[str, float]:
-        took, run = said(
-            tool.command("train", files.train, models / tool.model_name), tool.variables
-        )
+        command = tool.command("train", files.train, models / tool.model_name)
+        took, run = said(command, tool.variables)
         return {**took, "megabytes": run.megabytes}
 
     works = {name: partial(work, TOOLS[name]) for name in names}
@@ -295,9 +290,8 @@ def single(
     """Tag articles one by one; return microseconds an article: median, 95th of 100, processors."""
 
     def work(name: str) -> dict[str, float]:
-        took, run = said(
-            TOOLS[name].command("single", models[name], files.single), TOOLS[name].variables
-        )
+        command = TOOLS[name].command("single", models[name], files.single)
+        took, run = said(command, TOOLS[name].variables)
         parts = statistics.quantiles(took["microseconds"], n=20)
         return {"p50": parts[9], "p95": parts[18], "cpu": took["cpu"], "megabytes": run.megabytes}
 
@@ -456,9 +450,8 @@ def reading(articles: list[Article], runs: int) -> float:
         path = Path(folder) / "articles.jsonl"
         with path.open("w", encoding="utf-8") as stream:
             write_articles_jsonl(articles, stream)
-        return quickest(lambda p: list(read_articles(p, UNLABELLED)), [[path]], runs=runs) / len(
-            articles
-        )
+        took = quickest(lambda p: list(read_articles(p, UNLABELLED)), [[path]], runs=runs)
+        return took / len(articles)
 
 
 def alone(model: Model, articles: list[Article]) -> Iterator[float]:

@@ -187,6 +187,11 @@ def machine(told: Results) -> str:
     )
 
 
+def row(*cells: str) -> str:
+    """Return the row of a table."""
+    return f"| {' | '.join(cells)} |"
+
+
 def quality_table(results: Results, corpus: str) -> str:
     """Return F1 and cost of training of each tool."""
     lines = [
@@ -199,7 +204,7 @@ def quality_table(results: Results, corpus: str) -> str:
         cost = [f"{median(took[kind])} {unit}" for kind, unit in COSTS] if took else ["", "", ""]
         loaded = f"{median(first)} ms" if first and corpus == "news" else ""
         cells = [interval(*f1["micro"]), interval(*f1["macro"]), *cost, f"{f1['megabytes']:.1f} MB"]
-        lines.append(f"| {name} | " + " | ".join([*cells, loaded]) + " |")
+        lines.append(row(name, *cells, loaded))
     return "\n".join(lines)
 
 
@@ -216,9 +221,7 @@ def single_table(results: Results, corpus: str) -> str:
     ]
     for name, found in results["single"][corpus].items():
         values = [f"{median(found[kind])} µs" for kind in ("p50", "p95", "cpu")]
-        lines.append(
-            f"| {name} | " + " | ".join([*values, f"{median(found['megabytes'])} MB"]) + " |"
-        )
+        lines.append(row(name, *values, f"{median(found['megabytes'])} MB"))
     return "\n".join(lines)
 
 

@@ -22,19 +22,6 @@ from classifier.training.count import CountedCorpus, tfidf
 from classifier.training.settings import Settings
 from classifier.training.train import count_articles
 
-__all__ = [
-    "LEFT_OUT",
-    "ROOT",
-    "SCHEMES",
-    "WORLD",
-    "News",
-    "Split",
-    "gather",
-    "margins_of",
-    "outlet",
-    "splits",
-]
-
 ROOT = Path(__file__).parent.parent
 OUTLETS, SOURCES, LATER, NESTED = SCHEMES = (
     "unseen outlets",

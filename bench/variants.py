@@ -18,7 +18,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.pages import put_between_marks
+from bench.readme import put_between_marks
 from bench.unseen import HOUSE, LEFT_OUT, OUTLETS, ROOT, SOURCES, WORLD, News, Split, gather, splits
 from classifier.corpus.folds import stratified_folds
 from classifier.evaluation.bootstrap import paired_bootstrap

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from classifier.article import Article
-from classifier.errors import ClassifierError
+from classifier.errors import ClassifierError, needing
 from classifier.fields import Articles, as_article, iter_articles
 from classifier.model.prediction import Contribution, Prediction
 
@@ -203,7 +203,8 @@ class Client:
         seconds: float = 60.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        httpx = _httpx()
+        with needing("client", "the client needs httpx"):
+            import httpx
         self._httpx, self._model, self._retries = httpx, model, retries
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.Client(
@@ -310,7 +311,11 @@ class Client:
 
     def _ask(self, method: str, path: str, **content: Any) -> Any:
         for attempt in range(self._retries + 1):
-            answer, reason = self._tried(method, path, content)
+            answer, reason = None, ""
+            try:
+                answer = self._http.request(method, path, **content)
+            except self._httpx.TransportError as error:
+                reason = str(error) or type(error).__name__
             if answer is not None and answer.status_code not in AGAIN:
                 return _checked(answer)
             if attempt < self._retries:
@@ -321,24 +326,6 @@ class Client:
             f"{self._http.base_url} cannot be reached ({reason}), tried {self._retries + 1} "
             "times. Is the service running there?"
         )
-
-    def _tried(
-        self, method: str, path: str, content: Mapping[str, Any]
-    ) -> tuple[httpx.Response | None, str]:
-        try:
-            return self._http.request(method, path, **content), ""
-        except self._httpx.TransportError as error:
-            return None, str(error) or type(error).__name__
-
-
-def _httpx() -> Any:
-    try:
-        import httpx
-    except ModuleNotFoundError:
-        raise ClassifierError(
-            "the client needs httpx. Run: pip install 'classifier[client]'"
-        ) from None
-    return httpx
 
 
 def _batches(articles: Articles) -> Iterator[list[Article]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 __all__ = [
@@ -18,9 +18,6 @@ __all__ = [
     "sanitized",
 ]
 
-_MOST_LISTED = 12
-
-
 # Controls of both kinds, line separators, marks that turn the direction, lone surrogates.
 _DANGEROUS = "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 
@@ -34,7 +31,7 @@ def sanitized(text: str) -> str:
     return re.sub(_DANGEROUS, "\ufffd", text)
 
 
-def listed(names: Sequence[str], *, most: int = _MOST_LISTED) -> str:
+def listed(names: Sequence[str], *, most: int = 12) -> str:
     """Return names with commas between, no more than `most` of them.
 
     >>> listed(["a", "b", "c", "d"], most=2)
@@ -74,14 +71,17 @@ class ModelError(ClassifierError):
 
 
 @contextmanager
-def needing(extra: str, what: str) -> Iterator[None]:
+def needing(extra: str, what: str, libraries: Collection[str] = ()) -> Iterator[None]:
     """Say which extra of the package to install where an import in the block fails.
 
     Parameters
     ----------
     extra : str
     what : str
-        Who needs what, such as ``"a.xlsx: XLSX needs openpyxl"``.
+        Who needs what, such as ``"a.xlsx: XLSX needs openpyxl"``; without the name of the library
+        where `libraries` are given.
+    libraries : collection of str
+        What the extra brings: the missing one is named, and other imports fail as they do.
 
     Raises
     ------
@@ -91,10 +91,14 @@ def needing(extra: str, what: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
+        missing = (error.name or "").partition(".")[0]
+        if libraries and missing not in libraries:
+            raise
         # what is there and cannot be loaded says why
         found = not isinstance(error, ModuleNotFoundError)
         reason = f" ({str(error).partition(chr(10))[0]})" if found else ""
-        message = f"{what}{reason}. Run: pip install 'classifier[{extra}]'"
+        named = f"{what} {missing}" if libraries else what
+        message = f"{named}{reason}. Run: pip install 'classifier[{extra}]'"
     else:
         return
     raise BadInputError(message)

@@ -44,7 +44,7 @@ from classifier.archive.workers import (
     perform_here,
     reason_of,
 )
-from classifier.cli.archive import progress_line, summary_lines
+from classifier.cli.output import progress_line, summary_lines
 from classifier.corpus.corpus import UNLABELLED, ReadOptions, ReadTally
 from classifier.corpus.find import Source
 from classifier.corpus.open import Block, line_blocks
@@ -1065,7 +1065,7 @@ def test_progress_is_redrawn_on_a_terminal(model, tmp_path):
 
 def test_progress_is_a_line_now_and_then_in_a_log(archive, model, tmp_path, monkeypatch):
     """Without a terminal nothing is redrawn."""
-    monkeypatch.setattr("classifier.cli.archive.LONG_PAUSE", 0.0)
+    monkeypatch.setattr("classifier.cli.output.LONG_PAUSE", 0.0)
 
     outcome = run("predict", archive, "--model", model, "--out", tmp_path / "out", "--jobs", 1)
 

@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.encoder import by_encoder
-from bench.quality import OURS, PLAIN, Outcome, figures, joined, table
+from bench.quality import OURS, PLAIN, Outcome, by_encoder, figures, joined, table
 from bench.unseen import (
     LATER,
     LEFT_OUT,

@@ -67,9 +67,10 @@ def test_info_tells_damage(model, damage, message):
     assert outcome.err.count("\n") == 1
 
 
-def test_a_model_goes_out_as_joblib(model, tmp_path):
-    """Export warns of what joblib does."""
-    outcome = run("export", "--model", model, "--joblib", tmp_path / "tiny.joblib")
+@pytest.mark.parametrize("option", [[], ["--model"]])
+def test_a_model_goes_out_as_joblib(model, tmp_path, option):
+    """Export warns of what joblib does; the model is named as with other commands, or by option."""
+    outcome = run("export", *option, model, "--joblib", tmp_path / "tiny.joblib")
 
     assert outcome.code == 0
     assert "loading it runs code" in outcome.out
@@ -81,7 +82,7 @@ def test_a_model_goes_out_as_joblib(model, tmp_path):
     [
         (["export", "--joblib", "."], ".: is a folder. Name a file in it."),
         (["export", "--joblib", "/dev/null"], "/dev/null: is no regular file."),
-        (["export", "--model", "nowhere", "--joblib", "x"], "nowhere is not there"),
+        (["export", "nowhere", "--joblib", "x"], "nowhere is not there"),
         (["import", "--joblib", "text", "--out", "m"], "importing from joblib was dropped: "),
     ],
 )

@@ -5,7 +5,7 @@ from contextlib import redirect_stderr
 
 import pytest
 
-from classifier.cli import terminal as progress
+from classifier.cli import app as progress
 
 
 class Screen(io.StringIO):

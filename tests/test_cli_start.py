@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from classifier.cli.terminal import exit_code, flush
+from classifier.cli.app import exit_code, flush
 from classifier.errors import ModelError
 from tests.command_line import ROWS, environment, run, save_tiny, write_rows
 

@@ -13,15 +13,18 @@ from bench.drift import trained, verdicts
 from classifier.article import Article
 from classifier.corpus.read import read_articles
 from classifier.drift import drift as observed
-from classifier.drift.distances import (
+from classifier.drift.drift import (
+    Drift,
     Histogram,
+    Measure,
     article_counts,
+    drift,
     given_tags,
     jensen_shannon,
+    observe,
     stability_index,
     stability_limit,
 )
-from classifier.drift.drift import Drift, Measure, drift, observe
 from classifier.errors import BadInputError, ModelError
 from classifier.model.folder import load_model, save_model
 from classifier.training.count import inverse_document_frequencies

@@ -22,6 +22,7 @@ from classifier.evaluation.bootstrap import (
     bootstrap_mean_average_precision,
 )
 from classifier.evaluation.evaluate import report_document
+from classifier.evaluation.judge import excerpt
 from classifier.evaluation.metrics import (
     average_precision,
     confusions,
@@ -31,7 +32,6 @@ from classifier.evaluation.metrics import (
     reliability,
 )
 from classifier.evaluation.report import MOST_ROWS, NoteCount, Report
-from classifier.evaluation.worst import excerpt
 from classifier.model.vocabulary import Analyzer
 from classifier.pages.document import markdown
 from classifier.training.settings import Settings

@@ -14,8 +14,7 @@ from classifier.article import Article
 from classifier.errors import ClassifierError, ModelError, SettingsError
 from classifier.service.corrections import FeedbackFile
 from classifier.service.limits import Limits, Source
-from classifier.service.metrics import MULTIPROCESS, Metrics
-from classifier.service.service import Scorer, Shelf
+from classifier.service.service import MULTIPROCESS, Metrics, Scorer, Shelf
 from tests.models import ENERGY_TEXT, MIXED_TEXT, tiny_model
 from tests.service import tiny_folder
 

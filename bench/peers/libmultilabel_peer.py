@@ -21,11 +21,9 @@ def train(texts: list[str], labels: list[list[str]], folder: Path) -> None:
 def load(folder: Path) -> worker.Answers:
     preprocessor, model = linear.utils.load_pipeline(str(folder / "linear_pipeline.pickle"))
     transform, labels = preprocessor.vectorizer.transform, preprocessor.label_mapping.tolist()
-    return lambda texts: [
-        ([label for label, m in zip(labels, row, strict=True) if m > 0],
-         dict(zip(labels, row, strict=True)))
-        for row in linear.predict_values(model, transform(texts)).tolist()
-    ]  # fmt: skip
+    return lambda texts: worker.answers_at_zero(
+        linear.predict_values(model, transform(texts)).tolist(), labels
+    )
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 import joblib
-import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
@@ -27,15 +26,7 @@ def train(texts: list[str], labels: list[list[str]], folder: Path) -> None:
 
 def load(folder: Path) -> worker.Answers:
     pipeline, labels = joblib.load(folder / "pipeline.joblib")
-    return lambda texts: answers(pipeline.decision_function(texts), labels)
-
-
-def answers(margins: np.ndarray, labels: list[str]) -> list[worker.Answer]:
-    return [
-        ([label for label, m in zip(labels, row, strict=True) if m > 0],
-         dict(zip(labels, row, strict=True)))
-        for row in margins.tolist()
-    ]  # fmt: skip
+    return lambda texts: worker.answers_at_zero(pipeline.decision_function(texts).tolist(), labels)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ def load(folder):
     vectorizer, fitted = pipeline[0], pipeline[1].estimators_
     weights = np.ascontiguousarray(np.vstack([each.coef_ for each in fitted]).T)
     bias = np.concatenate([each.intercept_ for each in fitted])
-    return lambda texts: sklearn_peer.answers(vectorizer.transform(texts) @ weights + bias, labels)
+    return lambda texts: worker.answers_at_zero(
+        (vectorizer.transform(texts) @ weights + bias).tolist(), labels
+    )
 
 
 if __name__ == "__main__":

@@ -1,18 +1,12 @@
 """Vowpal Wabbit, a logistic learner a label, on tokens in lower case."""
 
 import json
-import string
 from pathlib import Path
 
 import worker
 from vowpalwabbit import Workspace
 
-PUNCTUATION = str.maketrans(dict.fromkeys(string.punctuation + string.whitespace, " "))
 OPTIONS = "--loss_function logistic --random_seed 0 -b 20 --quiet"
-
-
-def prepared(text: str) -> str:
-    return "| " + text.translate(PUNCTUATION).lower()
 
 
 def train(texts: list[str], labels: list[list[str]], folder: Path) -> None:
@@ -21,7 +15,7 @@ def train(texts: list[str], labels: list[list[str]], folder: Path) -> None:
     data = folder / "train.vw"
     with data.open("w", encoding="utf-8") as stream:
         for text, given in zip(texts, labels, strict=True):
-            stream.write(f"{','.join(place[label] for label in given)} {prepared(text)}\n")
+            stream.write(f"{','.join(place[label] for label in given)} | {worker.words(text)}\n")
     options = f"--multilabel_oaa {len(names)} {OPTIONS} --passes 20 --holdout_off"
     learner = Workspace(f"{options} -d {data} -c -k -f {folder / 'model.vw'}")
     learner.finish()
@@ -35,7 +29,7 @@ def load(folder: Path) -> worker.Answers:
     # Tags only: with --probabilities this version hands out old scores too from the 257th on.
     learner = Workspace(f"-i {folder / 'model.vw'} -t --quiet")
     return lambda texts: [
-        ([labels[i] for i in learner.predict(prepared(text))], {}) for text in texts
+        ([labels[i] for i in learner.predict(f"| {worker.words(text)}")], {}) for text in texts
     ]
 
 

@@ -6,6 +6,7 @@ nothing but Python.
 """
 
 import json
+import string
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 
 BATCH = 256
 WARM_UP = 20
+PUNCTUATION = str.maketrans(dict.fromkeys(string.punctuation + string.whitespace, " "))
 
 Answer = tuple[list[str], dict[str, float]]
 Answers = Callable[[list[str]], Iterable[Answer]]
@@ -51,6 +53,17 @@ def text_of(row: dict) -> str:
     """Return headline and body as one text."""
     title = row.get("title")
     return f"{title}\n\n{row['text']}" if title else row["text"]
+
+
+def words(text: str) -> str:
+    """Return a text in lower case with punctuation and line ends taken out."""
+    return text.translate(PUNCTUATION).lower()
+
+
+def answers_at_zero(margins: list[list[float]], labels: list[str]) -> list[Answer]:
+    """Return the labels of margins above 0, and all margins, of each row."""
+    rows = (dict(zip(labels, row, strict=True)) for row in margins)
+    return [([label for label, m in row.items() if m > 0], row) for row in rows]
 
 
 def timed_training(train: Train, data: Path, model: Path) -> dict:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,7 +128,7 @@ def audit(
         LineWatch(), DamageWatch(), LanguageWatch(), LengthWatch(), TermWatch(settings),
     )  # fmt: skip
 
-    texts = _counted(kept.texts(corpora, watches), progress)
+    texts = kept.texts(corpora, watches, progress)
     threshold, seed = settings.similarity, settings.seed
     groups = near_duplicate_groups(texts, threshold=threshold, seed=seed)
     groups = separate_empty(groups, kept)
@@ -149,12 +149,6 @@ def audit(
         labels=count_labels(kept),
         suspicious=terms.found(kept, groups, progress),
     )
-
-
-def _counted(texts: Iterable[str], progress: Progress) -> Iterator[str]:
-    for n_read, text in enumerate(texts, 1):
-        progress("reading articles", n_read, 0)
-        yield text
 
 
 def _corpora(

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from classifier.article import Article
+from classifier.article import Article, Progress, no_progress
 from classifier.corpus.corpus import Corpus
 from classifier.corpus.labels import label_names, truth_matrix
 from classifier.errors import SettingsError
@@ -112,7 +112,9 @@ class LineWatch:
     def see(self, place: int, article: Article, text: str) -> None:
         """Count the lines and sentences of an article, each once."""
         left = {key for key, _ in _keyed_lines(article.source, text)}
-        for key, line in dict(_keyed_lines(article.source, _readable(article.text))).items():
+        # its characters mended, all lines still there
+        raw = spaced_once(composed(printable(with_mojibake_repaired(article.text))))
+        for key, line in dict(_keyed_lines(article.source, raw)).items():
             if key not in self._first:
                 self._first[key] = (place, key in left)
                 continue
@@ -144,11 +146,6 @@ class LineWatch:
         frequent = [line for line in lines if line.n_articles >= least]
         order = sorted(frequent, key=lambda line: (-line.n_articles, line.source, line.excerpt))
         return tuple(order)
-
-
-def _readable(text: str) -> str:
-    """Return the raw text with its characters mended, all lines still there."""
-    return spaced_once(composed(printable(with_mojibake_repaired(text))))
 
 
 def _keyed_lines(source: str, text: str) -> Iterator[tuple[int, str]]:
@@ -219,7 +216,12 @@ class Kept:
     digests: list[bytes] = field(default_factory=list)
     has_words: list[bool] = field(default_factory=list)
 
-    def texts(self, corpora: Sequence[Corpus], watches: Iterable[Watch]) -> Iterator[str]:
+    def texts(
+        self,
+        corpora: Sequence[Corpus],
+        watches: Iterable[Watch],
+        progress: Progress = no_progress,
+    ) -> Iterator[str]:
         """Yield the text of every article after the text rules; it is not kept."""
         for number, corpus in enumerate(corpora):
             self.names.append(corpus.name)
@@ -230,6 +232,7 @@ class Kept:
                 for watch in watching:
                     watch.see(len(self.articles), article, text)
                 self._keep(article, text)
+                progress("reading articles", len(self.articles), 0)
                 yield text
 
     def _keep(self, article: Article, text: str) -> None:

@@ -144,16 +144,17 @@ def _suspicious(audit: Audit, shown: int) -> Section:
         )
         for each in found.found
     ]
-    says = [f"Not judged: {found.note}." if found.note else _judged(found.n_cells, len(rows))]
+    says = [
+        f"Not judged: {found.note}."
+        if found.note
+        else f"{len(rows):,} of {found.n_cells:,} judged cells (an article and a label) should be "
+        "read again."
+    ]
     if found.left_out:
         names = listed(found.left_out, most=NAMED)
         says.append(f"Left out, with too few articles that have or lack them: {names}.")
     columns = ("article", "label", "corpus says", "probability", "title")
     return _section("Suspicious labels", says, *first_rows(columns, rows, shown))
-
-
-def _judged(n_cells: int, n_found: int) -> str:
-    return f"{n_found:,} of {n_cells:,} judged cells (an article and a label) should be read again."
 
 
 def _lines(audit: Audit, shown: int) -> Section:

@@ -106,13 +106,20 @@ class TermWatch:
             return SuspiciousLabels(self.note)
         names, Y = kept.truth()
         Y = Y[self._places]
-        enough = _counts(Y).min(axis=0, initial=len(Y)) >= LEAST_EXAMPLES
+        rarer = np.minimum((Y == 1).sum(axis=0), (Y == 0).sum(axis=0))
+        enough = rarer >= LEAST_EXAMPLES
         left_out = _named(names, ~enough & ~np.isnan(Y).all(axis=0))
         if not enough.any() or len(np.unique(groups[self._places])) < N_FOLDS:
-            return SuspiciousLabels(_too_few(len(Y)), left_out=left_out)
+            note = (
+                f"of the {len(Y):,} labelled articles at least {LEAST_EXAMPLES} must have a label "
+                "and as many lack it, without being near-duplicates"
+            )
+            return SuspiciousLabels(note, left_out=left_out)
         Y = Y[:, enough]
         p = self._held_out(kept, Y, groups[self._places], _named(names, enough), progress)
-        found = sorted(_issues(Y, p), key=lambda cell: (_belief(Y, p, cell), cell))
+        # by the probability of what the corpus says (self-confidence)
+        belief = np.where(Y == 1, p, 1 - p)
+        found = sorted(_issues(Y, p), key=lambda cell: (belief[cell], cell))
         return SuspiciousLabels(
             n_cells=int((~np.isnan(Y)).sum()),
             left_out=left_out,
@@ -192,18 +199,6 @@ def _reason_against(settings: AuditSettings) -> str:
     return ""
 
 
-def _too_few(n_labelled: int) -> str:
-    return (
-        f"of the {n_labelled:,} labelled articles at least "
-        f"{LEAST_EXAMPLES} must have a label and as many lack it, without being near-duplicates"
-    )
-
-
-def _counts(Y: Matrix) -> npt.NDArray[np.int64]:
-    """Return articles that have and that lack each label, shape (2, n_labels)."""
-    return np.stack([(Y == 1).sum(axis=0), (Y == 0).sum(axis=0)])
-
-
 def _named(names: tuple[str, ...], chosen: npt.NDArray[np.bool_]) -> tuple[str, ...]:
     return tuple(name for name, keep in zip(names, chosen, strict=True) if keep)
 
@@ -217,8 +212,3 @@ def _issues(Y: Matrix, p: Matrix) -> Iterator[tuple[int, int]]:
         both = np.column_stack([1 - p[rows, k], p[rows, k]])
         issues = find_label_issues(Y[rows, k].astype(np.int64), both, n_jobs=1)
         yield from ((int(row), k) for row in rows[issues])
-
-
-def _belief(Y: Matrix, p: Matrix, cell: tuple[int, int]) -> float:
-    """Return the probability of what the corpus says (self-confidence)."""
-    return float(p[cell] if Y[cell] == 1 else 1 - p[cell])

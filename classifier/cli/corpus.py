@@ -1,40 +1,47 @@
-"""classifier split."""
+"""classifier corpus, suggest and split: articles are fetched, labelled and divided."""
 
 from __future__ import annotations
 
 import dataclasses
 import io
+import sys
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
-from classifier.cli.options import (
+from classifier.cli.app import (
     Command,
+    Group,
+    echo_lines,
+    echo_note,
+    read_tally,
+    report_skipped,
+    write_or_print,
+)
+from classifier.cli.options import (
     CorpusArgument,
     CorpusTarget,
-    Group,
     OptionGroup,
     QuietOption,
+    SheetFormatOption,
+    counted_articles,
     file_target,
     open_corpus,
     reads_articles,
     refuse_inputs,
 )
-from classifier.cli.terminal import counted_on_terminal, echo_lines, read_tally, report_skipped
 from classifier.corpus.corpus import ReadOptions
 from classifier.errors import number_of
 from classifier.published.sources import NAMES, build_corpus, fetch_corpus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from classifier.article import Article
-    from classifier.corpus.split import Outline, Split, SplitOptions
 
 
-app = typer.Typer(
+_ROWS_SHOWN, _NAME_WIDTH, _VALUE_WIDTH = 3, 12, 80
+corpus_app = typer.Typer(
     name="corpus",
     cls=Group,
     add_completion=False,
@@ -50,7 +57,7 @@ Name: TypeAlias = Annotated[
 ]
 
 
-@app.command(
+@corpus_app.command(
     cls=Command,
     epilog="""Examples:
   classifier corpus fetch news_articles
@@ -78,7 +85,7 @@ def fetch(
     echo_lines("\n".join(map(str, paths)))
 
 
-@app.command(
+@corpus_app.command(
     cls=Command,
     epilog="""Example:
   classifier corpus build news_articles --out news.jsonl.gz""",
@@ -91,7 +98,7 @@ def build(
     typer.echo(f"{number_of(build_corpus(name, out), 'article')} in {out}")
 
 
-@app.command(
+@corpus_app.command(
     cls=Command,
     epilog="""Examples:
   classifier corpus show news_articles
@@ -116,13 +123,11 @@ def show(
     from classifier.corpus.corpus import describe_corpus
 
     tally = read_tally(quiet=quiet)
-    corpora = [open_corpus(name, reading, tally) for name in corpus]
-    articles = chain.from_iterable(each.articles for each in corpora)
+    articles = counted_articles(corpus, reading, tally, quiet=True)
     first = list(islice(articles, _ROWS_SHOWN))
     summary = describe_corpus(chain(first, articles))
     echo_lines("\n".join([str(summary), *map(_shown, first)]))
-    if tally.skipped:
-        report_skipped(tally, quiet=quiet)
+    report_skipped(tally, quiet=quiet)
 
 
 class MergeOptions(OptionGroup):
@@ -158,7 +163,7 @@ class MergeOptions(OptionGroup):
     ] = "utf-8"
 
 
-@app.command(
+@corpus_app.command(
     cls=Command,
     epilog="""Examples:
   classifier suggest mymodel archive.jsonl --out sheet.csv
@@ -206,8 +211,7 @@ def merge(
     for articles, path in ((chosen, suggested_out), (fair, out)):
         if path is not None:
             echo_lines(f"{number_of(save_articles(articles, path), 'article')} in {path}")
-    if tally.skipped:
-        report_skipped(tally, quiet=quiet)
+    report_skipped(tally, quiet=quiet)
 
 
 def _shown(article: Article) -> str:
@@ -226,7 +230,104 @@ def _shown(article: Article) -> str:
     return "\n".join(["", *lines])
 
 
-_ROWS_SHOWN, _NAME_WIDTH, _VALUE_WIDTH = 3, 12, 80
+SUGGEST_EPILOG = """Examples:
+  classifier suggest mymodel archive.jsonl --out sheet.csv
+  classifier suggest mymodel archive.jsonl -n 50 --random-share 0 --excerpt 0 > sheet.csv
+  classifier suggest mymodel archive.jsonl --out tasks.json    # for Label Studio
+  classifier corpus merge archive.jsonl sheet.csv --out labelled.jsonl --suggested-out chosen.jsonl
+  classifier train labelled.jsonl --auxiliary chosen.jsonl --out mymodel"""
+
+
+class SuggestOptions(OptionGroup):
+    """Which articles to choose, and how to show them."""
+
+    number: Annotated[
+        int, typer.Option("--number", "-n", min=1, metavar="N", help="How many articles.")
+    ] = 100
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            callback=file_target,
+            help="Sheet to write: .csv, .jsonl for doccano, .json for Label Studio.",
+            show_default="standard output",
+        ),
+    ] = None
+    random_share: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="P",
+            help="Share drawn at random. Cuts and calibration need such a fair sample.",
+        ),
+    ] = 0.5
+    excerpt: Annotated[
+        int,
+        typer.Option(min=0, metavar="N", help="Characters of each text; 0 gives all of it."),
+    ] = 600
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the draw.")] = 0
+    sheet_format: SheetFormatOption = None
+
+
+@reads_articles(labels=True)
+def suggest(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="Folder of the model, or 'sectors'.")
+    ],
+    articles: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="ARTICLES",
+            help="A file, a folder, or a fetched corpus's name. Articles that have labels are "
+            "passed over, and so are copies of them.",
+        ),
+    ],
+    *,
+    options: SuggestOptions,
+    quiet: QuietOption = False,
+    reading: ReadOptions,
+) -> None:
+    """Choose the articles to label next, and write a sheet to fill in.
+
+    One part are articles over which the model hesitates, from different
+    topics, the other part is drawn at random; no copies. Each label has an
+    empty column: write 1 or 0, or leave it blank for unknown. What the model
+    would give stands under 'suggested'. 'corpus merge' takes the sheet back.
+    """
+    from classifier.labelling.sheet import save_sheet
+    from classifier.labelling.sheet import sheet_format as format_of
+    from classifier.labelling.suggest import suggest as suggest_articles
+    from classifier.model.folder import as_model
+
+    out, n = options.out, options.number
+    refuse_inputs(out or Path("-"), map(Path, articles))
+    tagger, tally = as_model(model), read_tally(quiet=quiet)
+    tally.follow(tagger.labels)
+    # what sections an archive has is no sign that somebody labelled it
+    reading = dataclasses.replace(reading, usual_labels=False)
+    shown = counted_articles(articles, reading, tally, quiet=quiet)
+    chosen = suggest_articles(
+        tagger, shown, n=n, random_share=options.random_share, seed=options.seed
+    )
+    save_sheet(
+        [each.entry for each in chosen],
+        out or sys.stdout,
+        labels=tagger.labels,
+        excerpt=options.excerpt,
+        format=format_of(out, options.sheet_format),
+        model=tagger.signature,
+    )
+    if out is not None and not quiet:
+        echo_note(f"{number_of(len(chosen), 'article')} to label in {out}")
+    if not quiet and len(chosen) < n:
+        echo_note(
+            f"{number_of(len(chosen), 'article')} to suggest; the rest have labels, are copies, or "
+            "cannot be judged"
+        )
+    report_skipped(tally, quiet=quiet)
+
+
 SPLIT_EPILOG = """Examples:
   classifier split articles.jsonl --out parts
   classifier split news_articles --by outlet --folds 5 --out folds
@@ -287,20 +388,32 @@ def split(
     Near-duplicates never stand on both sides. Articles keep all their
     fields. What each part holds is printed on standard error.
     """
-    from classifier.corpus.split import SplitOptions
+    from classifier.corpus.split import (
+        SplitOptions,
+        outline_of,
+        split_document,
+        split_into_files,
+        split_outline,
+        write_assignments,
+    )
+    from classifier.pages.document import document_text
 
     _check_targets(corpus, options)
     how = SplitOptions(options.by, options.test_share, options.folds, options.seed)
     tally = read_tally(quiet=quiet)
-    articles = open_corpus(corpus, reading, tally).articles
-    shown = counted_on_terminal(articles, "articles", quiet=quiet)
-    outline, splits = _divided(shown, options.out, how, force=options.force)
+    shown = counted_articles([corpus], reading, tally, quiet=quiet)
+    if options.out is not None:
+        outline, splits = split_into_files(shown, options.out, how, force=options.force)
+    else:
+        outline = outline_of(shown)
+        splits = split_outline(outline, how)
     if options.assignments is not None:
-        _write_table(outline, splits, options.assignments)
-    if tally.skipped:
-        report_skipped(tally, quiet=quiet)
-    if not quiet:
-        _print_parts(outline, splits, how)
+        table = io.StringIO()
+        write_assignments(outline, splits, table)
+        write_or_print(table.getvalue(), options.assignments)
+    report_skipped(tally, quiet=quiet)
+    for line in () if quiet else document_text(split_document(outline, splits, how)):
+        typer.echo(line, err=True)
 
 
 def _check_targets(corpus: str, options: DivideOptions) -> None:
@@ -319,34 +432,3 @@ def _check_targets(corpus: str, options: DivideOptions) -> None:
             f"{corpus} lies in {out}, where parts are replaced; name another folder",
             param_hint="--out",
         )
-
-
-def _divided(
-    articles: Iterable[Article], out: Path | None, options: SplitOptions, *, force: bool
-) -> tuple[Outline, tuple[Split, ...]]:
-    from classifier.corpus.split import outline_of, split_into_files, split_outline
-
-    if out is not None:
-        return split_into_files(articles, out, options, force=force)
-    outline = outline_of(articles)
-    return outline, split_outline(outline, options)
-
-
-def _write_table(outline: Outline, splits: tuple[Split, ...], target: Path) -> None:
-    from classifier.corpus.split import write_assignments
-    from classifier.files import write_file
-
-    table = io.StringIO()
-    write_assignments(outline, splits, table)
-    if str(target) == "-":
-        typer.echo(table.getvalue(), nl=False)
-        return
-    write_file(target, table.getvalue().encode())
-
-
-def _print_parts(outline: Outline, splits: tuple[Split, ...], options: SplitOptions) -> None:
-    from classifier.corpus.split import split_document
-    from classifier.pages.document import document_text
-
-    for line in document_text(split_document(outline, splits, options)):
-        typer.echo(line, err=True)

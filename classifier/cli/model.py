@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from classifier.cli.options import ModelOption, file_target, refuse_inputs
-from classifier.cli.terminal import echo_lines, print_document
+from classifier.cli.app import echo_lines, print_document
+from classifier.cli.options import file_target, named_path, refuse_inputs
 from classifier.errors import BadInputError, ClassifierError
 
 if TYPE_CHECKING:
@@ -21,17 +21,15 @@ INFO_EPILOG = """Examples:
   classifier info
   classifier info mymodel"""
 EXPORT_EPILOG = """Example:
-  classifier export --model mymodel --joblib mymodel.joblib"""
+  classifier export mymodel --joblib mymodel.joblib"""
+
+FolderArgument: TypeAlias = Annotated[
+    Path | None,
+    typer.Argument(metavar="DIR", help="Folder of the model.", show_default="the shipped model"),
+]
 
 
-def info(
-    folder: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="DIR", help="Folder of the model.", show_default="the shipped model"
-        ),
-    ] = None,
-) -> None:
+def info(folder: FolderArgument = None) -> None:
     """Check a model and tell what it is: labels, figures, cuts, what it was trained on."""
     from classifier.cli.predict import chosen_model
     from classifier.compiled import kernel_status
@@ -43,11 +41,16 @@ def info(
 
 
 def export(
+    folder: FolderArgument = None,
+    *,
     joblib: Annotated[
         Path,
         typer.Option("--joblib", metavar="FILE", callback=file_target, help="The file to write."),
     ],
-    model: ModelOption = None,
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", hidden=True, parser=named_path, help="The folder, as before."),
+    ] = None,
 ) -> None:
     """Write a model as a plain scikit-learn pipeline with the same scores.
 
@@ -57,7 +60,9 @@ def export(
     from classifier.cli.predict import chosen_model
     from classifier.model.export import export_joblib
 
-    export_joblib(chosen_model(model), joblib)
+    if folder is not None and model is not None:
+        raise typer.BadParameter("a folder is named already", param_hint="--model")
+    export_joblib(chosen_model(folder or model), joblib)
     typer.echo(f"{joblib}: a scikit-learn pipeline; loading it runs code, so trust its origin")
 
 

@@ -5,96 +5,18 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_origin, get_type_hints
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
-from classifier.cli.terminal import echo_note
+from classifier.article import Article
+from classifier.cli.app import counted_on_terminal, echo_note
 from classifier.corpus.corpus import FORMATS, UNLABELLED, Corpus, ReadOptions, ReadTally
 from classifier.errors import BadInputError, ClassifierError, CorpusError, ModelError
 from classifier.fields import USUAL_NAMES
-
-__all__ = [
-    "ArchiveOptions",
-    "Command",
-    "CorpusArgument",
-    "CorpusTarget",
-    "Group",
-    "ModelOption",
-    "ModelTarget",
-    "OptionGroup",
-    "QuietOption",
-    "SheetFormatOption",
-    "file_target",
-    "grouped",
-    "model_target",
-    "named_path",
-    "open_corpora",
-    "open_corpus",
-    "reads_articles",
-    "refuse_inputs",
-    "report_target",
-    "thresholds_from",
-    "try_writing",
-]
-
-
-class Plain:
-    """Shows ``--help`` and the like without a kind of value, and checks no defaults.
-
-    Typer checks every value by pydantic, what was not given too, and pydantic takes longer to load
-    than an article to tag.
-    """
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        """Return the parameters, flags without a word for a value."""
-        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
-        for param in params:
-            param.process_value = functools.partial(_value, param)
-            if getattr(param, "is_flag", False) and param.metavar is None:
-                param.metavar = ""
-        return params
-
-
-def _value(param: Any, ctx: Any, value: Any) -> Any:
-    """Return the value of a parameter: a default as it is, and what needs no check by Typer."""
-    # in the words of Typer 0.29; without them its own way is taken
-    described = getattr(param, "type_descriptor", None)
-    info, kind = (getattr(described, name, None) for name in ("parameter_info", "annotation"))
-    if ctx.get_parameter_source(param.name).name == "DEFAULT" and not param.required:
-        return value if param.callback is None else param.callback(ctx, param, value)
-    several = isinstance(value, tuple | list)
-    texts = list(value) if several else [value]
-    known = info is not None and not param.required and param.callback is None
-    if known and all(isinstance(text, str) for text in texts):
-        kind = get_args(kind)[0] if get_origin(kind) is list else kind
-        plain = [_plain(text, kind, info) for text in texts]
-        if None not in plain:
-            return plain if several else plain[0]
-    return type(param).process_value(param, ctx, value)
-
-
-def _plain(text: str, kind: Any, info: Any) -> Any:
-    """Return what the text of an option stands for, nothing where Typer has to look at it."""
-    if info.parser is not None:
-        return info.parser(text)
-    if kind is int and text.isdecimal():
-        number = int(text)
-        low, high = info.min, info.max
-        return number if (low or 0) <= number and (high is None or number <= high) else None
-    return text if kind is str or text in get_args(kind) else None
-
-
-class Command(Plain, TyperCommand):
-    """One command."""
-
-
-class Group(Plain, TyperGroup):
-    """A group of commands."""
-
 
 Target = TypeVar("Target", Path, Path | None)
 # What a save that was cut short leaves behind, which the next one clears away.
@@ -139,15 +61,9 @@ def model_target(folder: Path) -> Path:
     ModelError
         When it is a file, holds files and no model, or cannot be written to.
     """
-    if folder.exists() and not folder.is_dir():
-        raise ModelError(f"{folder}: is a file. Name a folder.")
-    try:
-        names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-        try_writing(folder)
-    except OSError as error:
-        raise ModelError(
-            f"{folder}: no model can be written there ({error.strerror}). Choose another folder."
-        ) from None
+    names = _names_in(
+        folder, ModelError, "no model can be written there ({}). Choose another folder."
+    )
     others = [name for name in names if not name.startswith((".", *_OURS))]
     if others and "manifest.json" not in names:
         raise ModelError(
@@ -164,26 +80,25 @@ def report_target(folder: Path | None) -> Path | None:
     ClassifierError
         When it is a file, or cannot be written to.
     """
-    if folder is None:
-        return None
-    if folder.exists() and not folder.is_dir():
-        raise ClassifierError(f"{folder}: is a file. Name a folder.")
-    try:
-        try_writing(folder)
-    except OSError as error:
-        raise ClassifierError(
-            f"{folder}: no report can be written there ({error.strerror}). Name another folder."
-        ) from None
+    if folder is not None:
+        refusal = "no report can be written there ({}). Name another folder."
+        _names_in(folder, ClassifierError, refusal)
     return folder
 
 
-def try_writing(folder: Path) -> None:
-    """Raise `OSError` when nothing can be written below `folder`, which need not be there yet."""
+def _names_in(folder: Path, kind: type[ClassifierError], refusal: str) -> list[str]:
+    """Return what a folder holds, which need not be there yet; raise if it cannot be written to."""
     import tempfile
 
-    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    with tempfile.TemporaryFile(dir=nearest):
-        pass
+    if folder.exists() and not folder.is_dir():
+        raise kind(f"{folder}: is a file. Name a folder.")
+    try:
+        names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+        nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        with tempfile.TemporaryFile(dir=nearest):
+            return names
+    except OSError as error:
+        raise kind(f"{folder}: {refusal.format(error.strerror)}") from None
 
 
 def refuse_inputs(path: Path, inputs: Iterable[Path]) -> None:
@@ -239,6 +154,15 @@ def open_corpus(
     return Corpus(name, load_corpus(name, announce=echo_note), natural=natural)
 
 
+def counted_articles(
+    names: Sequence[str], reading: ReadOptions, tally: ReadTally, *, quiet: bool
+) -> Iterator[Article]:
+    """Return the articles of some corpora, each as `open_corpus` does, counted on a terminal."""
+    corpora = [open_corpus(name, reading, tally) for name in names]
+    articles = chain.from_iterable(corpus.articles for corpus in corpora)
+    return counted_on_terminal(articles, "articles", quiet=quiet)
+
+
 def _is_path(name: str) -> bool:
     return name == "-" or Path(name).exists()
 
@@ -277,6 +201,9 @@ CorpusTarget: TypeAlias = Annotated[
 QuietOption: TypeAlias = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress and no notes.")
 ]
+FitsOption: TypeAlias = Annotated[
+    int, typer.Option(min=1, metavar="N", help="Labels fitted at once; changes only the time.")
+]
 SheetFormatOption: TypeAlias = Annotated[
     Literal["csv", "doccano", "label-studio"] | None,
     typer.Option(
@@ -284,12 +211,18 @@ SheetFormatOption: TypeAlias = Annotated[
         show_default="by the file's name: .csv, .jsonl, .json",
     ),
 ]
+ThresholdOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="LABEL=P",
+        help="Give a label from this probability on instead of the model's cut; repeatable.",
+    ),
+]
 # For the parser, not the type checker: a literal type spelled by a constant.
 _Format: Any = Literal[FORMATS]
 _OnError: Any = Literal["stop", "skip"]
 _reading = functools.partial(typer.Option, rich_help_panel="Reading")
 _labels = functools.partial(typer.Option, rich_help_panel="Labels and other fields")
-_archive = functools.partial(typer.Option, rich_help_panel="Archives")
 
 
 def _field(name: str, help: str, *, option: Any = _labels) -> Any:
@@ -317,11 +250,8 @@ _DateField: Any = _field("date", "Field with the day of publication.")
 class OptionGroup:
     """Options that a command takes as one value: its fields with what Typer is to know of each.
 
-    No dataclass, as making one takes as long as tagging twenty articles. `on_error_named` is no
-    option of its own: whether ``--on-error`` was given.
+    No dataclass, as making one takes as long as tagging twenty articles.
     """
-
-    on_error_named: bool = False
 
     def __init__(self, **values: Any) -> None:
         vars(self).update(values)
@@ -462,81 +392,6 @@ class LabelledOptions(TextOptions):
         return ReadOptions(**chosen)
 
 
-class ArchiveOptions(OptionGroup):
-    """The options of `classifier predict` that are about archives."""
-
-    jobs: Annotated[
-        int | None,
-        _archive(
-            min=1,
-            metavar="N",
-            help="Processes. Into a single file, JSONL alone goes through several.",
-            show_default="one a core into a folder, else 1",
-        ),
-    ] = None
-    dask: Annotated[
-        str,
-        _archive(
-            metavar="ADDRESS",
-            help="Tag into a folder on a Dask cluster: tcp://scheduler:8786, or local for a "
-            "trial. Files and folder may be any address that fsspec opens, s3://… too.",
-            show_default=False,
-        ),
-    ] = ""
-    where: Annotated[
-        str,
-        _archive(
-            metavar="CONDITION",
-            help="Keep what meets it: 'energy>0.5 and (culture<0.1 or coverage>=0.9)'.",
-            show_default=False,
-        ),
-    ] = ""
-    tags: Annotated[
-        str,
-        _archive(metavar="TAG,TAG", help="Keep what was given one of these.", show_default=False),
-    ] = ""
-    drop_text: Annotated[
-        bool, _archive("--drop-text", help="Leave the body out of a folder's rows.")
-    ] = False
-    prefix: Annotated[
-        str,
-        _archive(
-            metavar="TEXT",
-            help="Stands before the names of the fields added to a folder's rows.",
-            show_default=False,
-        ),
-    ] = ""
-    max_line_mb: Annotated[
-        int,
-        _archive(
-            min=1, max=1024, metavar="N", help="Longer lines are bad rows; bounds the memory."
-        ),
-    ] = 16
-    summary: Annotated[
-        Path | None,
-        _archive(metavar="FILE", help="Write a folder's counts there as JSON; - prints them."),
-    ] = None
-    restart: Annotated[
-        bool, _archive("--restart", help="Do a folder again, whatever is finished.")
-    ] = False
-    dry_run: Annotated[
-        bool, _archive("--dry-run", help="List what a folder would get; write nothing.")
-    ] = False
-
-    @property
-    def wanted_tags(self) -> tuple[str, ...]:
-        """The tags of ``--tags``."""
-        return tuple(tag.strip() for tag in self.tags.split(",") if tag.strip())
-
-    def refuse_folder_options(self) -> None:
-        """Raise `typer.BadParameter` at an option that makes sense for a folder alone."""
-        for name in ("dask", "drop_text", "prefix", "summary", "restart", "dry_run"):
-            if getattr(self, name):
-                raise typer.BadParameter(
-                    "needs --out FOLDER", param_hint="--" + name.replace("_", "-")
-                )
-
-
 # Options that name a file to write.
 _WRITTEN = ("out", "rejects", "summary", "assignments", "suggested_out", "errors_out")
 
@@ -566,10 +421,7 @@ def grouped(
             for name, group in groups.items()
         }
         if reading:
-            given = made.pop("reading")
-            for group in made.values():
-                group.on_error_named = given.on_error is not None
-            made["reading"] = given.reading()
+            made["reading"] = made["reading"].reading()
         command(**values, **made)
 
     keyword = inspect.Parameter.KEYWORD_ONLY
@@ -609,7 +461,7 @@ def _refuse_one_file(values: dict[str, Any]) -> None:
             )
 
 
-def thresholds_from(pairs: list[str]) -> dict[str, float]:
+def thresholds_from(pairs: list[str] | None) -> dict[str, float]:
     """Return ``["energy=0.7"]`` as ``{"energy": 0.7}``.
 
     Raises
@@ -618,7 +470,7 @@ def thresholds_from(pairs: list[str]) -> dict[str, float]:
         When a pair is not a label, an equals sign and a number.
     """
     thresholds = {}
-    for pair in pairs:
+    for pair in pairs or []:
         label, _, number = pair.rpartition("=")
         try:
             thresholds[label] = float(number)

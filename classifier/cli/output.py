@@ -1,44 +1,36 @@
-"""Predictions → where the user wants them, in the form the user wants."""
+"""What people see of predictions and of a run over an archive: lines, reasons, progress."""
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import shutil
 import sys
 import textwrap
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import typer
 
 from classifier.article import Article
-from classifier.cli.explanation import TOP, deciding_spans
-from classifier.cli.terminal import on_terminal
-from classifier.corpus.write import Codes, table_line
-from classifier.errors import ModelError, sanitized
+from classifier.cli.app import echo_note, headlines_line, on_terminal, write_or_print
+from classifier.corpus.write import Codes, prediction_row, table_line
+from classifier.errors import number_of, sanitized
+from classifier.files import json_text
 from classifier.model.model import Model
 from classifier.model.prediction import Contribution, Explanation, Prediction
-from classifier.model.vocabulary import Analyzer
 from classifier.text import article_text
 
 if TYPE_CHECKING:
-    from classifier.model.prediction import Prediction
+    from classifier.archive.tagger import Progress, RunSummary
+    from classifier.cli.predict import OutputOptions
 
-__all__ = [
-    "FORMATS",
-    "Layout",
-    "Listing",
-    "chosen_layout",
-    "write_bytes",
-    "write_predictions",
-]
-
-
+# As many terms as a reader takes in at a glance.
+TOP = 8
 COLOURS = ("yellow", "cyan", "green", "magenta", "blue", "red")
 INDENT = "    "
 BAR = 25
@@ -46,71 +38,46 @@ BAR = 25
 LONGEST, WIDEST = 2000, 100
 
 
-@dataclass(frozen=True, slots=True)
 class Listing:
-    """How entries are laid out.
+    """How entries are laid out; without colours, words are marked by brackets.
 
     Parameters
     ----------
-    rules : mapping of str to str
-        Per label, in the model's order, from when on it is given, in words.
-    analyzer : Analyzer
-        Finds the words to mark.
-    colour : bool
-        Whether the stream shows colours; without them, words are marked by brackets.
-    width : int
-        Columns.
+    model : Model
+    thresholds : mapping of str to float
+        Probabilities that decide in place of its cuts.
+    layout : OutputOptions
     codes : mapping of str to sequence of str or None
         Codes to show beside tags.
     """
 
-    rules: Mapping[str, str]
-    analyzer: Analyzer
-    colour: bool = False
-    width: int = 80
-    codes: Codes | None = None
-
-    @classmethod
-    def of(
-        cls,
+    def __init__(
+        self,
         model: Model,
         thresholds: Mapping[str, float],
-        *,
-        on_screen: bool,
-        codes: Codes | None = None,
-    ) -> Listing:
-        """Return the listing for a model's predictions, coloured unless ``NO_COLOR`` is set."""
+        layout: OutputOptions,
+        codes: Codes | None,
+    ) -> None:
         plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-        columns = shutil.get_terminal_size().columns
-        rules = {
+        self._analyzer, self._layout, self._codes = model.analyzer, layout, codes
+        self._colour = layout.on_screen and not plain
+        self._width = min(shutil.get_terminal_size().columns, WIDEST)
+        # from when on each label is given, in words
+        self._rules = {
             label: _rule(cut, thresholds.get(label), model.mode)
             for label, cut in zip(model.labels, model.cuts.tolist(), strict=True)
         }
-        return cls(
-            rules,
-            model.analyzer,
-            colour=on_screen and not plain,
-            width=min(columns, WIDEST),
-            codes=codes,
-        )
 
-    def entry(
-        self,
-        article: Article,
-        prediction: Prediction,
-        *,
-        scores: bool = False,
-        terms: bool = False,
-        explain: bool = False,
-    ) -> str:
+    def entry(self, article: Article, prediction: Prediction) -> str:
         """Return what is shown of one article: its line, and more where asked for."""
+        layout = self._layout
         named = replace(prediction, id=article.id or article.title or "(no id)")
-        lines = [table_line(named, self.codes)]
-        if scores:
+        lines = [table_line(named, self._codes)]
+        if layout.scores:
             lines += self._bars(prediction)
-        if terms and not explain:
+        if layout.terms and not layout.explain:
             lines += self._words(prediction)
-        if explain and not prediction.note:
+        if layout.explain and not prediction.note:
             lines += [*self._reasons(article, prediction), ""]
         return "\n".join(lines)
 
@@ -147,7 +114,7 @@ class Listing:
         name = self._painted(sanitized(why.label), why.label)
         sum = f"margin {why.margin:+.3f} (bias {why.bias:+.3f})"
         return [
-            f"{INDENT}{name} {score:.2f}: {sum}, {self.rules[why.label]}",
+            f"{INDENT}{name} {score:.2f}: {sum}, {self._rules[why.label]}",
             *self._terms("+", why.raised[:TOP]),
             *self._terms("-", why.lowered[:TOP]),
         ]
@@ -162,7 +129,7 @@ class Listing:
         """Return lines of whole words, the first after `start`, the others further in."""
         return textwrap.wrap(
             words,
-            self.width,
+            self._width,
             initial_indent=start,
             subsequent_indent=f"{INDENT}  ",
             break_long_words=False,
@@ -170,11 +137,13 @@ class Listing:
         )
 
     def _marked(self, text: str, explanations: Sequence[Explanation]) -> list[str]:
+        from classifier.pages.document import marked_words
+
         head, rest = _trimmed(text)
         wrapped = "\n".join(self._wrapped(head))
         numbers = {why.label: n for n, why in enumerate(explanations, 1)}
-        parts, end = [], 0
-        for start, stop, label in deciding_spans(wrapped, explanations, self.analyzer):
+        words, parts, end = self._analyzer.spans(wrapped), [], 0
+        for start, stop, label in marked_words(words, _owners(explanations)):
             parts += [wrapped[end:start], self._mark(wrapped[start:stop], label, numbers)]
             end = stop
         legend = " ".join(self._mark(sanitized(label), label, numbers) for label in numbers)
@@ -182,7 +151,7 @@ class Listing:
         return [f"{INDENT}{line}".rstrip() for line in lines]
 
     def _wrapped(self, text: str) -> list[str]:
-        room = max(self.width - len(INDENT), 20)
+        room = max(self._width - len(INDENT), 20)
         lines: list[str] = []
         for paragraph in map(sanitized, text.split("\n")):
             wrapped = textwrap.wrap(paragraph, room, break_long_words=False, break_on_hyphens=False)
@@ -190,15 +159,54 @@ class Listing:
         return lines
 
     def _mark(self, word: str, label: str, numbers: Mapping[str, int]) -> str:
-        if self.colour:
+        if self._colour:
             return self._painted(word, label)
         return f"[{word} {numbers[label]}]" if len(numbers) > 1 else f"[{word}]"
 
     def _painted(self, text: str, label: str) -> str:
-        if not self.colour:
+        if not self._colour:
             return text
-        paint = COLOURS[list(self.rules).index(label) % len(COLOURS)]
+        paint = COLOURS[list(self._rules).index(label) % len(COLOURS)]
         return typer.style(text, fg=paint, bold=True)
+
+
+def explained_json(prediction: Prediction, codes: Codes | None = None) -> str:
+    """Return a prediction with its explanation as one line of JSON.
+
+    ``explanation`` holds, per label, ``margin``, ``bias``, ``cut`` (null for a label that is
+    never given) and ``terms`` (term → what it adds to the margin, the weightiest first); the
+    terms and the bias add up to the margin.
+    """
+    explanation = {
+        label: {
+            "margin": why.margin,
+            "bias": why.bias,
+            "cut": why.cut if math.isfinite(why.cut) else None,
+            "terms": {c.term: c.value for c in why.contributions},
+        }
+        for label, why in prediction.explain().items()
+    }
+    row = prediction_row(prediction, codes) | {"explanation": explanation}
+    return json.dumps(row, ensure_ascii=False, allow_nan=False)
+
+
+def line_maker(
+    model: Model, layout: OutputOptions, *, thresholds: Mapping[str, float], codes: Codes | None
+) -> Callable[[Article, Prediction], str]:
+    """Return what makes a line of a prediction, or several lines with more of it."""
+    if layout.format == "table":
+        return Listing(model, thresholds, layout, codes).entry
+    return lambda _, prediction: explained_json(prediction, codes)
+
+
+def _owners(explanations: Iterable[Explanation]) -> Mapping[str, str]:
+    """Return, per deciding term, the label that it raised most."""
+    strongest: dict[str, tuple[float, str]] = {}
+    for why in explanations:
+        for c in why.raised[:TOP]:
+            if c.value > strongest.get(c.term, (0.0, ""))[0]:
+                strongest[c.term] = (c.value, why.label)
+    return {term: label for term, (_, label) in strongest.items()}
 
 
 def _rule(cut: float, threshold: float | None, mode: str) -> str:
@@ -217,203 +225,88 @@ def _trimmed(text: str) -> tuple[str, list[str]]:
     return head, [f"… and {len(text) - len(head):,} more characters"]
 
 
-FORMATS = ("table", "jsonl", "csv", "parquet", "xlsx", "ninjs")
-# Those that cannot go to a stream, and those whose objects and rows have no room for reasons.
-_BINARY, _NO_REASONS = ("parquet", "xlsx"), ("csv", "parquet", "xlsx", "ninjs")
-Pair = tuple["Article", "Prediction"]
-_FORMAT_OF = {
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".csv": "csv",
-    ".parquet": "parquet",
-    ".xlsx": "xlsx",
-    ".ninjs": "ninjs",
-    ".txt": "table",
-}
+# Seconds between two lines of progress on a terminal, and elsewhere.
+PAUSE, LONG_PAUSE = 0.2, 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """In what form predictions leave, and where to.
+class ShownProgress:
+    """Progress on standard error: one line that is redrawn, or now and then a line of a log."""
 
-    Parameters
-    ----------
-    format : str
-        One of `FORMATS`.
-    out : Path or None
-        The file; ``None`` is standard output.
-    scores, terms, explain : bool
-        Whether a table draws all scores, names the words behind each tag, and whether tags are
-        explained in full.
-    codes : bool
-        Whether the codes of tags are written too; of ninjs they are in any case.
-    """
+    def __init__(self, *, quiet: bool) -> None:
+        self._on_screen = on_terminal(sys.stderr)
+        self._quiet = quiet or sys.stderr is None
+        self._pause = PAUSE if self._on_screen else LONG_PAUSE
+        self._last, self._drawn = time.monotonic(), False
+        self.finished = "0 files are"
 
-    format: str
-    out: Path | None = None
-    scores: bool = False
-    terms: bool = False
-    explain: bool = False
-    codes: bool = False
+    def __call__(self, state: Progress) -> None:
+        """Show how far the run is, unless that was shown a moment ago."""
+        self.finished = f"{state.files:,} of {state.n_files:,} files are"
+        now = time.monotonic()
+        if self._quiet or now - self._last < self._pause:
+            return
+        self._last, self._drawn = now, True
+        start, end = ("\r", "\x1b[K") if self._on_screen else ("", "\n")
+        sys.stderr.write(start + progress_line(state) + end)
+        sys.stderr.flush()
 
-    @property
-    def on_screen(self) -> bool:
-        """Whether predictions go to a terminal."""
-        return self.out is None and on_terminal(sys.stdout)
+    def end(self) -> None:
+        """Leave the line that was redrawn."""
+        if self._drawn and self._on_screen:
+            sys.stderr.write("\n")
 
 
-def chosen_layout(
-    format: str | None, out: Path | None, *, explain: bool = False, **shown: bool
-) -> Layout:
-    """Return what the options ask for; `shown` are the other fields of `Layout`.
-
-    Raises
-    ------
-    typer.BadParameter
-        When they contradict each other, or the file's name does not tell a format.
-    """
-    out = None if out is None or str(out) == "-" else out
-    if out is not None and out.is_dir():
-        raise typer.BadParameter(f"{out} is a folder; name a file in it", param_hint="--out")
-    format = format or _format(out)
-    if format in _BINARY and out is None:
-        raise typer.BadParameter(f"{format} needs --out FILE", param_hint="--format")
-    if explain and format in _NO_REASONS:
-        raise typer.BadParameter(
-            f"goes into a table or jsonl, not into {format}", param_hint="--explain"
-        )
-    return Layout(format, out, explain=explain, **shown)
-
-
-def _format(out: Path | None) -> str:
-    if out is None or _is_special(out):
-        return "table" if out is None and on_terminal(sys.stdout) else "jsonl"
-    name = Path(out.stem) if _is_packed(out) else out
-    format = _FORMAT_OF.get(name.suffix.lower(), "")
-    if not format or (_is_packed(out) and format in _BINARY):
-        folder = "" if out.suffix else ". A folder for a single file has to be there: make it first"
-        raise typer.BadParameter(
-            f"the name {out.name} tells no format; let it end in .jsonl, .csv, .parquet, "
-            f".xlsx, .ninjs or .txt (.gz packs text), or pass --format{folder}",
-            param_hint="--out",
-        )
-    return format
-
-
-def _is_special(out: Path) -> bool:
-    return out.exists() and not out.is_file()
-
-
-def _is_packed(out: Path) -> bool:
-    return out.suffix.lower() == ".gz"
-
-
-def write_predictions(
-    model: Model,
-    articles: Iterable[Article],
-    layout: Layout,
-    *,
-    thresholds: Mapping[str, float],
-    keep: Callable[[Prediction], bool] | None = None,
-) -> None:
-    """Tag articles one after the other and write them, or those to `keep`, as they come.
-
-    A file appears, or replaces an older one, only when all went well.
-    """
-    from classifier.corpus import write
-
-    codes = _codes(model) if layout.codes else None
-    if layout.explain or layout.format == "table":
-        pairs = _pairs(model, articles, thresholds)
-        line = _line_maker(model, layout, thresholds, codes)
-        with _opened(layout.out) as stream:
-            stream.writelines(
-                f"{line(article, said)}\n" for article, said in pairs if keep is None or keep(said)
-            )
-        return
-    if layout.format == "ninjs":
-        pairs = _pairs(model, articles, thresholds)
-        with _opened(layout.out) as stream:
-            kept = (pair for pair in pairs if keep is None or keep(pair[1]))
-            write.write_ninjs(kept, stream, codes=model.codes)
-        return
-    predictions = model.predict_stream(articles, thresholds=thresholds)
-    if keep is not None:
-        predictions = filter(keep, predictions)
-    if layout.format in _BINARY and layout.out is not None:
-        save = write.write_xlsx if layout.format == "xlsx" else write.write_parquet
-        save(predictions, layout.out, labels=model.labels, codes=codes)
-        return
-    with _opened(layout.out) as stream:
-        if layout.format == "csv":
-            write.write_csv(predictions, stream, labels=model.labels, codes=codes)
-        else:
-            write.write_jsonl(predictions, stream, codes=codes)
-
-
-def _codes(model: Model) -> Codes:
-    if not model.codes:
-        raise ModelError(
-            f"{model.name} carries no codes for its labels. Train it with --label-codes FILE."
-        )
-    return model.codes
-
-
-def _pairs(
-    model: Model, articles: Iterable[Article], thresholds: Mapping[str, float]
-) -> Iterator[Pair]:
-    """Yield each article with its prediction; only the batch under way is held."""
-    waiting: deque[Article] = deque()
-
-    def noted() -> Iterator[Article]:
-        for article in articles:
-            waiting.append(article)
-            yield article
-
-    for prediction in model.predict_stream(noted(), thresholds=thresholds):
-        yield waiting.popleft(), prediction
-
-
-def _line_maker(
-    model: Model, layout: Layout, thresholds: Mapping[str, float], codes: Codes | None
-) -> Callable[[Article, Prediction], str]:
-    from classifier.cli.explanation import explained_json
-
-    if layout.format == "jsonl":
-        return lambda article, prediction: explained_json(prediction, codes)
-    listing = Listing.of(model, thresholds, on_screen=layout.on_screen, codes=codes)
-    return lambda article, prediction: listing.entry(
-        article,
-        prediction,
-        scores=layout.scores,
-        terms=layout.terms,
-        explain=layout.explain,
+def progress_line(state: Progress) -> str:
+    """Return how far a run is, with its rate and the time left."""
+    line = (
+        f"{state.files:,} of {number_of(state.n_files, 'file')}, "
+        f"{number_of(state.articles, 'article')}, {state.rate:,.0f} a second"
     )
+    left = state.seconds_left
+    return line if left is None else f"{line}, {_clock(left)} left"
 
 
-@contextmanager
-def _opened(out: Path | None) -> Iterator[TextIO]:
-    if out is None:
-        if sys.stdout is None:
-            raise OSError("standard output is closed; name a file with --out")
-        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
-        yield sys.stdout
-        return
-    from classifier.files import replacing_text
-
-    with replacing_text(out, errors="backslashreplace") as stream:
-        yield stream
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-@contextmanager
-def write_bytes(out: Path | None) -> Iterator[tuple[Callable[[bytes], object], str]]:
-    """Give what writes bytes to a file or standard output, and the suffix they are packed for."""
-    if out is None:
-        if sys.stdout is None:
-            raise OSError("standard output is closed; name a file with --out")
-        yield sys.stdout.buffer.write, ""
-        return
-    from classifier.files import replacing
+def tell_summary(summary: RunSummary, target: Path | None, *, quiet: bool) -> None:
+    """Say what a run did, and write its counts to `target` as JSON, or print them for ``-``."""
+    if not quiet:
+        for line in summary_lines(summary):
+            echo_note(line)
+    for failure in summary.failures:
+        echo_note(f"failed: {failure.file}: {failure.reason}")
+    if target is not None:
+        write_or_print(json_text(summary.to_json()), target)
 
-    with replacing(out) as raw:
-        yield raw.write, ".gz" if _is_packed(out) else ""
+
+def summary_lines(summary: RunSummary) -> list[str]:
+    """Return what people read at the end of a run."""
+    tally = summary.tally
+    earlier = f" ({summary.n_earlier:,} by an earlier run)" if summary.n_earlier else ""
+    lines = [
+        f"{number_of(summary.n_files, 'file')} in {summary.out}{earlier}, "
+        f"{number_of(tally.read, 'article')}, "
+        f"{tally.written:,} written, by {summary.model}",
+        ", ".join(f"{label} {tally.tags[label]:,}" for label in summary.labels)
+        + f", no tag {tally.untagged:,}",
+    ]
+    if summary.articles:
+        lines.append(
+            f"{number_of(summary.articles, 'article')} in {_clock(summary.seconds)}, "
+            f"{summary.rate:,.0f} a second (--jobs {summary.jobs})"
+        )
+    if tally.headlines:
+        lines.append(headlines_line(tally.headlines))
+    if tally.rejects:
+        reasons = ", ".join(f"{n:,} {kind}" for kind, n in tally.rejects.most_common())
+        folder = f"{summary.out}/.classifier/rejects"
+        lines.append(f"bad rows: {tally.rejects.total():,} ({reasons}), in {folder}")
+    if summary.passed_over:
+        lines.append(f"passed over: {summary.passed_over:,} (no rows, or links out of the archive)")
+    if summary.workers_replaced:
+        lines.append(f"workers that died and were replaced: {summary.workers_replaced:,}")
+    return lines

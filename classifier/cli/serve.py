@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import re
 from functools import partial
-from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from classifier.cli.app import echo_note
 from classifier.cli.options import OptionGroup, grouped
-from classifier.cli.terminal import echo_note
-from classifier.errors import ClassifierError, SettingsError
+from classifier.errors import SettingsError, needing
 from classifier.service.limits import Limits, ServiceSettings, Source
 
-EPILOG = """Examples:
+SERVE_EPILOG = """Examples:
   classifier serve
   classifier serve --model mymodel --model old=models/2024 --port 9000 --workers 2
   CLASSIFIER_TOKEN=secret classifier serve --host 0.0.0.0
@@ -140,7 +139,9 @@ def serve(options: ServeOptions) -> None:
     """
     if options.together is not None:
         echo_note("--together has no effect any more: every request is scored by itself.")
-    settings, server = options.settings(), _server()
+    settings = options.settings()
+    with needing("serve", "the service needs", EXTRA):
+        import classifier.service.server as server
     served = ", ".join(each.model.signature for each in server.checked(settings))
     idle = settings.limits.read_seconds
     with server.bind(options.host, options.port, idle_seconds=idle) as listener:
@@ -153,18 +154,6 @@ def serve(options: ServeOptions) -> None:
                 "--token-file."
             )
         server.serve(settings, listener, workers=options.workers)
-
-
-def _server() -> Any:
-    try:
-        return import_module("classifier.service.server")
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing not in EXTRA:
-            raise
-        raise ClassifierError(
-            f"the service needs {missing}. Run: pip install 'classifier[serve]'"
-        ) from None
 
 
 def _source(text: str) -> Source:

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from classifier.cli.options import (
-    ModelTarget,
-    OptionGroup,
-    QuietOption,
-    open_corpora,
-    reads_articles,
-)
-from classifier.cli.terminal import (
+from classifier.cli.app import (
     echo_lines,
     print_document,
     read_tally,
     report_skipped,
     training_progress,
+)
+from classifier.cli.options import (
+    FitsOption,
+    ModelTarget,
+    OptionGroup,
+    QuietOption,
+    open_corpora,
+    reads_articles,
 )
 from classifier.corpus.corpus import ReadOptions
 
@@ -39,7 +40,7 @@ def _dropped(value: object) -> object:
     return value
 
 
-EPILOG = """Examples:
+TRAIN_EPILOG = """Examples:
   classifier train articles.jsonl --out mymodel
   classifier train news/ --out mymodel --settings settings.toml --jobs 4
   classifier train ninjs/ --label-codes codes.toml --out mymodel
@@ -87,9 +88,7 @@ class TrainOptions(OptionGroup):
             show_default="the sectors' Media Topics for published corpora",
         ),
     ] = None
-    jobs: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Labels fitted at once; changes only the time.")
-    ] = 1
+    jobs: FitsOption = 1
     memory: Annotated[str | None, typer.Option(hidden=True, callback=_dropped, help="Dropped.")] = (
         None
     )
@@ -140,7 +139,7 @@ def train(
             tell=tally.note,
         )
     model = save_model(model, out, card=model_card(model))
-    report_skipped(tally, quiet=quiet)
+    report_skipped(tally, quiet=quiet, always=True)
     print_document(model_document(model), "table")
     echo_lines(f"Saved as {out} ({model.signature}).")
 

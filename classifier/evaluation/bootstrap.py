@@ -13,13 +13,15 @@ import numpy.typing as npt
 
 from classifier.errors import BadInputError
 from classifier.evaluation.metrics import (
+    BoolArray,
+    FloatArray,
+    IntArray,
     average_precision,
     brier,
     check_shapes,
     equal_mass_bins,
     expected_calibration_error,
     f1_counts,
-    f1_of,
     known_mean,
     macro_of,
     micro_of,
@@ -44,9 +46,6 @@ __all__ = [
 ]
 
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 Statistic = Callable[[FloatArray, npt.NDArray[Any]], float]
 # Products with whole matrices are many times faster than with one resample after the other.
 DRAWS_AT_ONCE = 32
@@ -67,12 +66,9 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class ShareInterval:
+class ShareInterval(Interval):
     """`count` articles of `of`, as a share from 0 to 1 with its interval."""
 
-    estimate: float
-    low: float
-    high: float
     count: int
     of: int
 
@@ -157,10 +153,9 @@ def paired_bootstrap(
     Both are scored on the same resampled articles; the parameters are those of
     `bootstrap_interval`.
     """
-    cells = [f1_counts(truth, predicted) for predicted in (predicted_a, predicted_b)]
-    a, b = (micro_of(resampled_sums(each, groups, repeats, seed)) for each in cells)
-    estimate_a, estimate_b = (micro_of(each.sum(axis=0)) for each in cells)
-    return percentile_interval(estimate_b - estimate_a, b - a, level)
+    return paired_f1_changes(
+        truth, predicted_a, predicted_b, groups=groups, repeats=repeats, seed=seed, level=level
+    ).micro
 
 
 def bootstrap_mean_average_precision(
@@ -177,55 +172,31 @@ def bootstrap_mean_average_precision(
     A label that is never present is left out of the mean. The parameters are those of
     `bootstrap_interval`.
     """
-    rankings = [_Ranked.of(y, s) for y, s in zip(truth.T, scores.T, strict=True)]
+    precisions = list(map(_weighted_precision, truth.T, scores.T))
     values = []
     for drawn in resampled_weights(groups, len(truth), repeats=repeats, seed=seed):
         weights = drawn.astype(np.float64)
-        values.append(known_mean(np.array([ranked.precision(weights) for ranked in rankings])))
+        values.append(known_mean(np.array([precision(weights) for precision in precisions])))
     estimate = float(known_mean(average_precision(truth, scores)))
     return percentile_interval(estimate, np.array(values), level)
 
 
-@dataclass(frozen=True, slots=True)
-class _Ranked:
-    """One label's known articles, the highest score first, cut up where precision is taken.
+def _weighted_precision(y: FloatArray, s: FloatArray) -> Callable[[FloatArray], float]:
+    """Return what gives a label's average precision with each article counted some times."""
+    known = np.flatnonzero(~np.isnan(y))
+    rows = known[np.argsort(-s[known], kind="stable")]
+    present = np.flatnonzero(y[rows] == 1)
+    # equal scores count all at once, and articles below the last present one not at all
+    ends = np.searchsorted(-s[rows], -s[rows[present]], side="right") - 1
+    upto = np.searchsorted(present, ends, side="right") - 1
+    present, rows = rows[present], rows[: ends.max(initial=-1) + 1]
 
-    Parameters
-    ----------
-    rows, starts : ndarray of int64
-        Articles down to the last present one, and where in them each step begins; a step ends
-        with equal scores of which one at least is present.
-    present, present_starts : ndarray of int64
-        The same of the present articles alone.
-    """
+    def precision(weights: FloatArray) -> float:
+        gained = weights[present]
+        hits, seen = np.cumsum(gained)[upto], np.cumsum(weights[rows])[ends]
+        return float(ratio(np.sum(gained * hits / np.maximum(seen, 1)), gained.sum()))
 
-    rows: IntArray
-    starts: IntArray
-    present: IntArray
-    present_starts: IntArray
-
-    @classmethod
-    def of(cls, y: FloatArray, s: FloatArray) -> _Ranked:
-        known = np.flatnonzero(~np.isnan(y))
-        rows = known[np.argsort(-s[known], kind="stable")]
-        present = np.flatnonzero(y[rows] == 1)
-        ends = np.unique(np.searchsorted(-s[rows], -s[rows[present]], side="right"))
-        steps = np.searchsorted(present, ends)
-        return cls(
-            rows[: ends[-1]] if ends.size else rows[:0],
-            np.append(0, ends)[:-1],
-            rows[present],
-            np.append(0, steps)[:-1],
-        )
-
-    def precision(self, weights: FloatArray) -> float:
-        """Return the average precision with each article counted `weights` times."""
-        if not self.present.size:
-            return float("nan")
-        gained = np.add.reduceat(weights[self.present], self.present_starts)
-        seen = np.cumsum(np.add.reduceat(weights[self.rows], self.starts))
-        hits = np.cumsum(gained)
-        return float(ratio(np.sum(gained * hits / np.maximum(seen, 1)), hits[-1]))
+    return precision
 
 
 def bootstrap_calibration(
@@ -393,11 +364,10 @@ def paired_f1_changes(
         (a, b), values = figure(total), figure(drawn)
         return percentile_interval(b - a, values[:, 1] - values[:, 0], level)
 
-    labels = tuple(change(partial(_f1_of_label, label)) for label in range(truth.shape[1]))
-    return F1Changes(change(micro_of), change(partial(macro_of, total=total)), labels)
+    # of one label micro-F1 is its F1
+    labels = [change(partial(_micro_of_one, label)) for label in range(truth.shape[1])]
+    return F1Changes(change(micro_of), change(partial(macro_of, total=total)), tuple(labels))
 
 
-def _f1_of_label(label: int, counts: npt.NDArray[Any]) -> FloatArray:
-    """Return the F1 of one label from counts of shape (…, 3, n_labels), of shape (…)."""
-    tp, fp, fn = np.moveaxis(counts[..., label], -1, 0)
-    return f1_of(tp, fp, fn)
+def _micro_of_one(label: int, counts: npt.NDArray[Any]) -> Any:
+    return micro_of(counts[..., [label]])

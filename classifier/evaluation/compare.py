@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from classifier.corpus.read import labelled_articles
 from classifier.errors import ModelError, listed
 from classifier.evaluation.bootstrap import F1Changes, Interval, paired_f1_changes
-from classifier.evaluation.judge import PairedJudgement, PairedReading, judge_pair, read_with_both
+from classifier.evaluation.judge import PairedJudgement, judge_pair
 from classifier.evaluation.metrics import (
+    IntArray,
     Share,
     confusion,
     expected_calibration_error,
@@ -52,13 +52,11 @@ __all__ = [
     "Turned",
     "compare",
     "comparison_document",
-    "explained_changes",
     "strongest",
     "turned_articles",
 ]
 
 
-IntArray = npt.NDArray[np.int64]
 # As many terms as a reader takes in at a glance.
 TOP = 8
 
@@ -91,17 +89,9 @@ def strongest(judgement: PairedJudgement, rows: IntArray, n: int) -> IntArray:
     return rows[np.argsort(-furthest, kind="stable")[:n]]
 
 
-def explained_changes(
-    models: Sequence[Model], reading: PairedReading, judgement: PairedJudgement, rows: IntArray
-) -> tuple[ArticleChange, ...]:
-    """Return the articles in `rows` with every tag that changed and the terms behind it."""
-    return tuple(_article_change(models, reading, judgement, int(row)) for row in rows)
-
-
-def _article_change(
-    models: Sequence[Model], reading: PairedReading, judgement: PairedJudgement, row: int
-) -> ArticleChange:
-    place = int(judgement.places[row])
+def _article_change(models: Sequence[Model], judgement: PairedJudgement, row: int) -> ArticleChange:
+    """Return an article with every tag that changed and the terms behind it."""
+    place, reading = int(judgement.places[row]), judgement.reading
     article, (note_a, note_b) = reading.articles[place], reading.notes[place]
     a, b = (model.explain(reading.text(place)) for model in models)
     tags = tuple(
@@ -410,14 +400,10 @@ def changed_tag_line(tag: ChangedTag) -> str:
     """Return what happened to a tag and the terms that moved most, as one line."""
     verb = "given" if tag.given_b else "taken away"
     rightly = "rightly" if tag.given_b == tag.present else "wrongly"
-    terms = ", ".join(map(_term, tag.terms[:TERMS_SHOWN]))
+    terms = ", ".join(f"{t.term} {t.a:+.2f} → {t.b:+.2f}" for t in tag.terms[:TERMS_SHOWN])
     # With the same terms behind it, only bias or cut can have changed the tag.
     why = terms or f"no term changed; cut {tag.cut.a:+.2f} → {tag.cut.b:+.2f}"
     return f"{tag.label} {rightly} {verb}, {tag.score.a:.2f} → {tag.score.b:.2f}: {why}"
-
-
-def _term(change: TermChange) -> str:
-    return f"{change.term} {change.a:+.2f} → {change.b:+.2f}"
 
 
 def _bounds(change: Interval) -> tuple[float, float, float]:
@@ -465,17 +451,19 @@ def compare(
     a, b = as_model(a), as_model(b)
     shared = _shared_labels(a, b)
     with tempfile.TemporaryFile() as spool:
-        reading = read_with_both((a, b), labelled_articles(articles), shared, spool)
-        judgement = judge_pair(reading, shared)
+        judgement = judge_pair((a, b), labelled_articles(articles), shared, spool)
         turned, *changed = turned_articles(judgement)
         chosen = (strongest(judgement, rows, n_examples) for rows in changed)
-        fixed, broken = (explained_changes((a, b), reading, judgement, rows) for rows in chosen)
+        fixed, broken = (
+            tuple(_article_change((a, b), judgement, row) for row in rows.tolist())
+            for rows in chosen
+        )
     truth, given, groups = judgement.truth, judgement.given, judgement.groups
     changes = paired_f1_changes(truth, *given, groups=groups, repeats=repeats, seed=seed)
     return Comparison(
-        a=_side(0, a, reading, judgement),
-        b=_side(1, b, reading, judgement),
-        n_articles=len(reading.articles),
+        a=_side(0, a, judgement),
+        b=_side(1, b, judgement),
+        n_articles=len(judgement.reading.articles),
         n_judged=len(judgement.places),
         n_separate=len(np.unique(groups)),
         micro=changes.micro,
@@ -504,8 +492,8 @@ def _shared_labels(a: Model, b: Model) -> tuple[str, ...]:
     return shared
 
 
-def _side(number: int, model: Model, reading: PairedReading, judgement: PairedJudgement) -> Side:
-    truth, given = judgement.truth, judgement.given[number]
+def _side(number: int, model: Model, judgement: PairedJudgement) -> Side:
+    truth, given, reading = judgement.truth, judgement.given[number], judgement.reading
     errors = expected_calibration_error(truth, judgement.scores[number])
     return Side(
         model=model.signature,

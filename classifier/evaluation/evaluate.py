@@ -189,7 +189,7 @@ def slice_rows(report: Report, kind: str) -> tuple[Row, ...]:
     )
 
 
-def _interval(value: Interval | ShareInterval) -> str:
+def _interval(value: Interval) -> str:
     return interval(value.estimate, value.low, value.high)
 
 
@@ -415,9 +415,7 @@ def _slice_bars(report: Report, kind: str) -> tuple[Figure, ...]:
     return (_interval_bars([each.name for each in slices], intervals, f"Micro-F1 by {kind}"),)
 
 
-def _interval_bars(
-    names: Sequence[str], intervals: Sequence[Interval | ShareInterval], title: str
-) -> Figure:
+def _interval_bars(names: Sequence[str], intervals: Sequence[Interval], title: str) -> Figure:
     estimates, lows, highs = (
         [getattr(each, end) for each in intervals] for end in ("estimate", "low", "high")
     )

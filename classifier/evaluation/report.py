@@ -11,14 +11,13 @@ import math
 import re
 import reprlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
-import numpy.typing as npt
 
 from classifier.errors import BadInputError
 from classifier.evaluation.bootstrap import (
@@ -31,13 +30,15 @@ from classifier.evaluation.bootstrap import (
     resampled_sums,
     share_interval,
 )
-from classifier.evaluation.judge import Judged
+from classifier.evaluation.judge import Judged, TermWeight, WorstError
 from classifier.evaluation.metrics import (
     NONE,
     BoolArray,
     Confusions,
     Cooccurrence,
+    FloatArray,
     Histogram,
+    IntArray,
     PrecisionRecall,
     ReliabilityBin,
     brier,
@@ -57,7 +58,6 @@ from classifier.evaluation.metrics import (
     untagged_cells,
     weighted_of,
 )
-from classifier.evaluation.worst import TermWeight, WorstError
 from classifier.model.folder import reading_record
 from classifier.model.model import Model
 
@@ -160,9 +160,6 @@ def _refusal(value: object, wanted: str, where: str) -> BadInputError:
     )
 
 
-FloatArray = npt.NDArray[np.float64]
-
-
 @dataclass(frozen=True, slots=True)
 class LabelReport:
     """How one label did.
@@ -214,38 +211,36 @@ def label_reports(
     resampled : ndarray of shape (repeats, 3, n_labels)
         True positives, false positives and false negatives of every resample.
     """
-    f1 = f1_of(*np.moveaxis(resampled, 1, 0))
-    return tuple(_label_reports(judged, f1, level))
-
-
-def _label_reports(judged: Judged, f1: FloatArray, level: float) -> Iterator[LabelReport]:
-    truth, p = judged.truth, judged.probabilities
+    truth, p, f1 = judged.truth, judged.probabilities, f1_of(*np.moveaxis(resampled, 1, 0))
+    made = []
     rows = per_label(truth, judged.predicted, p, judged.labels)
     errors, squares = expected_calibration_error(truth, p), brier(truth, p)
     for k, row in enumerate(rows):
         known = ~np.isnan(truth[:, k])
         cells = truth[known, k], p[known, k]
-        yield LabelReport(
-            label=row.label,
-            support=row.support,
-            predicted=row.predicted_count,
-            known=int(known.sum()),
-            cut=float(judged.cuts[k]),
-            cut_margin=float(judged.cut_margins[k]),
-            precision=row.precision,
-            recall=row.recall,
-            f1=percentile_interval(row.f1, f1[:, k], level),
-            average_precision=row.average_precision,
-            roc_auc=row.roc_auc,
-            brier=float(squares[k]),
-            calibration_error=float(errors[k]),
-            precision_recall=precision_recall(*cells),
-            reliability=reliability(*cells),
-            histogram=histogram(*cells),
+        made.append(
+            LabelReport(
+                label=row.label,
+                support=row.support,
+                predicted=row.predicted_count,
+                known=int(known.sum()),
+                cut=float(judged.cuts[k]),
+                cut_margin=float(judged.cut_margins[k]),
+                precision=row.precision,
+                recall=row.recall,
+                f1=percentile_interval(row.f1, f1[:, k], level),
+                average_precision=row.average_precision,
+                roc_auc=row.roc_auc,
+                brier=float(squares[k]),
+                calibration_error=float(errors[k]),
+                precision_recall=precision_recall(*cells),
+                reliability=reliability(*cells),
+                histogram=histogram(*cells),
+            )
         )
+    return tuple(made)
 
 
-IntArray = npt.NDArray[np.int64]
 # The names with most articles have a row of their own, the rest shares one.
 MOST_ROWS = 30
 UNKNOWN, OTHERS = "unknown", " others"

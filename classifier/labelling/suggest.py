@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from classifier.article import Article
 from classifier.corpus.duplicates import near_duplicate_groups
 from classifier.errors import SettingsError
-from classifier.evaluation.worst import CUT, WorstError
+from classifier.evaluation.judge import CUT, WorstError
 from classifier.labelling.sheet import DRAWN_AT_RANDOM, Entry
 from classifier.model.model import BATCH, Model
 from classifier.model.prediction import Prediction

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from itertools import pairwise
+from typing import TYPE_CHECKING, ClassVar, TypeAlias, TypeVar
 
 from classifier.errors import sanitized
 
@@ -31,6 +32,7 @@ __all__ = [
     "interval",
     "markdown",
     "markdown_table",
+    "marked_words",
     "percent",
     "plain",
     "rounded",
@@ -41,6 +43,7 @@ __all__ = [
 
 
 Row: TypeAlias = tuple[str, ...]
+Value = TypeVar("Value")
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
 # Of Markdown of our own: comments, and marks that are not escaped.
 _MARKS = re.compile(r"<!--.*?-->|\\([\\`*_{}\[\]<>#|~!&])|[`*]")
@@ -116,6 +119,26 @@ class Marked:
                 yield self.text[start:end], weight / strongest, weight
                 done = end
         yield self.text[done:], 0.0, 0.0
+
+
+def marked_words(
+    words: Iterable[tuple[int, int, str]], values: Mapping[str, Value]
+) -> list[tuple[int, int, Value]]:
+    """Return start, end and value of every word that has a value, alone or with a neighbour.
+
+    Parameters
+    ----------
+    words : iterable of (int, int, str)
+        Start, end and term of each, in order.
+    values : mapping
+        Term → anything that is true. Of a term of two words, only neighbours count.
+    """
+    words = list(words)
+    found = [values.get(term) for _, _, term in words]
+    for i, ((_, _, first), (_, _, second)) in enumerate(pairwise(words)):
+        pair = values.get(f"{first} {second}")
+        found[i], found[i + 1] = found[i] or pair, found[i + 1] or pair
+    return [(a, b, value) for (a, b, _), value in zip(words, found, strict=True) if value]
 
 
 @dataclass(frozen=True, slots=True)

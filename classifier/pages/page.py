@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import TYPE_CHECKING
 
-from classifier.errors import ClassifierError
+from classifier.errors import needing
 from classifier.pages.document import Document, rounded, unmarked
 
 if TYPE_CHECKING:
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["document_page", "report_extra", "shown"]
 
-_EXTRA = ("jinja2", "markupsafe", "matplotlib")
 # Controls, lone surrogates, non-characters, and what turns the reading direction of a whole line.
 _UNSHOWABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
@@ -34,18 +32,9 @@ def document_page(document: Document) -> str:
     return _environment().get_template("document.html").render(document=document)
 
 
-@contextmanager
-def report_extra() -> Iterator[None]:
+def report_extra() -> AbstractContextManager[None]:
     """Turn a missing Jinja or matplotlib into an error that says how to install it."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing not in _EXTRA:
-            raise
-        raise ClassifierError(
-            f"HTML pages need {missing}. Run: pip install 'classifier[report]'"
-        ) from error
+    return needing("report", "HTML pages need", ("jinja2", "markupsafe", "matplotlib"))
 
 
 def shown(text: str) -> str:

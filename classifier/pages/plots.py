@@ -237,29 +237,21 @@ def whiskers(axes: Axes, places: npt.ArrayLike, low: FloatArray, high: FloatArra
 
 def cells(axes: Axes, table: FloatArray, *, numbers: str, plain_diagonal: bool) -> None:
     """Draw the numbers as squares, with the numbers in them up to twelve columns."""
-    strengths = _strengths(table, plain_diagonal=plain_diagonal)
-    n_columns = table.shape[1]
+    from matplotlib.patches import Rectangle
+
+    coloured, n_columns = np.nan_to_num(table), table.shape[1]
+    if plain_diagonal:
+        np.fill_diagonal(coloured, 0)
+    # text in ink stays legible on the darkest
+    strengths = 0.04 + 0.51 * coloured / (coloured.max(initial=0) or 1)
     for (row, column), value in np.ndenumerate(table):
         if np.isfinite(value):
-            _box(axes, column, row, strength=float(strengths[row, column]))
+            corner, alpha = (column - 0.47, row - 0.47), float(strengths[row, column])
+            square = Rectangle(corner, 0.94, 0.94, color=SERIES[0], linewidth=0, alpha=alpha)
+            axes.add_artist(square)
             if n_columns <= 12:
                 size, text = 9 if n_columns <= 7 else 6.5, numbers.format(value)
                 axes.text(column, row, text, ha="center", va="center", fontsize=size)
-
-
-def _strengths(table: FloatArray, *, plain_diagonal: bool) -> FloatArray:
-    """Return how opaque each square is; text in ink stays legible on the darkest."""
-    coloured = np.nan_to_num(table)
-    if plain_diagonal:
-        np.fill_diagonal(coloured, 0)
-    return 0.04 + 0.51 * coloured / (coloured.max(initial=0) or 1)
-
-
-def _box(axes: Axes, x: float, y: float, *, strength: float) -> None:
-    from matplotlib.patches import Rectangle
-
-    corner = (x - 0.47, y - 0.47)
-    axes.add_artist(Rectangle(corner, 0.94, 0.94, color=SERIES[0], linewidth=0, alpha=strength))
 
 
 def total(counts: FloatArray) -> str:

@@ -17,6 +17,7 @@ import msgspec
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.middleware.cors import CORSMiddleware
@@ -36,7 +37,6 @@ from classifier.service.corrections import FeedbackFullError
 from classifier.service.errors import MEDIA_TYPE, ProblemError, add_problem_handlers
 from classifier.service.limits import ServiceSettings
 from classifier.service.lines import LinesResponse, predicted_lines
-from classifier.service.metrics import CONTENT_TYPE_LATEST
 from classifier.service.page import page_files
 from classifier.service.requests import (
     BYTES,
@@ -266,7 +266,7 @@ async def read(request: Request) -> Response:
         with service.working():
             work = partial(read_upload, request.query_params.get("name", ""), content)
             table = await _in_time(service, service.scorer.run(work))
-        return _Answer(table)
+        return _Answer(vars(table))
     except BadInputError as error:
         raise ProblemError(422, str(error), field="") from None
     finally:

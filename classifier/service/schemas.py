@@ -18,7 +18,7 @@ from pydantic import (
 from classifier.article import Article
 from classifier.corpus.write import Codes, prediction_row
 from classifier.model.model import Model
-from classifier.model.prediction import Explanation, Prediction
+from classifier.model.prediction import Prediction
 from classifier.text import article_text
 
 __all__ = [
@@ -141,11 +141,14 @@ Cut = Annotated[
 ]
 
 
-class PredictionAnswer(BaseModel):
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class PredictionAnswer(_Answer):
     """What the model says of one article, as a line of `classifier predict`."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "example": {
                 "id": "a-17",
@@ -168,28 +171,22 @@ class PredictionAnswer(BaseModel):
     )
 
 
-class BatchAnswer(BaseModel):
+class BatchAnswer(_Answer):
     """One prediction an article, in order."""
-
-    model_config = ConfigDict(extra="forbid")
 
     predictions: list[PredictionAnswer]
 
 
-class TermAnswer(BaseModel):
+class TermAnswer(_Answer):
     """What one term adds to a margin."""
-
-    model_config = ConfigDict(extra="forbid")
 
     term: str
     count: int
     contribution: float
 
 
-class LabelAnswer(BaseModel):
+class LabelAnswer(_Answer):
     """Why a label was given or not: contributions and bias add up to the margin."""
-
-    model_config = ConfigDict(extra="forbid")
 
     probability: Probability
     cut: Cut
@@ -198,10 +195,8 @@ class LabelAnswer(BaseModel):
     terms: list[TermAnswer] = Field(description="Every known term, the weightiest first.")
 
 
-class ExplainAnswer(BaseModel):
+class ExplainAnswer(_Answer):
     """A prediction with its reasons."""
-
-    model_config = ConfigDict(extra="forbid")
 
     prediction: PredictionAnswer
     text: str = Field(description="The text that the model read.")
@@ -255,10 +250,8 @@ class FeedbackAnswer(BaseModel):
     replaced: bool = Field(description="Whether an earlier correction of the article gave way.")
 
 
-class ReadAnswer(BaseModel):
+class ReadAnswer(_Answer):
     """What a file holds."""
-
-    model_config = ConfigDict(extra="forbid")
 
     columns: list[str] = Field(description="The fields of its rows.")
     rows: list[list[str]] = Field(description="A cell a column.")
@@ -348,23 +341,19 @@ def explained(
         "prediction": prediction_row(prediction, codes),
         "text": text,
         "labels": {
-            label: _reasons(prediction, each, cuts[label], label) for label, each in why.items()
+            label: {
+                "probability": round(float(prediction.scores[label]), 6),
+                "cut": cuts[label],
+                "margin": each.margin,
+                "bias": each.bias,
+                "terms": [
+                    {"term": c.term, "count": c.count, "contribution": c.value}
+                    for c in each.contributions
+                ],
+            }
+            for label, each in why.items()
         },
         "spans": list(_spans(model, text, terms)),
-    }
-
-
-def _reasons(
-    prediction: Prediction, why: Explanation, cut: float | None, label: str
-) -> dict[str, object]:
-    return {
-        "probability": round(float(prediction.scores[label]), 6),
-        "cut": cut,
-        "margin": why.margin,
-        "bias": why.bias,
-        "terms": [
-            {"term": c.term, "count": c.count, "contribution": c.value} for c in why.contributions
-        ],
     }
 
 

@@ -20,9 +20,8 @@ from classifier.errors import ClassifierError
 from classifier.service.app import create_app
 from classifier.service.corrections import FeedbackFile
 from classifier.service.limits import ServiceSettings
-from classifier.service.metrics import MULTIPROCESS
 from classifier.service.requests import HEADER_BYTES
-from classifier.service.service import Shelf, Shelved
+from classifier.service.service import MULTIPROCESS, Shelf, Shelved
 
 __all__ = ["TimedProtocol", "bind", "checked", "serve", "server_config"]
 

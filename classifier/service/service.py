@@ -1,18 +1,28 @@
-"""What the routes share: the models, the threads that score, the counts."""
+"""What the routes share: the models, the threads that score, the counts for Prometheus."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.requests import Request
 
 from classifier.article import Article
@@ -23,9 +33,8 @@ from classifier.model.prediction import Prediction
 from classifier.service.corrections import FeedbackFile
 from classifier.service.errors import ProblemError
 from classifier.service.limits import Limits, ServiceSettings, Source
-from classifier.service.metrics import Metrics
 
-__all__ = ["Scorer", "Service", "Shelf", "Shelved", "service_of"]
+__all__ = ["MULTIPROCESS", "Metrics", "Scorer", "Service", "Shelf", "Shelved", "service_of"]
 
 
 PIECE = 64  # articles scored before the next question gets its turn
@@ -265,6 +274,50 @@ class Scorer:
 def _are_short(articles: Sequence[Article]) -> bool:
     """Return whether scoring takes less than handing over to a thread, or a few ms at worst."""
     return sum(len(each.text) + len(each.title) for each in articles) <= SHORT
+
+
+# prometheus-client's own name: the folder in which several processes add up their counts.
+MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+# Times at which counts began would double the page, and nobody asks for them.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+
+class Metrics:
+    """The counts of one process, with those of its siblings where there are any.
+
+    Counts with labels are called with their values, which are looked up once.
+    """
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+
+        def counter(name: str, says: str, *labels: str) -> Callable[..., Counter]:
+            return cache(Counter(f"classifier_{name}", says, labels, registry=registry).labels)
+
+        def gauge(name: str, says: str) -> Gauge:
+            return Gauge(f"classifier_{name}", says, multiprocess_mode="livesum", registry=registry)
+
+        self.requests = counter("requests", "Requests answered.", "method", "path", "status")
+        seconds = Histogram(
+            "classifier_request_seconds", "From the headers to the end of the answer.", ("path",),
+            buckets=SECONDS, registry=registry,
+        )  # fmt: skip
+        self.seconds: Callable[..., Histogram] = cache(seconds.labels)
+        self.under_way = gauge("requests_under_way", "Requests not yet answered.")
+        self.articles = counter("articles", "Articles scored.", "model")
+        self.tags = counter("tags", "Labels given.", "model", "label")
+        self.unjudged = counter("unjudged", "Articles that a model would not judge.", "model")
+        self.stuck = gauge("stuck_threads", "Threads whose scoring has not ended in time.")
+        self.reloads = counter("reloads", "Reloads of the models.", "outcome")
+
+    def page(self) -> bytes:
+        """Return the counts as Prometheus reads them."""
+        if not os.environ.get(MULTIPROCESS):
+            return generate_latest(self.registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        return generate_latest(together)
 
 
 @dataclass(slots=True)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path, PurePath
 
@@ -16,8 +15,9 @@ from classifier.corpus.read import read_rows
 from classifier.corpus.rows import BadRowError, Row, unwrapped
 from classifier.errors import BadInputError, sanitized
 from classifier.fields import usual_field
+from classifier.service.schemas import ReadAnswer
 
-__all__ = ["Table", "read_upload"]
+__all__ = ["read_upload"]
 
 # Of all cells together, and of one file: no more than a page can show and send on.
 MOST_CHARACTERS, MOST_ROWS, MOST_COLUMNS = 100_000_000, 200_000, 500
@@ -25,35 +25,7 @@ MOST_CHARACTERS, MOST_ROWS, MOST_COLUMNS = 100_000_000, 200_000, 500
 _SAMPLE = 50
 
 
-@dataclass(slots=True)
-class Table:
-    """What a file holds.
-
-    Parameters
-    ----------
-    columns : list of str
-        The fields of its rows; those within others by their way down, such as ``body.plain``.
-    rows : list of list of str
-        A cell a column, empty where a row has no text or number there.
-    fields : dict of str to (str or None)
-        Which column is the text, the title and the id, as far as that can be told.
-    single : bool
-        Whether the file is one article: plain text, Markdown or HTML.
-    left_out : int
-        Bad rows.
-    problem : str
-        What is wrong with the first of them.
-    """
-
-    columns: list[str] = field(default_factory=list)
-    rows: list[list[str]] = field(default_factory=list)
-    fields: dict[str, str | None] = field(default_factory=dict)
-    single: bool = False
-    left_out: int = 0
-    problem: str = ""
-
-
-def read_upload(name: str, content: bytes) -> Table:
+def read_upload(name: str, content: bytes) -> ReadAnswer:
     """Return the rows of a file.
 
     Parameters
@@ -91,29 +63,35 @@ def _is_utf8(content: bytes) -> bool:
     return True
 
 
-def _table(rows: Iterator[Row], name: str) -> Table:
-    table, records, left = Table(), list[dict[str, str]](), MOST_CHARACTERS
+def _table(rows: Iterator[Row], name: str) -> ReadAnswer:
+    records, left, problems, single = list[dict[str, str]](), MOST_CHARACTERS, list[str](), False
     for row in islice(rows, MOST_ROWS + 1):
         try:
             if row.problem is not None:
                 raise row.problem
             cells = dict(_cells(unwrapped(row.values)))
         except BadRowError as problem:
-            table.left_out += 1
-            table.problem = table.problem or f"{row.place}: {problem}"
+            problems.append(f"{row.place}: {problem}")
             continue
         left -= sum(map(len, cells.values()))
-        table.single = not row.unit
+        single = not row.unit
         records.append(cells)
         if left < 0 or len(records) > MOST_ROWS:
             raise BadInputError(
                 f"{name}: holds more than {MOST_ROWS:,} articles, or more than "
                 f"{MOST_CHARACTERS:,} characters. Use the command: classifier predict."
             )
-    table.columns = list(dict.fromkeys(name for cells in records for name in cells))[:MOST_COLUMNS]
-    table.rows = [[cells.get(name, "") for name in table.columns] for cells in records]
-    table.fields = {part: _column(table, part) for part in ("text", "title", "id")}
-    return table
+    columns = list(dict.fromkeys(name for cells in records for name in cells))[:MOST_COLUMNS]
+    table = [[cells.get(name, "") for name in columns] for cells in records]
+    # what it is made of here need not be checked once more
+    return ReadAnswer.model_construct(
+        columns=columns,
+        rows=table,
+        fields={part: _column(columns, table, part) for part in ("text", "title", "id")},
+        single=single,
+        left_out=len(problems),
+        problem=problems[0] if problems else "",
+    )
 
 
 def _cells(values: Mapping[str, object], before: str = "") -> Iterator[tuple[str, str]]:
@@ -129,12 +107,12 @@ def _cells(values: Mapping[str, object], before: str = "") -> Iterator[tuple[str
             yield way, ""
 
 
-def _column(table: Table, part: str) -> str | None:
+def _column(columns: Sequence[str], rows: list[list[str]], part: str) -> str | None:
     try:
-        found = usual_field(table.columns, part)
+        found = usual_field(columns, part)
     except BadInputError:
         found = None
-    if found is None and part == "text" and table.columns:
-        sizes = [sum(map(len, column)) for column in zip(*table.rows[:_SAMPLE], strict=True)]
-        return table.columns[sizes.index(max(sizes))]
+    if found is None and part == "text" and columns:
+        sizes = [sum(map(len, column)) for column in zip(*rows[:_SAMPLE], strict=True)]
+        return columns[sizes.index(max(sizes))]
     return found

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from classifier.drift.distances import Histogram, given_tags, jensen_shannon
+from classifier.drift.drift import Histogram, given_tags, jensen_shannon
 from classifier.evaluation.bootstrap import Interval, bootstrap_f1
 from classifier.evaluation.metrics import (
     confusion,
