@@ -62,6 +62,7 @@ _ABROAD = {
         "onderwerp trefwoorden категория категории рубрика тема теги 类别 分类 标签",
     ),
 }
+_WORDS_ABROAD = frozenset(" ".join(chain.from_iterable(_ABROAD.values())).split())
 # What each part of an article is usually called, in ranks: two names of one rank in one row
 # leave it open which is meant, a name of an earlier rank decides.
 _USUAL = {
@@ -170,8 +171,7 @@ def is_abroad(name: object) -> bool:
     >>> is_abroad("Datum"), is_abroad("Résumé"), is_abroad("Date")
     (True, True, False)
     """
-    ranks = chain.from_iterable(_ABROAD.values())
-    return not str(name).isascii() or any(_folded(name) in rank.split() for rank in ranks)
+    return not str(name).isascii() or _folded(name) in _WORDS_ABROAD
 
 
 def other_field(values: Mapping[str, object], part: str) -> str | None:

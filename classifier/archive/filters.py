@@ -7,13 +7,14 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 
-from classifier.corpus.write import Tagged, prediction_row
+from classifier.corpus.write import prediction_row
 from classifier.errors import SettingsError, listed
+from classifier.model.prediction import Prediction
 
 __all__ = ["Keep", "keeping", "parse_where"]
 
 
-Keep = Callable[[Tagged], bool]
+Keep = Callable[[Prediction], bool]
 Test = Callable[[Mapping[str, float]], bool]
 COVERAGE = "coverage"
 DEEPEST = 50
@@ -58,7 +59,7 @@ def keeping(labels: Sequence[str], *, where: str = "", tags: Iterable[str] = ())
     )
 
 
-def _values(prediction: Tagged) -> Mapping[str, float]:
+def _values(prediction: Prediction) -> Mapping[str, float]:
     """Return scores and coverage as they are written, so that results can be tested again."""
     row = prediction_row(prediction)
     return {COVERAGE: row["coverage"], **row["scores"]}  # type: ignore[dict-item]

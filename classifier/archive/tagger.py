@@ -15,7 +15,7 @@ from classifier.corpus.formats.jsonl import utf8_jsonl_rows
 from classifier.corpus.open import Block
 from classifier.corpus.read import reject_line
 from classifier.corpus.rows import ArticleReader, BadRowError, Row
-from classifier.corpus.write import PredictionFields, Tagged, prediction_row, without_nan
+from classifier.corpus.write import PredictionFields, prediction_row, without_nan
 from classifier.errors import BadInputError, SettingsError
 from classifier.model.calibration import checked_floors
 from classifier.model.model import Model
@@ -67,7 +67,7 @@ class Tally:
     rejects: Counter[str] = field(default_factory=Counter)
     missing: dict[str, str] | None = field(default=None, compare=False)
 
-    def note(self, prediction: Tagged, *, kept: bool) -> None:
+    def note(self, prediction: Prediction, *, kept: bool) -> None:
         """Count one tagged article."""
         self.read += 1
         self.written += kept

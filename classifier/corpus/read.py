@@ -7,7 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -65,30 +65,24 @@ def parquet_rows(source: Source) -> Iterator[Row]:
     if source.path is None:
         raise BadInputError("standard input: Parquet cannot be streamed. Save it to a file first.")
     parquet = import_parquet(source.name)
-    with _named_errors(source.name), parquet.ParquetFile(source.path) as file:
-        names = Counter(file.schema_arrow.names)
-        for twice in (name for name, count in names.items() if count > 1):
-            raise BadInputError(
-                f"{source.name}: column '{twice}' is there twice. Rename one of them."
-            )
-        batches = file.iter_batches(batch_size=_BATCH_ROWS)
-        rows = (values for batch in batches for values in batch.to_pylist())
-        for number, values in enumerate(rows, 1):
-            yield Row(source.name, number, values, unit="row")
-
-
-@contextmanager
-def _named_errors(name: str) -> Iterator[None]:
     from pyarrow.lib import ArrowException
 
     try:
-        yield
+        with parquet.ParquetFile(source.path) as file:
+            names = Counter(file.schema_arrow.names)
+            for twice in (name for name, count in names.items() if count > 1):
+                raise BadInputError(
+                    f"{source.name}: column '{twice}' is there twice. Rename one of them."
+                )
+            batches = file.iter_batches(batch_size=_BATCH_ROWS)
+            rows = (values for batch in batches for values in batch.to_pylist())
+            for number, values in enumerate(rows, 1):
+                yield Row(source.name, number, values, unit="row")
     except (ArrowException, OSError, ValueError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
-        message = f"{name}: not a Parquet file, or a damaged one ({reason}). Write it again."
-    else:
-        return
-    raise BadInputError(message)
+        raise BadInputError(
+            f"{source.name}: not a Parquet file, or a damaged one ({reason}). Write it again."
+        ) from None
 
 
 _DEFAULTS = ReadOptions()
@@ -268,11 +262,13 @@ def _stream_rows(
 
 
 def _labelled_texts(text: io.TextIOBase, name: str, format: str, encoding: str) -> Iterator[Row]:
-    from classifier.corpus.formats import inline
-    from classifier.corpus.formats.json import json_rows
+    if format == "json":
+        from classifier.corpus.formats.json import json_rows
 
-    rows = {"json": json_rows, "fasttext": inline.fasttext_rows, "annif": inline.annif_rows}
-    return rows[format](text, name, encoding)
+        return json_rows(text, name, encoding)
+    from classifier.corpus.formats.inline import inline_rows
+
+    return inline_rows(text, name, encoding, format)
 
 
 def _document_rows(

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from math import isfinite
 from pathlib import Path
-from typing import Any, Protocol, TextIO, TypeAlias
+from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
 from classifier.article import Article
 from classifier.corpus.corpus import ITEM
@@ -22,12 +22,14 @@ from classifier.errors import BadInputError, needing, sanitized
 from classifier.fields import PARTS, usual_field
 from classifier.files import replacing
 
+if TYPE_CHECKING:
+    from classifier.model.prediction import Prediction
+
 __all__ = [
     "COVERAGE_DECIMALS",
     "SCORE_DECIMALS",
     "Codes",
     "PredictionFields",
-    "Tagged",
     "csv_cell",
     "plain_cell",
     "prediction_row",
@@ -103,7 +105,7 @@ def without_nan(value: Any) -> Any:
     return list(map(without_nan, value)) if isinstance(value, list) else value
 
 
-def table_line(prediction: Tagged, codes: Codes | None = None) -> str:
+def table_line(prediction: Prediction, codes: Codes | None = None) -> str:
     """Return a prediction as a line for people to read.
 
     It holds the id, cut to 24 characters, the tags with their scores, and with their `codes`
@@ -139,34 +141,6 @@ _LEAST_PLAIN = 1e-4
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str)
 
 
-class Tagged(Protocol):
-    """What every prediction has, whoever made it."""
-
-    @property
-    def id(self) -> str:
-        """The article's id."""
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """The labels given."""
-
-    @property
-    def scores(self) -> Mapping[str, float]:
-        """Every label's probability, 0 to 1."""
-
-    @property
-    def coverage(self) -> float:
-        """Share of the article's terms that the model knows, 0 to 1."""
-
-    @property
-    def note(self) -> str:
-        """What the reader should know, or empty."""
-
-    @property
-    def model(self) -> str:
-        """Which model it was."""
-
-
 class PredictionFields:
     """Predictions as the inside of a JSON object.
 
@@ -183,7 +157,7 @@ class PredictionFields:
         self._model = model
         self._quoted = _Quoted()
 
-    def line(self, prediction: Tagged) -> str:
+    def line(self, prediction: Prediction) -> str:
         """Return a prediction under its id as a whole object.
 
         Raises
@@ -193,7 +167,7 @@ class PredictionFields:
         """
         return f'{{"id": {_ENCODER.encode(prediction.id)}, {self.inside(prediction)}}}'
 
-    def inside(self, prediction: Tagged) -> str:
+    def inside(self, prediction: Prediction) -> str:
         """Return all of a prediction but its id, without the braces.
 
         Raises
@@ -235,7 +209,7 @@ _BATCH_ROWS = 1024
 
 
 def write_jsonl(
-    predictions: Iterable[Tagged], stream: TextIO, *, codes: Codes | None = None
+    predictions: Iterable[Prediction], stream: TextIO, *, codes: Codes | None = None
 ) -> int:
     """Write one JSON object a line and return how many.
 
@@ -251,7 +225,7 @@ def write_jsonl(
     return _write_lines(_prediction_lines(predictions, codes), stream)
 
 
-def _prediction_lines(predictions: Iterable[Tagged], codes: Codes | None) -> Iterator[str]:
+def _prediction_lines(predictions: Iterable[Prediction], codes: Codes | None) -> Iterator[str]:
     fields = PredictionFields()
     for each in predictions:
         try:
@@ -263,12 +237,12 @@ def _prediction_lines(predictions: Iterable[Tagged], codes: Codes | None) -> Ite
         yield line
 
 
-def _codes_by_tag(prediction: Tagged, codes: Codes) -> dict[str, list[str]]:
+def _codes_by_tag(prediction: Prediction, codes: Codes) -> dict[str, list[str]]:
     return {tag: list(codes.get(tag, ())) for tag in prediction.tags}
 
 
 def write_csv(
-    predictions: Iterable[Tagged],
+    predictions: Iterable[Prediction],
     stream: TextIO,
     *,
     labels: Sequence[str] = (),
@@ -307,7 +281,7 @@ def write_csv(
 
 
 def write_parquet(
-    predictions: Iterable[Tagged],
+    predictions: Iterable[Prediction],
     path: Path,
     *,
     labels: Sequence[str] = (),
@@ -348,7 +322,7 @@ _NO_XML = "[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
 
 
 def write_xlsx(
-    predictions: Iterable[Tagged],
+    predictions: Iterable[Prediction],
     path: Path,
     *,
     labels: Sequence[str] = (),
@@ -403,7 +377,7 @@ def _sheet_cell(sheet: Any, value: object) -> object:
 
 
 def write_ninjs(
-    pairs: Iterable[tuple[Article, Tagged]],
+    pairs: Iterable[tuple[Article, Prediction]],
     stream: TextIO,
     *,
     codes: Codes | None = None,
@@ -429,7 +403,7 @@ def write_ninjs(
     return _write_lines((_ninjs_line(*pair, codes or {}) for pair in pairs), stream)
 
 
-def _ninjs_line(article: Article, said: Tagged, codes: Codes) -> str:
+def _ninjs_line(article: Article, said: Prediction, codes: Codes) -> str:
     item = article.extra.get(ITEM)
     if not isinstance(item, Mapping):
         raise BadInputError(
@@ -485,7 +459,7 @@ def _write_lines(lines: Iterable[str], stream: TextIO) -> int:
     return count
 
 
-def prediction_row(prediction: Tagged, codes: Codes | None = None) -> dict[str, object]:
+def prediction_row(prediction: Prediction, codes: Codes | None = None) -> dict[str, object]:
     """Return a prediction as the JSON object that `write_jsonl` writes."""
     scores = prediction.scores.items()
     return {
@@ -513,8 +487,8 @@ def _unwritable(id: str, error: Exception) -> BadInputError:
 
 
 def _score_labels(
-    predictions: Iterable[Tagged], labels: Sequence[str]
-) -> tuple[tuple[str, ...], Iterator[Tagged]]:
+    predictions: Iterable[Prediction], labels: Sequence[str]
+) -> tuple[tuple[str, ...], Iterator[Prediction]]:
     """Return the labels to write scores for, and all of `predictions` still to be taken."""
     rest = iter(predictions)
     first = list(itertools.islice(rest, 1))
@@ -523,7 +497,7 @@ def _score_labels(
 
 
 def _table_rows(
-    predictions: Iterable[Tagged], names: Sequence[str], codes: Codes | None
+    predictions: Iterable[Prediction], names: Sequence[str], codes: Codes | None
 ) -> Iterator[list[Any]]:
     """Yield the cells of predictions where a cell holds no list."""
     for each in predictions:
@@ -531,7 +505,9 @@ def _table_rows(
         yield ["|".join(cell) if isinstance(cell, list) else cell for cell in cells]
 
 
-def _as_row(prediction: Tagged, names: Sequence[str], codes: Codes | None = None) -> dict[str, Any]:
+def _as_row(
+    prediction: Prediction, names: Sequence[str], codes: Codes | None = None
+) -> dict[str, Any]:
     """Return the cells of one prediction under the names of `_columns`."""
     scores = prediction.scores
     if set(scores) != set(names):

@@ -130,22 +130,21 @@ def _rows(path: Path | str, encoding: str) -> Iterator[Row]:
         with open_bytes(source, None, encoding=encoding) as stream:
             encoding = marked_encoding(stream, encoding)
             form = source.format or format_by_content(stream)
-            if form == "jsonl":
-                with open_text(stream, encoding=encoding, newline="\n") as text:
-                    yield from jsonl_rows(text, source.name, encoding=encoding)
-            elif form == "json":
-                with open_text(stream, encoding=encoding, newline="") as text:
-                    yield from json_rows(text, source.name, encoding)
-            elif form in ("csv", "tsv"):
-                delimiter = _delimiter(stream.peek(4096))
-                reading = ReadOptions(encoding=encoding)
-                with open_text(stream, encoding=encoding, newline="") as text:
-                    _, rows = csv_table(text, source.name, reading, delimiter=delimiter)
-                    yield from map(_without_text, rows)
-            else:
+            if form not in ("jsonl", "json", "csv", "tsv"):
                 raise BadInputError(
                     f"{source.name}: labels are read from .csv, .tsv, .jsonl or .json."
                 )
+            delimiter = _delimiter(stream.peek(4096))
+            newline = "\n" if form == "jsonl" else ""
+            with open_text(stream, encoding=encoding, newline=newline) as text:
+                if form == "jsonl":
+                    yield from jsonl_rows(text, source.name, encoding=encoding)
+                elif form == "json":
+                    yield from json_rows(text, source.name, encoding)
+                else:
+                    reading = ReadOptions(encoding=encoding)
+                    _, rows = csv_table(text, source.name, reading, delimiter=delimiter)
+                    yield from map(_without_text, rows)
 
 
 def _delimiter(head: bytes) -> str:

@@ -15,11 +15,11 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from classifier.article import Article
+from classifier.fields import day_of
 
 __all__ = [
     "SEA_MEDIA_FILES",
@@ -116,18 +116,9 @@ def allsides(files: Files) -> Iterator[Article]:
             title=record["title"] or "",
             text=record["content_original"] or "",
             source=record["source"] or "",
-            date=_american_or_iso(record["date"] or ""),
+            date=day_of(record["date"]) or day_of(record["date"], "%m/%d/%y") or "",
             extra={"url": record["url"] or ""},
         )
-
-
-def _american_or_iso(written: str) -> str:
-    for form in ("%Y-%m-%d", "%m/%d/%y"):
-        try:
-            return datetime.strptime(written.strip(), form).date().isoformat()
-        except ValueError:
-            continue
-    return ""
 
 
 def ww_newswire(files: Files) -> Iterator[Article]:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from classifier.article import Article
 from classifier.errors import CorpusError
+from classifier.fields import day_of
 from classifier.files import file_sha256, replacing
 from classifier.published.readers import csv_records
 
@@ -205,14 +206,9 @@ def _article(row: Mapping[str, str]) -> Article:
         title=row["title"],
         text=row["text"],
         source=(urlsplit(link).hostname or "").removeprefix("www."),
-        date=_iso_date(row["publish_date"]),
+        date=day_of(row["publish_date"]) or "",
         extra={"url": link, "subtitle": row["subtitle"]},
     )
-
-
-def _iso_date(written: str) -> str:
-    found = re.match(r"\s*(\d{4})/(\d{1,2})/(\d{1,2})\b", written)
-    return "-".join(part.zfill(2) for part in found.groups()) if found else ""
 
 
 # Mending archives whose quotes, dashes and spaces were lost to a wrong conversion. The published

@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from classifier.corpus.rows import BadRowError, Row, check_bytes
 from classifier.errors import BadInputError
 
-__all__ = ["PREFIX", "annif_rows", "fasttext_rows", "subjects_in"]
+__all__ = ["inline_rows", "subjects_in"]
 
-PREFIX = "__label__"
+_PREFIX = "__label__"
 _ANNIF = re.compile(r"(.*?)\t((?:\s*<[^<>]+>)*\s*)")
 _SUBJECT = re.compile(r"<([^<>]+)>")
 
 
-def fasttext_rows(lines: Iterable[str], file: str, encoding: str) -> Iterator[Row]:
-    """Yield one row per line ``__label__a __label__b text``."""
-    return _rows(_fasttext, lines, file, encoding)
+def inline_rows(lines: Iterable[str], file: str, encoding: str, format: str) -> Iterator[Row]:
+    """Yield one row per line that is not blank.
 
-
-def annif_rows(lines: Iterable[str], file: str, encoding: str) -> Iterator[Row]:
-    """Yield one row per line of a text, a tab, and subjects as ``<address>``."""
-    return _rows(_annif, lines, file, encoding)
-
-
-def _rows(
-    parse: Callable[[str], dict[str, object]], lines: Iterable[str], file: str, encoding: str
-) -> Iterator[Row]:
+    As ``fasttext`` it is ``__label__a __label__b text``; as ``annif`` a text, a tab, and subjects
+    as ``<address>``.
+    """
+    parse = _fasttext if format == "fasttext" else _annif
     for number, line in enumerate(lines, 1):
         bare = line.strip("\r\n ")
         if bare:
@@ -41,10 +35,10 @@ def _rows(
 
 def _fasttext(line: str) -> dict[str, object]:
     words = line.split()
-    n_labels = next((n for n, w in enumerate(words) if not w.startswith(PREFIX)), len(words))
+    n_labels = next((n for n, w in enumerate(words) if not w.startswith(_PREFIX)), len(words))
     if n_labels == len(words):
         raise BadRowError("empty text", "labels without a text. Write the text behind them.")
-    labels = [word.removeprefix(PREFIX) for word in words[:n_labels]]
+    labels = [word.removeprefix(_PREFIX) for word in words[:n_labels]]
     text = " ".join(words[n_labels:]).removeprefix(", ")  # as some put it behind labels
     return {"text": text, "labels": labels}
 
