@@ -180,6 +180,7 @@ def aligned(target: Target, fitted: list[Any]) -> Matrix:
     return truth
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class SectorClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A tagger of texts that scikit-learn can clone, search and cross-validate.
 
@@ -218,56 +219,29 @@ rare_positives, n_folds, min_words, min_coverage
     ['energy']
     """
 
-    def __init__(
-        self,
-        *,
-        labels: str = "auto",
-        C: float | Sequence[float] = (0.3, 1.0, 3.0, 10.0),
-        C_per_label: bool = False,
-        min_df: int = 2,
-        lead_words: int = 100,
-        lead_divisor: int = 5,
-        lead_repeats: int | Sequence[int] = (2, 0),
-        bigrams: bool | Sequence[bool] = (False,),
-        pair_min_df: int = 2,
-        fold_plurals: bool = True,
-        idf: str = "bm25",
-        ratio_power: float | Sequence[float] | None = None,
-        borderline_weight: float | Sequence[float] = (1.0, 0.5),
-        thresholds: str = "expected-f1",
-        max_false_tags: float | None = None,
-        calibration: str = "auto",
-        isotonic_positives: int = 50,
-        rare_positives: int = 1,
-        n_folds: int = 5,
-        min_words: int = 5,
-        min_coverage: float | None = None,
-        random_state: int | np.random.RandomState | None = 0,
-        n_jobs: int | None = None,
-    ) -> None:
-        self.labels = labels
-        self.C = C
-        self.C_per_label = C_per_label
-        self.min_df = min_df
-        self.lead_words = lead_words
-        self.lead_divisor = lead_divisor
-        self.lead_repeats = lead_repeats
-        self.bigrams = bigrams
-        self.pair_min_df = pair_min_df
-        self.fold_plurals = fold_plurals
-        self.idf = idf
-        self.ratio_power = ratio_power
-        self.borderline_weight = borderline_weight
-        self.thresholds = thresholds
-        self.max_false_tags = max_false_tags
-        self.calibration = calibration
-        self.isotonic_positives = isotonic_positives
-        self.rare_positives = rare_positives
-        self.n_folds = n_folds
-        self.min_words = min_words
-        self.min_coverage = min_coverage
-        self.random_state = random_state
-        self.n_jobs = n_jobs
+    labels: str = "auto"
+    C: float | Sequence[float] = (0.3, 1.0, 3.0, 10.0)
+    C_per_label: bool = False
+    min_df: int = 2
+    lead_words: int = 100
+    lead_divisor: int = 5
+    lead_repeats: int | Sequence[int] = (2, 0)
+    bigrams: bool | Sequence[bool] = (False,)
+    pair_min_df: int = 2
+    fold_plurals: bool = True
+    idf: str = "bm25"
+    ratio_power: float | Sequence[float] | None = None
+    borderline_weight: float | Sequence[float] = (1.0, 0.5)
+    thresholds: str = "expected-f1"
+    max_false_tags: float | None = None
+    calibration: str = "auto"
+    isotonic_positives: int = 50
+    rare_positives: int = 1
+    n_folds: int = 5
+    min_words: int = 5
+    min_coverage: float | None = None
+    random_state: int | np.random.RandomState | None = 0
+    n_jobs: int | None = None
 
     def fit(self, X: Iterable[Article | str], y: Any) -> Self:
         """Train on texts and what is known of their labels.
