@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.evaluation.metrics import average_precision
+from classifier.model.vocabulary import Matrix, Vector
 from classifier.training.count import (
     CountedCorpus,
     LabelledArticles,
@@ -49,8 +50,6 @@ __all__ = [
 # margin by less than a hundredth in the root mean square, and the average precision on held-out
 # articles by 0.0002 at most.
 HELD_OUT_TOLERANCE = 0.1
-Matrix = NDArray[np.float64]
-Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from classifier.corpus.duplicates import near_duplicate_groups
 from classifier.corpus.read import labelled_articles
 from classifier.errors import BadInputError, CorpusError, listed
 from classifier.fields import Articles
-from classifier.model.vocabulary import Analyzer, sublinear
+from classifier.model.vocabulary import Analyzer, Matrix, sublinear
 from classifier.text import article_text
 from classifier.training.settings import Settings
 
@@ -151,9 +151,6 @@ class ArticleNotes:
 
     def _once(self, value: Any) -> Any:
         return self.seen.setdefault(value, value)
-
-
-Matrix = NDArray[np.float64]
 
 
 def check_counted(

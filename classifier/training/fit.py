@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from classifier.compiled import SOLVER, compiled
-from classifier.model.vocabulary import sublinear
+from classifier.model.vocabulary import Matrix, Vector, sublinear
 from classifier.training.count import (
     CountedCorpus,
     LabelledArticles,
@@ -45,9 +45,6 @@ __all__ = [
     "signs_of",
     "solver",
 ]
-
-
-Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -116,7 +113,6 @@ TOLERANCE = 1e-3
 MOST_EPOCHS = 20_000
 # Of the log-ratios: added to every count, and to every ratio so that no term is out of reach.
 PRIOR_COUNT, RATIO_FLOOR = 1.0, 0.3
-Matrix = NDArray[np.float64]
 Lanes = NDArray[np.float32]
 Duals = NDArray[np.float32]
 Scales = NDArray[np.float32]

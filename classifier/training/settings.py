@@ -104,12 +104,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
-            _check(
-                name,
-                (getattr(self, name),),
-                partial(contains, choices),
-                "one of " + ", ".join(choices),
-            )
+            wanted = f"one of {', '.join(choices)}"
+            _check(name, (getattr(self, name),), partial(contains, choices), wanted)
         for name in ("C", "borderline_weight", "auxiliary_weight", "picked_weight"):
             _check(name, getattr(self, name), _is_number_above_zero, "above zero")
         if self.ratio_power is not None:
