@@ -149,22 +149,13 @@ class Fold:
         module, each = solver(), [candidate.C] * Y.shape[1]
         Y, weights = Y[self.train], weights[self.train]
         train, test = self.rows.select(self.train), self.rows.select(self.test)
+        options: dict[str, Any] = {"scales": scales, "jobs": jobs, "tolerance": HELD_OUT_TOLERANCE}
         if module is None:
-            tolerance = HELD_OUT_TOLERANCE
-            linear = fit_by_liblinear(train, Y, each, weights, jobs, tolerance, scales)
+            linear = fit_by_liblinear(train, Y, each, weights, **options)
             return test.X[self.test] @ linear.coef + linear.bias, None
         signs, constant = signs_of(Y, weights)
         margins, duals = margins_compiled(
-            module,
-            train,
-            signs,
-            each,
-            weights,
-            test,
-            scales=scales,
-            jobs=jobs,
-            tolerance=HELD_OUT_TOLERANCE,
-            start=start,
+            module, train, signs, each, weights, test, start=start, **options
         )
         return margins + constant, duals
 

@@ -153,10 +153,6 @@ def check_trainable(articles: list[Article], target: Target, n_folds: int) -> No
             raise ValueError(f"label '{name}' is unknown (NaN) in every row of y: leave it out")
 
 
-def no_notes(note: str) -> None:
-    """Say nothing: searches and cross-validation fit many times, on parts."""
-
-
 def check_lengths(n_texts: int, n_rows: int) -> None:
     """Raise ValueError unless there is one row of y for each text."""
     if n_texts != n_rows:
@@ -270,7 +266,8 @@ rare_positives, n_folds, min_words, min_coverage
             settings = self._settings(auto if self.labels == "auto" else self.labels)
             check_trainable(articles, target, settings.n_folds)
             corpus = Corpus("fit", labelled(articles, target))
-            self.model_ = train(corpus, settings, jobs=self.n_jobs or 1, tell=no_notes)
+            # without notes: searches and cross-validation fit many times, on parts
+            self.model_ = train(corpus, settings, jobs=self.n_jobs or 1, tell=lambda note: None)
         except ClassifierError as error:
             raise ValueError(str(error)) from error
         self.classes_ = target.classes
@@ -313,9 +310,8 @@ rare_positives, n_folds, min_words, min_coverage
         ndarray of float64 of shape (n_articles, n_labels)
         """
         check_is_fitted(self)
-        predictions = self.model_.predict(as_texts(X))
-        names = self._names()
-        rows = [[prediction.scores[name] for name in names] for prediction in predictions]
+        names = label_names(self.classes_)
+        rows = [[p.scores[name] for name in names] for p in self.model_.predict(as_texts(X))]
         return np.array(rows, dtype=np.float64).reshape(-1, len(names))
 
     def decision_function(self, X: Iterable[Article | str]) -> Matrix:
@@ -330,7 +326,7 @@ rare_positives, n_folds, min_words, min_coverage
         """
         check_is_fitted(self)
         texts = [article_text(article) for article in as_texts(X)]
-        columns = [self.model_.labels.index(name) for name in self._names()]
+        columns = [self.model_.labels.index(name) for name in label_names(self.classes_)]
         excess = (self.model_.margins(texts) - self.model_.cuts)[:, columns]
         if self._gives_classes and len(columns) == 2:
             return np.asarray(excess[:, 1] - excess[:, 0])
@@ -351,13 +347,9 @@ rare_positives, n_folds, min_words, min_coverage
     def _given(self, X: Iterable[Article | str]) -> NDArray[np.bool_]:
         """Return which labels are given; shape (n_articles, n_labels)."""
         check_is_fitted(self)
-        predictions = self.model_.predict(as_texts(X))
-        names = self._names()
-        given = [[name in p.tags for name in names] for p in predictions]
+        names = label_names(self.classes_)
+        given = [[name in p.tags for name in names] for p in self.model_.predict(as_texts(X))]
         return np.array(given, dtype=bool).reshape(-1, len(names))
-
-    def _names(self) -> list[str]:
-        return label_names(self.classes_)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
