@@ -28,7 +28,6 @@ __all__ = [
     "has_mojibake",
     "is_sound",
     "scanner",
-    "without_found_credits",
     "without_opening",
     "without_promotion",
 ]
@@ -357,11 +356,20 @@ def spaced_once(text: str) -> str:
     return text.strip()
 
 
-def without_credits(text: str) -> str:
-    """Return `text` without the agency in "told Reuters that" and in ", TASS reports."."""
-    for verb in _CREDITS_AFTER:
-        text = _compiled(_CREDITS_AFTER[verb]).sub(verb, text) if f"{verb} " in text else text
-    return _CREDIT_BEFORE.sub(", ", text)
+def without_credits(text: str, found: int = -1) -> str:
+    """Return `text` without the agency in "told Reuters that" and in ", TASS reports.".
+
+    Parameters
+    ----------
+    found : int
+        A bit for each of `credit_verbs` that the name of an agency may follow; above 0 also
+        where a credit may stand before "reports". Any may by default.
+    """
+    for k, (verb, pattern) in enumerate(_CREDITS_AFTER.items()):
+        if found >> k & 1 and f"{verb} " in text:
+            text = _compiled(pattern).sub(verb, text)
+    # "reports" that lost its agency, the last of the verbs, may follow another
+    return _CREDIT_BEFORE.sub(", ", text) if found >> len(_CREDITS_AFTER) - 1 else text
 
 
 def credit_verbs() -> tuple[str, ...]:
@@ -372,21 +380,6 @@ def credit_verbs() -> tuple[str, ...]:
 def agency_openings() -> tuple[str, ...]:
     """Return how the names of agencies begin."""
     return tuple(dict.fromkeys(name[:3] for name in _AGENCY_NAMES.split("|")))
-
-
-def without_found_credits(text: str, found: int) -> str:
-    """Return what `without_credits` does for a text that may have some of them.
-
-    Parameters
-    ----------
-    found : int
-        A bit for each of `credit_verbs` that the name of an agency may follow; above 0 also
-        where a credit may stand before "reports".
-    """
-    for k, (verb, pattern) in enumerate(_CREDITS_AFTER.items()):
-        text = _compiled(pattern).sub(verb, text) if found >> k & 1 else text
-    # "reports" that lost its agency, the last of the verbs, may follow another
-    return _CREDIT_BEFORE.sub(", ", text) if found >> len(_CREDITS_AFTER) - 1 else text
 
 
 @cache
@@ -537,7 +530,7 @@ def article_text(article: Article | str | Mapping[str, Any]) -> str:
     title = spaced_title[0].replace("\n\n", " ").replace("\n", " ")
     body, credits, edges = spaced
     if credits or (title and body.startswith(title)):
-        body = without_found_credits(f"{body}\n".removeprefix(f"{title}\n").strip(), credits)
+        body = without_credits(f"{body}\n".removeprefix(f"{title}\n").strip(), credits)
         again = scan.spaced(body)
         edges = again[2] if again else _MAY_OPEN | _MAY_END
     opened = without_opening(body) if edges & _MAY_OPEN else body

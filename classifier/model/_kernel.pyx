@@ -677,7 +677,7 @@ cdef class Decider:
     labels : tuple of str
     x, y, slope : float64 of shape (n_labels, most_knots)
     last : float64 of shape (n_labels,)
-        As in `classifier.model.calibration.Knots`.
+        As `classifier.model.calibration.PiecewiseLinear.knots`.
     cuts, floors : float64 of shape (n_labels,)
         As in `Decision`.
 
@@ -707,7 +707,7 @@ cdef class Decider:
             raise ValueError("labels, lines, cuts and floors do not fit together")
 
     cdef double probability(self, Py_ssize_t k, double margin) noexcept nogil:
-        """Return what `Knots` makes of the margin of label k."""
+        """Return what `PiecewiseLinear` makes of the margin of label k."""
         cdef const double* x = &self.x[k, 0]
         cdef Py_ssize_t low = 0
         cdef Py_ssize_t high = self.x.shape[1]

@@ -9,7 +9,6 @@ from math import isnan
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from classifier.compiled import compiled
 from classifier.errors import ModelError, listed
@@ -20,7 +19,6 @@ __all__ = [
     "Calibration",
     "Decision",
     "Judged",
-    "Knots",
     "PiecewiseLinear",
     "Softmax",
     "calibration_from_json",
@@ -44,58 +42,12 @@ class Calibration(Protocol):
 MANY_ARTICLES = 512
 
 
-@dataclass(frozen=True, eq=False)
-class Knots:
-    """Broken lines of different length at once; beyond its ends each stays constant.
-
-    np.interp computes the same, but a compiler that fuses its multiplication with its addition
-    would have it differ from the other ways here, which must agree to the last bit.
-
-    Parameters
-    ----------
-    x, y, slope : ndarray of float64 of shape (n_labels, most_knots)
-        Shorter lines end in knots at infinity; the slope is that to the next knot, 0 at the last.
-    last : ndarray of float64 of shape (n_labels,)
-        The margin of each line's last knot.
-    """
-
-    x: Matrix
-    y: Matrix
-    slope: Matrix
-    last: Vector
-
-    @classmethod
-    def of(cls, lines: Sequence[tuple[Vector, Vector]]) -> Knots:
-        """Return the lines of margins and probabilities."""
-        width = max((len(x) for x, _ in lines), default=1)
-        x, y, slope = (np.full((len(lines), width), fill) for fill in (np.inf, 0.0, 0.0))
-        for k, (margins, probabilities) in enumerate(lines):
-            n = len(margins)
-            x[k, :n], y[k, :n] = margins, probabilities
-            with np.errstate(over="ignore"):
-                rise = np.diff(probabilities) / np.diff(margins)
-            # between neighbouring numbers lies no margin to multiply an infinite slope by
-            slope[k, : n - 1] = np.where(np.isfinite(rise), rise, 0.0)
-        return cls(x, y, slope, np.array([margins[-1] for margins, _ in lines]))
-
-    def __call__(self, margins: Matrix) -> Matrix:
-        """Return probabilities of the shape of `margins`, (n_articles, n_labels)."""
-        within = np.clip(margins, self.x[:, 0], self.last)
-        labels = np.arange(len(self.x))
-        knots = self._knots_before(within)
-        gone = within - self.x[labels, knots]
-        return np.asarray(self.slope[labels, knots] * gone + self.y[labels, knots])
-
-    def _knots_before(self, within: Matrix) -> NDArray[np.int64]:
-        if len(within) < MANY_ARTICLES:
-            return np.asarray(np.maximum((within[:, :, None] >= self.x).sum(axis=2) - 1, 0))
-        found = [x.searchsorted(w, "right") - 1 for x, w in zip(self.x, within.T, strict=True)]
-        return np.column_stack(found)
-
-
 @dataclass(frozen=True)
 class PiecewiseLinear:
     """One rising broken line a label; beyond its ends the probability stays constant.
+
+    np.interp computes the same, but a compiler that fuses its multiplication with its addition
+    would have it differ from the other ways here, which must agree to the last bit.
 
     Parameters
     ----------
@@ -119,13 +71,34 @@ class PiecewiseLinear:
 
     def __call__(self, margins: Matrix) -> Matrix:
         """Return probabilities of the shape of `margins`, (n_articles, n_labels)."""
-        return self.knots(margins)
+        x, y, slope, last = self.knots
+        within = np.clip(margins, x[:, 0], last)
+        labels = np.arange(len(x))
+        if len(within) < MANY_ARTICLES:
+            before = np.maximum((within[:, :, None] >= x).sum(axis=2) - 1, 0)
+        else:
+            lines = zip(x, within.T, strict=True)
+            before = np.column_stack([knots.searchsorted(w, "right") - 1 for knots, w in lines])
+        gone = within - x[labels, before]
+        return np.asarray(slope[labels, before] * gone + y[labels, before])
 
     @cached_property
-    def knots(self) -> Knots:
-        """The lines as arrays."""
-        lines = zip(self.margins, self.probabilities, strict=True)
-        return Knots.of([(np.array(x, dtype=float), np.array(y, dtype=float)) for x, y in lines])
+    def knots(self) -> tuple[Matrix, Matrix, Matrix, Vector]:
+        """The lines as arrays: margins, probabilities and slopes, then each one's last margin.
+
+        The first three are of shape (n_labels, most_knots). Shorter lines end in knots at
+        infinity; the slope is that to the next knot, 0 at the last.
+        """
+        shape = (len(self.margins), max(map(len, self.margins), default=1))
+        x, y, slope = (np.full(shape, fill) for fill in (np.inf, 0.0, 0.0))
+        for k, line in enumerate(zip(self.margins, self.probabilities, strict=True)):
+            n = len(line[0])
+            x[k, :n], y[k, :n] = line
+            with np.errstate(over="ignore"):
+                rise = np.diff(y[k, :n]) / np.diff(x[k, :n])
+            # between neighbouring numbers lies no margin to multiply an infinite slope by
+            slope[k, : n - 1] = np.where(np.isfinite(rise), rise, 0.0)
+        return x, y, slope, np.array([margins[-1] for margins in self.margins], np.float64)
 
     def to_json(self) -> dict[str, object]:
         """Return the numbers that `calibration_from_json` reads back."""
@@ -219,8 +192,7 @@ class Decision:
             or not isinstance(self.calibration, PiecewiseLinear)
         ):
             return None
-        knots = self.calibration.knots
-        numbers = (knots.x, knots.y, knots.slope, knots.last, self.cuts, self.floors)
+        numbers = (*self.calibration.knots, self.cuts, self.floors)
         plain = [np.ascontiguousarray(each, np.float64) for each in numbers]
         decider: object = module.Decider(tuple(self.labels), *plain)
         return decider

@@ -40,7 +40,6 @@ __all__ = [
     "cut_texts",
     "decoded",
     "encoded",
-    "golden_articles",
     "golden_texts",
     "load_model",
     "model_folder",
@@ -91,51 +90,44 @@ def _npy_bytes(values: NDArray[Any], dtype: np.dtype[Any]) -> bytes:
     return stream.getvalue()
 
 
-def decoded(
-    outline: Model, n_terms: int, buffers: Mapping[str, Buffer], paths: Mapping[str, Path]
-) -> Model:
-    """Return `outline` with what `buffers` hold, not copied.
+def decoded(outline: Model, n_terms: int, files: Mapping[str, tuple[Path, Buffer]]) -> Model:
+    """Return `outline` with what `files` hold, not copied.
 
     Parameters
     ----------
     outline : Model
     n_terms : int
         What the manifest says.
-    buffers : mapping of str to bytes or mmap
-        By role.
-    paths : mapping of str to Path
-        By role, for the errors.
+    files : mapping of str to tuple of Path and bytes or mmap
+        By role; the paths are for the errors.
 
     Raises
     ------
     ModelError
         When something does not have the form, size or range that it must have.
     """
-    n_labels = len(outline.labels)
-    idf = _floats(buffers["idf"], (n_terms,), paths["idf"])
+    idf = _floats(*files["idf"], (n_terms,))
     if not idf.min(initial=1) > 0:
-        raise ModelError(f"{paths['idf']} holds values that are not above zero. {MEND}")
+        raise ModelError(f"{files['idf'][0]} holds values that are not above zero. {MEND}")
     return replace(
         outline,
-        vocabulary=_vocabulary(buffers, n_terms, paths),
+        vocabulary=_vocabulary(files, n_terms),
         idf=idf,
-        weights=_floats(buffers["weights"], (n_terms, n_labels), paths["weights"]),
+        weights=_floats(*files["weights"], (n_terms, len(outline.labels))),
     )
 
 
-def _vocabulary(
-    buffers: Mapping[str, Buffer], n_terms: int, paths: Mapping[str, Path]
-) -> Vocabulary:
-    path = paths["vocabulary"]
+def _vocabulary(files: Mapping[str, tuple[Path, Buffer]], n_terms: int) -> Vocabulary:
+    path, lines = files["vocabulary"]
     table = None  # models of format 1 have none; it is made when it is needed
-    if "table" in buffers:
-        table = _array(buffers["table"], (n_slots(n_terms), 2), paths["table"], dtype=SLOT)
-    vocabulary = Vocabulary(buffers["vocabulary"], table)
+    if "table" in files:
+        table = _array(*files["table"], (n_slots(n_terms), 2), SLOT)
+    vocabulary = Vocabulary(lines, table)
     try:
         str(vocabulary.lines, "utf-8")
     except UnicodeDecodeError as error:
         raise ModelError(f"{path} is not UTF-8: {error}. {MEND}") from error
-    if not vocabulary.whole or len(vocabulary) != n_terms:
+    if vocabulary.starts[-1] != len(lines) or len(vocabulary) != n_terms:
         raise ModelError(
             f"{path} holds {len(vocabulary)} whole lines where the model has {n_terms} terms. "
             f"{MEND}"
@@ -144,21 +136,21 @@ def _vocabulary(
         raise ModelError(f"{path} must hold different terms in code point order. {MEND}")
     fault = "" if table is None else fault_of(table, vocabulary.lines, vocabulary.starts)
     if fault:
-        raise ModelError(f"{paths['table']} {fault}. {MEND}")
+        raise ModelError(f"{files['table'][0]} {fault}. {MEND}")
     return vocabulary
 
 
-def _floats(buffer: Buffer, shape: tuple[int, ...], path: Path) -> NDArray[np.float32]:
-    values = _array(buffer, shape, path, dtype=FLOAT)
+def _floats(path: Path, buffer: Buffer, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    values = _array(path, buffer, shape, FLOAT)
     if not -LARGEST_VALUE <= values.min(initial=0) <= values.max(initial=0) <= LARGEST_VALUE:
         raise ModelError(f"{path} holds values that are no numbers or above {LARGEST_VALUE:g}.")
     return values
 
 
 def _array(
-    buffer: Buffer, shape: tuple[int, ...], path: Path, *, dtype: np.dtype[Any]
+    path: Path, buffer: Buffer, shape: tuple[int, ...], dtype: np.dtype[Any]
 ) -> NDArray[Any]:
-    start = _header_length(buffer, shape, path, dtype)
+    start = _header_length(path, buffer, shape, dtype)
     # compared in Python's integers before anything of that size is asked for
     wanted = start + math.prod(shape) * dtype.itemsize
     if len(buffer) != wanted:
@@ -166,7 +158,7 @@ def _array(
     return np.frombuffer(buffer, dtype, offset=start).reshape(shape)
 
 
-def _header_length(buffer: Buffer, shape: tuple[int, ...], path: Path, dtype: np.dtype[Any]) -> int:
+def _header_length(path: Path, buffer: Buffer, shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
     header = re.match(_HEADER, buffer[:MAX_HEADER_BYTES])
     if header is None or header.end() != 10 + int.from_bytes(buffer[8:10], "little"):
         raise ModelError(f"{path} is no readable .npy file of version 1. {MEND}")
@@ -219,11 +211,6 @@ def _label_text(model: Model, words: np.ndarray[tuple[int], np.dtype[np.int64]],
 def _shown(position: int, term: str) -> str:
     # beyond ASCII, capitals depend on the version of Unicode that Python was built with
     return term.capitalize() if position % CAPITAL_EVERY == 0 and term.isascii() else term
-
-
-def golden_articles(model: Model) -> tuple[GoldenArticle, ...]:
-    """Return the golden texts of `model` with what it says of them."""
-    return _scored(model, golden_texts(model))
 
 
 def _scored(model: Model, texts: Sequence[str]) -> tuple[GoldenArticle, ...]:
@@ -342,18 +329,19 @@ def save_model(model: Model, folder: Path | str, *, card: str = "") -> Model:
         role: StoredFile(role, hashlib.sha256(content).hexdigest(), len(content))
         for role, content in contents.items()
     }
-    stored = decoded(model, len(model.vocabulary), contents, _paths(folder, files))
-    manifest = encode_manifest(manifest_json(stored, files, golden_articles(stored)))
+    written = {role: (folder / files[role].name, contents[role]) for role in files}
+    stored = decoded(model, len(model.vocabulary), written)
+    manifest = encode_manifest(manifest_json(stored, files, _scored(stored, golden_texts(stored))))
     if len(manifest) > MAX_MANIFEST_BYTES:
         raise ModelError(
             f"model '{model.name}': its manifest would exceed 16 MB. Shorten its info."
         )
     stored = replace(stored, info=parse_manifest(manifest, folder / MANIFEST).outline.info)
-    written = {file.name: contents[role] for role, file in files.items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with locked_folder(folder):
-            _write_folder(folder, written, manifest, card or _short_card(stored))
+            arrays = dict(written.values())
+            _write_folder(folder, arrays, manifest, card or _short_card(stored))
     except OSError as error:
         raise ModelError(
             f"{folder}: no model can be written there ({error.strerror}). Choose another folder."
@@ -368,11 +356,11 @@ def _short_card(model: Model) -> str:
     return f"# {model.signature}\n\nA text model of `classifier` with these labels:\n\n{labels}"
 
 
-def _write_folder(folder: Path, arrays: Mapping[str, bytes], manifest: bytes, card: str) -> None:
-    for name in (*arrays, MANIFEST, CARD):
-        _check_inside(folder / name, folder)
-    for name, content in arrays.items():
-        write_file(folder / name, content)
+def _write_folder(folder: Path, arrays: Mapping[Path, bytes], manifest: bytes, card: str) -> None:
+    for path in (*arrays, folder / MANIFEST, folder / CARD):
+        _check_inside(path, folder)
+    for path, content in arrays.items():
+        write_file(path, content)
     # From here on the folder is the new model. Arrays are named after their content, so those
     # of the old model were all in place until now.
     write_file(folder / MANIFEST, manifest)
@@ -381,7 +369,7 @@ def _write_folder(folder: Path, arrays: Mapping[str, bytes], manifest: bytes, ca
     for path in sorted(folder.iterdir()):
         # Windows keeps files that another process has mapped; the next save removes them
         with suppress(PermissionError):
-            if re.fullmatch(_ARRAY_FILE, path.name) and path.name not in arrays:
+            if re.fullmatch(_ARRAY_FILE, path.name) and path not in arrays:
                 path.unlink()
             elif re.fullmatch(_PART_FILE, path.name):
                 remove_unlocked(path)
@@ -417,9 +405,8 @@ def _load(folder: Path, mmap: bool) -> Model:
     try:
         manifest = parse_manifest(bytes(_read(path, folder, most=MAX_MANIFEST_BYTES)), path)
         # README.md has no hash: a card is for people, and people edit it
-        buffers = {role: _checked(folder, file, mmap) for role, file in manifest.files.items()}
-        paths = _paths(folder, manifest.files)
-        model = decoded(manifest.outline, manifest.n_terms, buffers, paths)
+        files = {role: _checked(folder, file, mmap) for role, file in manifest.files.items()}
+        model = decoded(manifest.outline, manifest.n_terms, files)
         check_golden(model, manifest.golden, str(folder))
     except MemoryError as error:
         raise ModelError(f"{folder}: the model does not fit into memory.") from error
@@ -440,16 +427,12 @@ def read_card(folder: Path) -> str:
         return ""
 
 
-def _paths(folder: Path, files: Mapping[str, StoredFile]) -> dict[str, Path]:
-    return {role: folder / file.name for role, file in files.items()}
-
-
-def _checked(folder: Path, file: StoredFile, mmap: bool) -> Buffer:
+def _checked(folder: Path, file: StoredFile, mmap: bool) -> tuple[Path, Buffer]:
     path = folder / file.name
     buffer = _read(path, folder, n_bytes=file.n_bytes, mmap=mmap)
     if hashlib.sha256(buffer).hexdigest() != file.sha256:
         raise ModelError(f"{path} does not have the hash that the manifest says. {MEND}")
-    return buffer
+    return path, buffer
 
 
 def _read(

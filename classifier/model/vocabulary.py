@@ -291,11 +291,6 @@ class Vocabulary(Sequence[str]):
             return terms
         return cls("".join(f"{term}\n" for term in terms).encode())
 
-    @property
-    def whole(self) -> bool:
-        """Whether the bytes end with a line end."""
-        return int(self.starts[-1]) == len(self.lines)
-
     @cached_property
     def in_order(self) -> bool:
         """Whether the terms are different ones in code point order."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.evaluation.metrics import average_precision
+from classifier.model.vocabulary import Matrix, Vector
 from classifier.training.count import (
     CountedCorpus,
     LabelledArticles,
@@ -49,8 +50,6 @@ __all__ = [
 # margin by less than a hundredth in the root mean square, and the average precision on held-out
 # articles by 0.0002 at most.
 HELD_OUT_TOLERANCE = 0.1
-Matrix = NDArray[np.float64]
-Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -150,22 +149,13 @@ class Fold:
         module, each = solver(), [candidate.C] * Y.shape[1]
         Y, weights = Y[self.train], weights[self.train]
         train, test = self.rows.select(self.train), self.rows.select(self.test)
+        options: dict[str, Any] = {"scales": scales, "jobs": jobs, "tolerance": HELD_OUT_TOLERANCE}
         if module is None:
-            tolerance = HELD_OUT_TOLERANCE
-            linear = fit_by_liblinear(train, Y, each, weights, jobs, tolerance, scales)
+            linear = fit_by_liblinear(train, Y, each, weights, **options)
             return test.X[self.test] @ linear.coef + linear.bias, None
         signs, constant = signs_of(Y, weights)
         margins, duals = margins_compiled(
-            module,
-            train,
-            signs,
-            each,
-            weights,
-            test,
-            scales=scales,
-            jobs=jobs,
-            tolerance=HELD_OUT_TOLERANCE,
-            start=start,
+            module, train, signs, each, weights, test, start=start, **options
         )
         return margins + constant, duals
 

@@ -14,14 +14,14 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from classifier.article import Article, Labels, Progress, no_progress
+from classifier.article import Labels, Progress, no_progress
 from classifier.compiled import COUNTER, compiled
 from classifier.corpus.corpus import Corpus, digest_row
 from classifier.corpus.duplicates import near_duplicate_groups
 from classifier.corpus.read import labelled_articles
 from classifier.errors import BadInputError, CorpusError, listed, number_of
 from classifier.fields import Articles
-from classifier.model.vocabulary import Analyzer, sublinear
+from classifier.model.vocabulary import Analyzer, Matrix, sublinear
 from classifier.text import article_text
 from classifier.training.settings import Settings
 
@@ -136,8 +136,12 @@ class ArticleNotes:
                 if article.labels is None:
                     self.n_unlabelled += 1
                     continue
-                natural = corpus.natural and article.labels.natural
-                self._note(article, article.labels, number, natural=natural)
+                self.labels.append(self._once(article.labels))
+                self.corpus.append(number)
+                self.natural.append(corpus.natural and article.labels.natural)
+                self.sources.append(self._once(article.source))
+                self.dates.append(self._once(article.date))
+                self.ids.append(article.id)
                 known |= article.labels.present | (article.labels.absent or frozenset())
                 text = article_text(article)
                 self.digest.update(digest_row(article.id, text, article.labels))
@@ -145,40 +149,8 @@ class ArticleNotes:
                 yield text
             self.known[number] = frozenset(known)
 
-    def _note(self, article: Article, labels: Labels, number: int, *, natural: bool) -> None:
-        self.labels.append(self._once(labels))
-        self.corpus.append(number)
-        self.natural.append(natural)
-        self.sources.append(self._once(article.source))
-        self.dates.append(self._once(article.date))
-        self.ids.append(article.id)
-
     def _once(self, value: Any) -> Any:
         return self.seen.setdefault(value, value)
-
-    def fields(
-        self, vocabulary: list[str], n_words: NDArray[np.int64], groups: NDArray[np.int64]
-    ) -> dict[str, Any]:
-        """Return the fields of `LabelledArticles`."""
-        return {
-            "vocabulary": vocabulary,
-            "n_words": n_words,
-            "groups": groups,
-            "labels": self.labels,
-            "known": [self.known[number] for number in self.corpus],
-            "corpus": np.array(self.corpus, dtype=np.int64),
-            "corpora": self.corpora,
-            "natural": np.array(self.natural, dtype=bool),
-            "borderline": np.array([labels.borderline for labels in self.labels], dtype=bool),
-            "sources": self.sources,
-            "dates": self.dates,
-            "ids": self.ids,
-            "n_unlabelled": self.n_unlabelled,
-            "sha256": self.digest.hexdigest(),
-        }
-
-
-Matrix = NDArray[np.float64]
 
 
 def check_counted(
@@ -471,8 +443,24 @@ def count_corpora(
 
     groups = near_duplicate_groups(texts())
     body, lead, vocabulary = counter.matrices(min_df, pair_min_df)
-    n_words = np.array(counter.n_words, dtype=np.int64)
-    return CountedCorpus(body=body, lead=lead, **notes.fields(vocabulary, n_words, groups))
+    return CountedCorpus(
+        vocabulary=vocabulary,
+        n_words=np.array(counter.n_words, dtype=np.int64),
+        groups=groups,
+        labels=notes.labels,
+        known=[notes.known[number] for number in notes.corpus],
+        corpus=np.array(notes.corpus, dtype=np.int64),
+        corpora=notes.corpora,
+        natural=np.array(notes.natural, dtype=bool),
+        borderline=np.array([labels.borderline for labels in notes.labels], dtype=bool),
+        sources=notes.sources,
+        dates=notes.dates,
+        ids=notes.ids,
+        n_unlabelled=notes.n_unlabelled,
+        sha256=notes.digest.hexdigest(),
+        body=body,
+        lead=lead,
+    )
 
 
 def inverse_document_frequencies(

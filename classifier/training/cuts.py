@@ -13,6 +13,7 @@ from scipy.special import expit, log_expit, logsumexp
 
 from classifier.errors import SettingsError
 from classifier.model.calibration import Calibration, PiecewiseLinear, Softmax
+from classifier.model.vocabulary import Matrix, Vector
 from classifier.training.settings import Settings
 
 __all__ = [
@@ -28,8 +29,6 @@ __all__ = [
     "held_out_tags",
 ]
 
-Matrix = NDArray[np.float64]
-Vector = NDArray[np.float64]
 
 RULES = ("expected-f1", "smoothed-f1", "micro-macro")
 SHIFTS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1)

@@ -153,10 +153,6 @@ def check_trainable(articles: list[Article], target: Target, n_folds: int) -> No
             raise ValueError(f"label '{name}' is unknown (NaN) in every row of y: leave it out")
 
 
-def no_notes(note: str) -> None:
-    """Say nothing: searches and cross-validation fit many times, on parts."""
-
-
 def check_lengths(n_texts: int, n_rows: int) -> None:
     """Raise ValueError unless there is one row of y for each text."""
     if n_texts != n_rows:
@@ -180,6 +176,7 @@ def aligned(target: Target, fitted: list[Any]) -> Matrix:
     return truth
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class SectorClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A tagger of texts that scikit-learn can clone, search and cross-validate.
 
@@ -218,56 +215,29 @@ rare_positives, n_folds, min_words, min_coverage
     ['energy']
     """
 
-    def __init__(
-        self,
-        *,
-        labels: str = "auto",
-        C: float | Sequence[float] = (0.3, 1.0, 3.0, 10.0),
-        C_per_label: bool = False,
-        min_df: int = 2,
-        lead_words: int = 100,
-        lead_divisor: int = 5,
-        lead_repeats: int | Sequence[int] = (2, 0),
-        bigrams: bool | Sequence[bool] = (False,),
-        pair_min_df: int = 2,
-        fold_plurals: bool = True,
-        idf: str = "bm25",
-        ratio_power: float | Sequence[float] | None = None,
-        borderline_weight: float | Sequence[float] = (1.0, 0.5),
-        thresholds: str = "expected-f1",
-        max_false_tags: float | None = None,
-        calibration: str = "auto",
-        isotonic_positives: int = 50,
-        rare_positives: int = 1,
-        n_folds: int = 5,
-        min_words: int = 5,
-        min_coverage: float | None = None,
-        random_state: int | np.random.RandomState | None = 0,
-        n_jobs: int | None = None,
-    ) -> None:
-        self.labels = labels
-        self.C = C
-        self.C_per_label = C_per_label
-        self.min_df = min_df
-        self.lead_words = lead_words
-        self.lead_divisor = lead_divisor
-        self.lead_repeats = lead_repeats
-        self.bigrams = bigrams
-        self.pair_min_df = pair_min_df
-        self.fold_plurals = fold_plurals
-        self.idf = idf
-        self.ratio_power = ratio_power
-        self.borderline_weight = borderline_weight
-        self.thresholds = thresholds
-        self.max_false_tags = max_false_tags
-        self.calibration = calibration
-        self.isotonic_positives = isotonic_positives
-        self.rare_positives = rare_positives
-        self.n_folds = n_folds
-        self.min_words = min_words
-        self.min_coverage = min_coverage
-        self.random_state = random_state
-        self.n_jobs = n_jobs
+    labels: str = "auto"
+    C: float | Sequence[float] = (0.3, 1.0, 3.0, 10.0)
+    C_per_label: bool = False
+    min_df: int = 2
+    lead_words: int = 100
+    lead_divisor: int = 5
+    lead_repeats: int | Sequence[int] = (2, 0)
+    bigrams: bool | Sequence[bool] = (False,)
+    pair_min_df: int = 2
+    fold_plurals: bool = True
+    idf: str = "bm25"
+    ratio_power: float | Sequence[float] | None = None
+    borderline_weight: float | Sequence[float] = (1.0, 0.5)
+    thresholds: str = "expected-f1"
+    max_false_tags: float | None = None
+    calibration: str = "auto"
+    isotonic_positives: int = 50
+    rare_positives: int = 1
+    n_folds: int = 5
+    min_words: int = 5
+    min_coverage: float | None = None
+    random_state: int | np.random.RandomState | None = 0
+    n_jobs: int | None = None
 
     def fit(self, X: Iterable[Article | str], y: Any) -> Self:
         """Train on texts and what is known of their labels.
@@ -296,7 +266,8 @@ rare_positives, n_folds, min_words, min_coverage
             settings = self._settings(auto if self.labels == "auto" else self.labels)
             check_trainable(articles, target, settings.n_folds)
             corpus = Corpus("fit", labelled(articles, target))
-            self.model_ = train(corpus, settings, jobs=self.n_jobs or 1, tell=no_notes)
+            # without notes: searches and cross-validation fit many times, on parts
+            self.model_ = train(corpus, settings, jobs=self.n_jobs or 1, tell=lambda note: None)
         except ClassifierError as error:
             raise ValueError(str(error)) from error
         self.classes_ = target.classes
@@ -339,9 +310,8 @@ rare_positives, n_folds, min_words, min_coverage
         ndarray of float64 of shape (n_articles, n_labels)
         """
         check_is_fitted(self)
-        predictions = self.model_.predict(as_texts(X))
-        names = self._names()
-        rows = [[prediction.scores[name] for name in names] for prediction in predictions]
+        names = label_names(self.classes_)
+        rows = [[p.scores[name] for name in names] for p in self.model_.predict(as_texts(X))]
         return np.array(rows, dtype=np.float64).reshape(-1, len(names))
 
     def decision_function(self, X: Iterable[Article | str]) -> Matrix:
@@ -356,7 +326,7 @@ rare_positives, n_folds, min_words, min_coverage
         """
         check_is_fitted(self)
         texts = [article_text(article) for article in as_texts(X)]
-        columns = [self.model_.labels.index(name) for name in self._names()]
+        columns = [self.model_.labels.index(name) for name in label_names(self.classes_)]
         excess = (self.model_.margins(texts) - self.model_.cuts)[:, columns]
         if self._gives_classes and len(columns) == 2:
             return np.asarray(excess[:, 1] - excess[:, 0])
@@ -377,13 +347,9 @@ rare_positives, n_folds, min_words, min_coverage
     def _given(self, X: Iterable[Article | str]) -> NDArray[np.bool_]:
         """Return which labels are given; shape (n_articles, n_labels)."""
         check_is_fitted(self)
-        predictions = self.model_.predict(as_texts(X))
-        names = self._names()
-        given = [[name in p.tags for name in names] for p in predictions]
+        names = label_names(self.classes_)
+        given = [[name in p.tags for name in names] for p in self.model_.predict(as_texts(X))]
         return np.array(given, dtype=bool).reshape(-1, len(names))
-
-    def _names(self) -> list[str]:
-        return label_names(self.classes_)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

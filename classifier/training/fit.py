@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from classifier.compiled import SOLVER, compiled
-from classifier.model.vocabulary import sublinear
+from classifier.model.vocabulary import Matrix, Vector, sublinear
 from classifier.training.count import (
     CountedCorpus,
     LabelledArticles,
@@ -45,9 +45,6 @@ __all__ = [
     "signs_of",
     "solver",
 ]
-
-
-Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -116,7 +113,6 @@ TOLERANCE = 1e-3
 MOST_EPOCHS = 20_000
 # Of the log-ratios: added to every count, and to every ratio so that no term is out of reach.
 PRIOR_COUNT, RATIO_FLOOR = 1.0, 0.3
-Matrix = NDArray[np.float64]
 Lanes = NDArray[np.float32]
 Duals = NDArray[np.float32]
 Scales = NDArray[np.float32]
@@ -134,11 +130,7 @@ def fit_compiled(
     signs: Signs,
     C: Sequence[float],
     weights: Vector,
-    *,
-    scales: Scales | None = None,
-    jobs: int = 1,
-    tolerance: float = TOLERANCE,
-    most: int = MOST_EPOCHS,
+    **options: Any,
 ) -> Matrix:
     """Return the weights of every label, the bias in the last row; (n_terms + 1, n_labels).
 
@@ -151,14 +143,13 @@ def fit_compiled(
         1 present, -1 absent, 0 to leave out.
     weights : ndarray of shape (n_rows,)
         Above 0 where a row is not left out.
-    scales : ndarray of shape (n_terms, n_labels), optional
-        What the squared weight of a term is divided by in a label's penalty; 1 where not given.
-    jobs : int
-        Threads; they share the matrix.
-    tolerance : float
-        Largest violation of the dual's optimality, as LIBLINEAR measures it.
-    most : int
-        Sweeps over the rows at most; a label that needs more is warned of.
+    **options
+        ``scales``, an ndarray of shape (n_terms, n_labels): what the squared weight of a term is
+        divided by in a label's penalty; ``jobs``: threads, which share the matrix; ``tolerance``:
+        the largest violation of the dual's optimality, as LIBLINEAR measures it; ``most``: sweeps
+        over the rows at most, a label that needs more is warned of; ``start``, an ndarray of
+        float32 of shape (n_rows, n_labels): dual variables to begin with, such as those of a fit
+        with other values or another C.
     """
     rows = X if isinstance(X, Rows) else Rows.of(X)
     coef = np.empty((rows.X.shape[1] + 1, signs.shape[1]))
@@ -166,18 +157,7 @@ def fit_compiled(
     def keep(labels: NDArray[np.int64], fitted: Lanes) -> None:
         coef[:, labels] = fitted[:, : len(labels)]
 
-    _fit(
-        module,
-        rows,
-        signs,
-        C,
-        weights,
-        keep,
-        scales=scales,
-        jobs=jobs,
-        tolerance=tolerance,
-        most=most,
-    )
+    _fit(module, rows, signs, C, weights, keep, **options)
     return coef
 
 
@@ -188,11 +168,7 @@ def margins_compiled(
     C: Sequence[float],
     weights: Vector,
     test: Rows,
-    *,
-    scales: Scales | None = None,
-    jobs: int = 1,
-    tolerance: float = TOLERANCE,
-    start: Duals | None = None,
+    **options: Any,
 ) -> tuple[Matrix, Duals]:
     """Return the margins of other rows after a fit, and the dual variables where it ended.
 
@@ -202,8 +178,6 @@ def margins_compiled(
     ----------
     test : Rows
         Others of the same matrix.
-    start : ndarray of float32 of shape (n_rows, n_labels), optional
-        Dual variables to begin with, such as those of a fit with other values or another C.
 
     Returns
     -------
@@ -215,18 +189,7 @@ def margins_compiled(
     def keep(labels: NDArray[np.int64], fitted: Lanes) -> None:
         margins[:, labels] = module.margins(*test.entries, fitted)[:, : len(labels)]
 
-    duals = _fit(
-        module,
-        rows,
-        signs,
-        C,
-        weights,
-        keep,
-        scales=scales,
-        jobs=jobs,
-        tolerance=tolerance,
-        start=start,
-    )
+    duals = _fit(module, rows, signs, C, weights, keep, **options)
     return margins, duals
 
 
@@ -239,8 +202,8 @@ def _fit(
     keep: Callable[[NDArray[np.int64], Lanes], None],
     *,
     scales: Scales | None = None,
-    jobs: int,
-    tolerance: float,
+    jobs: int = 1,
+    tolerance: float = TOLERANCE,
     most: int = MOST_EPOCHS,
     start: Duals | None = None,
 ) -> Duals:

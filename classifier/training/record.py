@@ -24,6 +24,7 @@ from classifier.evaluation.metrics import (
 )
 from classifier.model.calibration import Calibration, PiecewiseLinear
 from classifier.model.model import Model
+from classifier.model.vocabulary import Matrix, Vector
 from classifier.training.choose import Choice
 from classifier.training.count import (
     CountedCorpus,
@@ -37,7 +38,6 @@ from classifier.training.settings import Settings
 __all__ = ["held_out_probabilities", "provenance", "quality_figures", "with_reference"]
 
 
-Matrix = NDArray[np.float64]
 # Outlets with figures of their own, and held-out articles from which an outlet has them.
 MOST_OUTLETS, FEWEST_ARTICLES = 15, 20
 RELIABILITY_BINS = 10
@@ -249,7 +249,6 @@ def _parts(counted: LabelledArticles) -> list[dict[str, object]]:
     ]
 
 
-Vector = NDArray[np.float64]
 # Sizes of samples whose words are compared with training, each half of the one before.
 LEAST_SAMPLE = 20
 SAMPLES_PER_FOLD = 12

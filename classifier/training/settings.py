@@ -104,7 +104,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
-            _check(name, (getattr(self, name),), partial(contains, choices), _listed(choices))
+            wanted = f"one of {', '.join(choices)}"
+            _check(name, (getattr(self, name),), partial(contains, choices), wanted)
         for name in ("C", "borderline_weight", "auxiliary_weight", "picked_weight"):
             _check(name, getattr(self, name), _is_number_above_zero, "above zero")
         if self.ratio_power is not None:
@@ -161,10 +162,6 @@ _LEAST = {
     "min_words": 0,
     "seed": 0,
 }
-
-
-def _listed(choices: tuple[str, ...]) -> str:
-    return "one of " + ", ".join(choices)
 
 
 def _is_flag(value: object) -> bool:

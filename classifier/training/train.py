@@ -19,7 +19,7 @@ from classifier.corpus.labels import truth_matrix
 from classifier.fields import Articles
 from classifier.model.calibration import Calibration, PiecewiseLinear
 from classifier.model.model import Model
-from classifier.model.vocabulary import Analyzer
+from classifier.model.vocabulary import Analyzer, Matrix, Vector
 from classifier.training.choose import Choice, choose_candidate, n_candidates
 from classifier.training.count import (
     CountedCorpus,
@@ -42,8 +42,6 @@ from classifier.training.settings import Settings
 
 __all__ = ["count_articles", "fit_model", "train"]
 
-Matrix = NDArray[np.float64]
-Vector = NDArray[np.float64]
 
 _LOG = logging.getLogger("classifier")
 # Held-out articles know nine words in ten; below this part of the median share the text is
