@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from concurrent.futures import wait
 from contextlib import closing
@@ -51,6 +50,7 @@ from classifier.corpus.open import Block, line_blocks
 from classifier.errors import BadInputError, ClassifierError, ModelError, SettingsError
 from classifier.files import file_sha256
 from tests.command_line import (
+    PATIENCE,
     ROWS,
     environment,
     run,
@@ -747,7 +747,7 @@ def run_copies(*args):
     """Run a pool of copies in a process of its own, until the last of them has ended."""
     return subprocess.run(
         [sys.executable, "-c", COPIES, *args],
-        env=environment(OPENBLAS_NUM_THREADS="1"), capture_output=True, text=True, timeout=60,
+        env=environment(OPENBLAS_NUM_THREADS="1"), capture_output=True, text=True, timeout=PATIENCE,
         check=False,
     )  # fmt: skip
 
@@ -1046,21 +1046,17 @@ def test_filters_apply_to_a_single_result_too(archive, model):
     assert [json.loads(line)["id"] for line in outcome.out.splitlines()] == ["b", "c"]
 
 
-def test_progress_is_redrawn_on_a_terminal(model, tmp_path):
+def test_progress_is_redrawn_on_a_terminal(archive, model, tmp_path):
     """Files, articles, rate and time left, and an end of the line."""
-    folder = tmp_path / "archive"
-    folder.mkdir()
-    for n in range(3):
-        write_rows(folder / f"{n}.jsonl", ROWS * 1500)
-
     outcome = run_on_terminal(
-        "predict", folder, "--model", model, "--out", tmp_path / "out", "--jobs", 1, output="pipe"
-    )
+        "predict", archive, "--model", model, "--out", tmp_path / "out", "--jobs", 1,
+        output="pipe", script="import classifier.cli.archive as shown; shown.PAUSE = -1",
+    )  # fmt: skip
 
     assert outcome.code == 0
-    assert "of 3 files, " in outcome.out
-    assert "a second, 0:0" in outcome.out
-    assert Path(tmp_path / "out" / "2.jsonl").exists()
+    assert "\r2 of 3 files, " in outcome.out
+    assert " a second, 0:00 left\x1b[K\n" in outcome.out
+    assert Path(tmp_path / "out" / "a.jsonl").exists()
 
 
 def test_progress_is_a_line_now_and_then_in_a_log(archive, model, tmp_path, monkeypatch):
@@ -1085,27 +1081,30 @@ def test_the_time_left_is_told_as_a_clock_does(seconds, shown):
     assert progress_line(Progress(0, 4, 0, 0, 9, 1.0)) == "0 of 4 files, 0 articles, 0 a second"
 
 
-def test_an_interrupt_says_how_to_go_on(model, tmp_path):
+def test_an_interrupt_says_how_to_go_on(model, tmp_path, monkeypatch):
     """What is finished stays; nothing of ours but the journal is left of the rest."""
     folder, out = tmp_path / "archive", tmp_path / "out"
     folder.mkdir()
-    for n in range(40):
-        write_rows(folder / f"{n}.jsonl", ROWS * 200)
-    journal = out / ".classifier" / "journal.jsonl"
+    for n in range(5):
+        write_rows(folder / f"{n}.jsonl", ROWS)
 
-    def interrupt():
-        # one is written down and shown when the next one is there
-        while not journal.exists() or journal.read_bytes().count(b"\n") < 3:
-            time.sleep(0.005)
-        os.kill(os.getpid(), signal.SIGINT)
+    rename, named = os.replace, []
 
+    def replace(source, target):
+        named.append(target)
+        if len(named) == 3:
+            signal.raise_signal(signal.SIGINT)
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    threading.Thread(target=interrupt, daemon=True).start()
-    outcome = run("predict", folder, "--model", model, "--out", out, "--jobs", 1)
-    signal.signal(signal.SIGINT, before)
+    try:
+        outcome = run("predict", folder, "--model", model, "--out", out, "--jobs", 1)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
     assert outcome.code == 130
-    assert "of 40 files are finished and stay; run the same command again to go on" in outcome.err
+    assert "2 of 5 files are finished and stay; run the same command again to go on" in outcome.err
     left = [name for name in names(out / ".classifier") if not name.startswith("claims/")]
     assert left == ["journal.jsonl"]
 
