@@ -83,7 +83,7 @@ def threads():
     clear_memory()
 
 
-def clear_memory() -> None:
+def clear_memory():
     """Leave nothing in this process's memory file system."""
     fsspec.filesystem("memory").store.clear()
     fsspec.filesystem("memory").pseudo_dirs[:] = [""]
@@ -130,7 +130,7 @@ os.replace = replace
 """
 
 
-def held(client, folder, *, after=0) -> Path:
+def held(client, folder, *, after=0):
     """Hold the workers of a cluster at a file; return what to remove so that they go on."""
     lock = folder / "lock"
     lock.touch()
@@ -152,7 +152,7 @@ def killed_while_busy(client, lock):
     return kill
 
 
-def files(folder, n_files) -> Path:
+def files(folder, n_files):
     """Write a folder of files of ten rows."""
     folder.mkdir()
     for number in range(n_files):
@@ -176,7 +176,7 @@ def rows(n_rows, first=0):
     )
 
 
-def archive(folder: Path) -> Path:
+def archive(folder):
     """Write one file of every kind, one of them in a folder."""
     (folder / "2024").mkdir(parents=True)
     (folder / "2024" / "a.jsonl").write_text(rows(30))
@@ -188,7 +188,7 @@ def archive(folder: Path) -> Path:
     return folder
 
 
-def contents(folder: Path) -> dict[str, bytes]:
+def contents(folder):
     """Return the bytes of all results by name."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
@@ -197,12 +197,12 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def to_memory(folder: Path, address: str) -> None:
+def to_memory(folder, address):
     """Copy a folder into this process's memory file system."""
     fsspec.filesystem("memory").put(f"{folder}/", f"{address}/", recursive=True)
 
 
-def from_memory(address: str, folder: Path) -> dict[str, bytes]:
+def from_memory(address, folder):
     """Copy a folder out of the memory file system and return the bytes of its results."""
     fsspec.filesystem("memory").get(f"{address}/", f"{folder}/", recursive=True)
     return contents(folder)

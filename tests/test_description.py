@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +13,6 @@ from classifier.errors import ModelError
 from classifier.evaluation.card import model_card, model_document
 from classifier.evaluation.report import Breakdowns
 from classifier.model.folder import load_model, save_model
-from classifier.model.model import Model
 from classifier.pages.document import document_text, markdown_table
 from classifier.pages.page import document_page
 from classifier.training.record import outlet_figures, reliability_bins
@@ -106,7 +104,7 @@ def model():
     return replace(tiny_model(), info=INFO)
 
 
-def lines(model: Model) -> list[str]:
+def lines(model):
     """Return what a terminal shows of a model, without the origin of its figures."""
     said = document_text(model_document(model))
     return [line for line in said if not line.startswith("From ")]
@@ -446,13 +444,13 @@ def test_words_stand_left_and_numbers_right():
     )
 
 
-def shown(model: Model) -> list[str]:
+def shown(model):
     """Return all that is said of what a training recorded."""
     return [*lines(model), model_card(model)]
 
 
 @pytest.mark.parametrize("record", DAMAGED, ids=json.dumps)
-def test_a_damaged_record_is_an_error_of_the_model(record: dict[str, Any]) -> None:
+def test_a_damaged_record_is_an_error_of_the_model(record):
     """What a training recorded may be any JSON; where it cannot be shown, one sentence says so."""
     model = replace(tiny_model(), info=record)
 

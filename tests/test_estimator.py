@@ -50,13 +50,13 @@ NAMES = ["culture", "energy", "parliament"]
 QUICK = {"C": 1.0, "lead_words": 0, "lead_repeats": 0, "n_folds": 3}
 
 
-def sentence(topic: str, i: int) -> str:
+def sentence(topic, i):
     """Return the i-th of 60 sentences on a topic."""
     subjects, actions, circumstances = TOPICS[topic]
     return f"{subjects[i % 4]} {actions[i % 3]} {circumstances[i % 5]}."
 
 
-def text(labels: list[str], i: int) -> str:
+def text(labels, i):
     """Return four sentences on the topics, different for each i below 60."""
     topics = (labels or [""]) * (4 // max(len(labels), 1))
     return " ".join(sentence(topic, i + 7 * j * (1 + i % 3)) for j, topic in enumerate(topics))
@@ -71,18 +71,18 @@ UNREADABLE = "Zwölf Boxkämpfer jagen Viktor quer über den großen Deich"
 
 
 @pytest.fixture(scope="module")
-def several() -> SectorClassifier:
+def several():
     """Return an estimator fitted on lists of labels."""
     return SectorClassifier(**QUICK).fit(TEXTS, LABELS)
 
 
 @pytest.fixture(scope="module")
-def one() -> SectorClassifier:
+def one():
     """Return an estimator fitted on one class a text."""
     return SectorClassifier(**QUICK).fit(TEXTS, CLASSES)
 
 
-def in_words(row: np.ndarray) -> str:
+def in_words(row):
     """Return which of 17 levels each value exceeds; values go along so that rows are no copies."""
     return " ".join(
         f"x{j}{'over' if value > level / 4 else 'under'}{level} x{j}is{abs(value)}"

@@ -42,7 +42,7 @@ EXAMPLES = Path(__file__).parent.parent / "data" / "examples" / "articles.jsonl"
 NAN = math.nan
 
 
-def has(*present, absent=None) -> Labels:
+def has(*present, absent=None):
     """Return labels that an article has, and perhaps those it is known not to have."""
     return Labels(frozenset(present), None if absent is None else frozenset(absent))
 

@@ -24,7 +24,7 @@ def folder(tmp_path_factory):
     return tiny_folder(tmp_path_factory.mktemp("model") / "tiny")
 
 
-def rows_of(answer) -> list[dict]:
+def rows_of(answer):
     """Return the lines of an answer."""
     return [json.loads(line) for line in answer.text.splitlines()]
 

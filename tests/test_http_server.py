@@ -99,12 +99,12 @@ def quiet_logs():
         log.handlers.clear()
 
 
-def connected(process) -> socket.socket:
+def connected(process):
     """Return a plain connection."""
     return socket.create_connection(("127.0.0.1", process.port), timeout=PATIENCE)
 
 
-def rest_of(connection) -> bytes:
+def rest_of(connection):
     """Return all that comes until the service hangs up."""
     received = b""
     with suppress(ConnectionResetError):
@@ -113,7 +113,7 @@ def rest_of(connection) -> bytes:
     return received
 
 
-def send_until_hung_up(connection, piece, *, pause=0.0) -> None:
+def send_until_hung_up(connection, piece, *, pause=0.0):
     """Send a piece again and again until the service hangs up; fail when it never does."""
     end = time.monotonic() + PATIENCE
     with suppress(ConnectionError):
@@ -123,7 +123,7 @@ def send_until_hung_up(connection, piece, *, pause=0.0) -> None:
         pytest.fail("the service does not hang up")
 
 
-def head(*lines, method="POST") -> bytes:
+def head(*lines, method="POST"):
     """Return the head of a request."""
     return "\r\n".join(
         [f"{method} /v1/predict HTTP/1.1", "Host: localhost", *lines, "", ""]
@@ -340,7 +340,7 @@ def test_more_connections_than_fit_are_told_to_come_back(patient):
     wait_for(lambda: patient.get("/health/live").is_success)
 
 
-def free_port() -> int:
+def free_port():
     """Return a port that nobody is given who asks for any, as the system begins above 32768."""
     for port in range(20_000 + os.getpid() % 10_000, 32_000):
         with suppress(ClassifierError), bind("127.0.0.1", port):
@@ -372,7 +372,7 @@ def commanded(ask, *options):
     return outcome
 
 
-def healthy(client) -> bool:
+def healthy(client):
     """Return whether a service answers yet."""
     try:
         return client.get("/health/ready").is_success

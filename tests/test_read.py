@@ -33,7 +33,7 @@ SKIP = ReadOptions(on_error="skip")
 def write(tmp_path):
     """Return a function that puts content into a file and returns its path."""
 
-    def put(name: str, content: str | bytes) -> Path:
+    def put(name, content):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
