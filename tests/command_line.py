@@ -21,7 +21,8 @@ EXAMPLES = Path(__file__).parent.parent / "data" / "examples" / "articles.jsonl"
 PLAIN = {"COLUMNS": "80", "NO_COLOR": None, "FORCE_COLOR": None, "TERM": "xterm"}
 # Seconds to wait for what comes soon, however busy the machine is.
 PATIENCE = 120
-_FRAME = re.compile("\x1b\\[[0-9;?]*[A-Za-z]|[╭╮╰╯│─]")
+_COLOUR = re.compile("\x1b\\[[0-9;?]*[A-Za-z]")
+_FRAME = re.compile("[╭╮╰╯│─]")
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,17 @@ class Outcome:
     @property
     def said(self) -> str:
         """Standard error as running text, without the frame round usage errors."""
-        return " ".join(_FRAME.sub(" ", self.err).split())
+        return running_text(self.err)
 
     @property
     def help(self) -> str:
         """Standard output as running text, without the frames round options."""
-        return " ".join(_FRAME.sub(" ", self.out).split())
+        return running_text(self.out)
+
+
+def running_text(shown) -> str:
+    """Return what a terminal was sent without colours, frames and line ends."""
+    return " ".join(_FRAME.sub(" ", _COLOUR.sub("", shown)).split())
 
 
 def wait_for(condition):

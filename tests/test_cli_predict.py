@@ -707,8 +707,7 @@ def test_two_options_cannot_name_one_file(tmp_path, model, monkeypatch):
 
     assert [outcome.code for outcome in outcomes] == [2, 2]
     for outcome in outcomes:
-        said = " ".join(outcome.err.replace("│", " ").split())
-        assert ".jsonl is also the file of --out; name another one" in said
+        assert ".jsonl is also the file of --out; name another one" in outcome.said
 
 
 def test_many_words_of_a_tag_break_between_words(model, rows):
