@@ -79,24 +79,6 @@ def test_model_and_thresholds_come_by_the_address(folder):
     assert rows_of(one)[0]["tags"] == ["culture"]
 
 
-@pytest.mark.parametrize(
-    ("query", "status", "field"),
-    [
-        ("model=other", 404, "model"),
-        ("threshold=energy", 422, "threshold"),
-        ("threshold=sport=0.5", 422, "threshold"),
-        ("threshold=energy=7", 422, "threshold"),
-        ("threshold=energy=nan", 422, "threshold"),
-    ],
-)
-def test_a_wrong_address_is_refused_before_the_first_line(folder, query, status, field):
-    """As a problem, not as a stream."""
-    answer = asked(asking(folder), f"/v1/predict?{query}", "", headers=LINES)
-
-    assert answer.status_code == status
-    assert answer.json()["field"] == field
-
-
 def test_more_streams_than_fit_are_told_to_come_back(folder):
     """A 429 with Retry-After, and room again once one has ended."""
     app = create_app(ServiceSettings((Source(folder),), Limits(streams=1)))
