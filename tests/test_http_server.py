@@ -435,42 +435,6 @@ def test_everywhere_too_a_named_host_is_the_only_one(folder):
     assert statuses == [200, 200, 421]
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (("--model", "nowhere"), "nowhere is not there, or is no folder"),
-        (("--token-file", "nowhere"), "nowhere: No such file or directory"),
-        (("--host", "256.0.0.1"), "cannot listen on 256.0.0.1 port 8000"),
-        (("--feedback", "/"), "cannot be written to"),
-    ],
-)
-def test_what_is_wrong_is_said_before_anything_listens(options, message):
-    """One line, exit code 1."""
-    outcome = run("serve", *options)
-
-    assert outcome.code == 1
-    assert message in outcome.err
-    assert outcome.err.count("\n") == 1
-
-
-def test_a_token_of_blanks_is_refused(tmp_path):
-    """An empty file must not open the service to everyone."""
-    (tmp_path / "token").write_text(" \n")
-
-    outcome = run("serve", "--token-file", tmp_path / "token")
-
-    assert outcome.code == 1
-    assert "is empty, or holds blanks" in outcome.err
-
-
-def test_an_origin_has_no_path():
-    """Browsers send none, so it would never match."""
-    outcome = run("serve", "--cors-origin", "https://a.example/page")
-
-    assert outcome.code == 2
-    assert "is no origin such as https://a.org" in outcome.said
-
-
 def test_a_taken_port_is_said():
     """With what to do."""
     with (
