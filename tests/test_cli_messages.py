@@ -20,8 +20,9 @@ def folder(tmp_path, monkeypatch):
     write_rows(tmp_path / "test.jsonl", [row | {"labels": ["energy"]} for row in ROWS])
     write_rows(tmp_path / "other.jsonl", [{"text": "text", "labels": ["sport"]}])
     write_rows(tmp_path / "plain.jsonl", [{"text": "text"}])
-    for name in ("empty", "damaged"):
+    for name in ("archive", "damaged", "empty"):
         (tmp_path / name).mkdir()
+    write_rows(tmp_path / "archive" / "a.jsonl", ROWS)
     for name, content in {
         "damaged/manifest.json": "{}", "empty.json": "{}", "list.json": "[]", "empty.jsonl": "",
         "wrong.toml": "n_fold = 3\n", "thing.xyz": "x", "blank": " \n",

@@ -225,25 +225,6 @@ def test_a_dask_frame_is_tagged_as_the_whole_is(client, tmp_path):
     assert (tmp_path / "cluster").read_bytes() == (tmp_path / "one").read_bytes()
 
 
-def test_an_index_that_repeats_itself_stays():
-    """Rows keep their order and their index within partitions."""
-    whole = frame(13)
-
-    tagged = tag_frame(dd.from_pandas(whole, npartitions=3, sort=False), tiny_model())
-
-    result = tagged.compute(scheduler="sync")
-    pd.testing.assert_frame_equal(result, predict_frame(whole, tiny_model()))
-
-
-def test_the_schema_is_known_before_anything_is_computed():
-    """Names and types are those of the result, which has the partitions of the frame."""
-    tagged = tag_frame(dd.from_pandas(frame(8), npartitions=2, sort=False), tiny_model())
-
-    expected = predict_frame(frame(8), tiny_model())
-    assert tagged.npartitions == 2
-    assert tagged.dtypes.to_dict() == expected.dtypes.to_dict()
-
-
 def test_the_model_is_in_the_graph_once(tmp_path):
     """More partitions do not carry more copies of it."""
     few, many = (
@@ -256,14 +237,17 @@ def test_the_model_is_in_the_graph_once(tmp_path):
     assert (n_few, n_many) == (1, 1)
 
 
-def test_a_frame_without_rows_has_the_columns():
-    """Partitions may be empty, all of them too."""
-    empty = frame(4).iloc[:0]
+@pytest.mark.parametrize(("n_rows", "n_partitions"), [(13, 3), (0, 1)])
+def test_rows_and_columns_stay_within_partitions(n_rows, n_partitions):
+    """An index that repeats itself, order and columns; partitions may be empty, all of them too."""
+    whole = frame(13).iloc[:n_rows]
 
-    result = tag_frame(dd.from_pandas(empty, npartitions=1), tiny_model()).compute(scheduler="sync")
+    tagged = tag_frame(dd.from_pandas(whole, npartitions=n_partitions, sort=False), tiny_model())
 
-    assert result.empty
-    pd.testing.assert_frame_equal(result, predict_frame(empty, tiny_model()))
+    result, expected = tagged.compute(scheduler="sync"), predict_frame(whole, tiny_model())
+    pd.testing.assert_frame_equal(result, expected)
+    assert tagged.npartitions == n_partitions
+    assert tagged.dtypes.to_dict() == expected.dtypes.to_dict()
 
 
 def test_a_missing_column_is_told_at_once():
@@ -327,8 +311,9 @@ def test_either_goes_on_where_the_other_stopped(client, tmp_path):
     assert (one.n_earlier, one.n_files, one.articles) == (6, 7, 2)
 
 
-def test_a_worker_that_is_killed_costs_nothing(client, tmp_path):
+def test_a_worker_that_is_killed_costs_nothing(client, tmp_path, monkeypatch):
     """Its files are tagged again by another; nothing is lost and nothing is there twice."""
+    monkeypatch.setattr("classifier.archive.cluster.TICK", 0.0)
     source = files(tmp_path / "in", 8)
     tag_archive(source, tmp_path / "one", model=tiny_model(), jobs=1)
     kill = killed_while_busy(client, held(client, tmp_path))
@@ -789,22 +774,6 @@ def test_addresses_come_through_the_command_line():
 
     assert done.code == 1
     assert done.said.startswith("classifier: memory://no: no such file.")
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (["--dask", "local"], "--dask: needs --out FOLDER"),
-        (["--dask", "tcp://h:1", "--out", "o", "--jobs", 2], "--jobs: a cluster has its own"),
-        (["--dask", "local", "--out", "o", "--dry-run"], "--dry-run: looks at this machine alone"),
-    ],
-)
-def test_options_that_do_not_go_with_a_cluster_are_bad_usage(options, said):
-    """Before anything is started."""
-    done = run("predict", "in.jsonl", *options)
-
-    assert done.code == 2
-    assert said in done.said
 
 
 def test_interrupted_it_ends_all_workers_without_their_tracebacks(tmp_path):
