@@ -17,6 +17,7 @@ from classifier.corpus.split import SplitOptions, split_corpus
 from classifier.corpus.split_files import check_split_folder, split_into_files
 from classifier.errors import BadInputError, CorpusError
 from classifier.text import article_text
+from tests.cases import cases
 from tests.command_line import run, run_process, write_rows
 
 NAME = st.text("abcxyz é", min_size=1, max_size=8).map(str.strip).filter(bool)
@@ -299,20 +300,7 @@ def test_a_part_is_not_split_into_its_own_folder(tmp_path):
     assert (table.code, "is also an input" in table.err) == (1, True)
 
 
-@pytest.mark.parametrize(
-    ("fields", "args", "message"),
-    [
-        ({"date": ""}, ["--by", "time"], "all 12 articles lack a date"),
-        ({"date": "2026-01-01"}, ["--by", "time", "--folds", "2"], "1 different days cannot make"),
-        ({"source": "Wire"}, ["--by", "outlet"], "1 outlets where 2 are needed (found: Wire; 0 of"),
-        ({"source": ""}, ["--by", "outlet"], "(found: none; 12 of 12 articles name none)"),
-        ({}, ["--by", "outlet", "--folds", "5"], "4 outlets where 5 are needed (found: Echo, Her"),
-        ({}, ["--folds", "13"], "12 separate articles or groups of near-duplicates cannot fill 13"),
-        ({"id": "same"}, ["--unique-ids"], "id 'same' was already seen in"),
-        ({"id": "same"}, [], "articles 1 and 2 have the same id 'same'"),
-        ({"labels": ["a|b"]}, ["--separator", ";"], "label 'a|b' would not read back as it is"),
-    ],
-)
+@cases("cli_split", "fields", "args", "message")
 def test_what_cannot_be_split_is_told_in_one_line(tmp_path, fields, args, message):
     """The reason carries the numbers and what to do; nothing is written."""
     source = write_rows(tmp_path / "in.jsonl", rows(12, **fields))

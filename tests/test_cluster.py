@@ -37,6 +37,7 @@ from classifier.archive.shards import place_of
 from classifier.archive.tagger import TagOptions
 from classifier.errors import BadInputError, ClassifierError, ModelError, SettingsError
 from classifier.model.model import Model
+from tests.cases import cases
 from tests.command_line import PATIENCE, command, environment, run, save_tiny, wait_for
 from tests.models import ENERGY_TEXT, MIXED_TEXT, tiny_model
 
@@ -508,20 +509,7 @@ def test_a_restart_or_a_new_file_replaces_no_file_of_others(threads):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("source", "out", "said"),
-    [
-        ("memory://in", "memory://in/out", "memory://in/out: results would lie among the input"),
-        ("memory://in/a.jsonl", "memory://in", "memory://in: results would lie among the input"),
-        ("memory://nowhere", "memory://out", "memory://nowhere: no such file"),
-        ("memory://in/*.md", "memory://out", "memory://in/.*: nothing to tag"),
-        ("memory://in/*.parquet", "memory://out", "nothing to tag"),
-        (["memory://in", "memory://in"], "memory://out", "memory://in: no such file"),
-        (["memory://in/a.jsonl", "in.jsonl"], "memory://out", "do not lie in one place"),
-        ("nosuch://in", "memory://out", "nosuch://in: Protocol not known: nosuch. Install"),
-        ("memory://in", "nosuch://out", "nosuch://out: Protocol not known: nosuch. Install"),
-    ],
-)
+@cases("cluster", "source", "out", "said")
 def test_sources_that_make_no_sense_are_refused(threads, source, out, said):
     """Before there is a trace of a run."""
     fsspec.filesystem("memory").pipe("/in/a.jsonl", rows(1).encode())

@@ -20,6 +20,7 @@ from classifier.article import Article, Labels
 from classifier.training.estimator import SectorClassifier
 from classifier.training.settings import Settings
 from classifier.training.train import train
+from tests.cases import cases
 
 # Subjects, actions and circumstances of invented sentences; lengths without a common divisor,
 # so that no two texts are near-duplicates.
@@ -479,18 +480,7 @@ def test_nothing_is_scored_before_fit():
         SectorClassifier().score(TEXTS, LABELS)
 
 
-@pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        ({"C": -1.0}, "C = -1.0: must be above zero"),
-        ({"C": ()}, r"C = \[\]: at least one value"),
-        ({"labels": "many"}, "labels = 'many': must be one of"),
-        ({"n_folds": 1}, "n_folds = 1: must be a whole number, at least 2"),
-        ({"thresholds": "half"}, "thresholds = 'half': must be one of expected-f1, smoothed-f1"),
-        ({"min_coverage": 2}, "min_coverage = 2: must be from 0 to 1"),
-        ({"random_state": -1}, "seed = -1: must be a whole number, at least 0"),
-    ],
-)
+@cases("estimator", "parameters", "message")
 def test_parameters_are_checked_at_fit(parameters, message):
     """A value out of range is a ValueError, raised by fit and not before."""
     estimator = SectorClassifier().set_params(**parameters)

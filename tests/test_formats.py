@@ -16,6 +16,7 @@ from classifier.corpus.corpus import ReadOptions, ReadTally
 from classifier.corpus.labels import read_label_names
 from classifier.corpus.read import read_articles
 from classifier.errors import BadInputError, SettingsError
+from tests.cases import cases
 
 FILES = Path(__file__).parent / "files"
 ONE, TWO = "The dam is full.", "The gallery opens."
@@ -240,17 +241,7 @@ def test_columns_without_names_are_called_by_their_number():
     assert (first.title, first.extra) == ("Mill owners look back (Wire)", {"1": "3"})
 
 
-@pytest.mark.parametrize(
-    ("first", "data"),
-    [
-        ("3,Dam,Full", True),
-        ("energy,The dam is full.", True),
-        ("7;2024-05-02;Dam", True),
-        ("Timestamp,Paste the words of the article here", False),
-        ("0,1,2", False),
-        ("id,2023,The dam is full.", False),
-    ],
-)
+@cases("formats", "first", "data")
 def test_a_first_row_of_data_is_told_by_two_options(tmp_path, first, data):
     """In one sentence, and not where the row has a known name or could be one of names."""
     path = written(tmp_path, "a.csv", f"{first}\n" * 2)

@@ -24,6 +24,7 @@ from classifier.labelling.sheet import (
     sheet_row,
     write_sheet,
 )
+from tests.cases import cases
 from tests.command_line import run, write_rows
 
 PRESENT, NONE = frozenset({"energy"}), frozenset()
@@ -213,17 +214,7 @@ def test_rows_that_make_no_sense_are_refused(tmp_path, content, message):
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("row", "message"),
-    [
-        ({"id": "a", "label": "energy"}, "a 'label' without a 'value'"),
-        ({"id": "a", "label": 3, "value": 1}, "'label' is 3"),
-        ({"id": "a", "label": "energy", "value": "?"}, "label column 'energy' holds '?'"),
-        ({"label": "energy", "value": 1}, "neither an id nor a text"),
-        ({"text": "t", "labels": ["x"], "negative": ["x"]}, "both present and negative"),
-        ({"text": 7, "labels": []}, "field 'text' is a number"),
-    ],
-)
+@cases("merge", "row", "message")
 def test_corrections_that_make_no_sense_are_refused(tmp_path, row, message):
     """One line of JSON is checked like a row of a sheet."""
     with pytest.raises(BadInputError) as caught:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from classifier.service.page import page_files
+from tests.cases import cases
 from tests.command_line import EXAMPLES, PATIENCE, ROWS, save_tiny, wait_for, write_rows
 from tests.models import ENERGY_TEXT, MIXED_TEXT
 
@@ -528,17 +529,7 @@ def test_an_old_text_file_is_read_in_its_own_encoding(page, tmp_path):
     assert page.get_by_role("textbox", name="Text").input_value() == f"“Café”: {ENERGY_TEXT}"
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("a.pdf", "%PDF\0", "a.pdf cannot be read"),
-        ("a.csv", "text\n", "a.csv holds no articles"),
-        ("a.json", "{", "a.json cannot be read"),
-        ("a.xml", "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "a.xml cannot be read"),
-        ("a.csv.gz", "x", "a.csv.gz cannot be read"),
-        ("a.txt", " \n", "a.txt holds no text"),
-    ],
-)
+@cases("page", "name", "content", "message")
 def test_a_file_that_is_no_article_is_an_error(page, name, content, message):
     """The page says which and what to do."""
     drop(page, name, content)

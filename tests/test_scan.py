@@ -11,6 +11,7 @@ import classifier.text as rules
 from classifier.article import Article
 from classifier.compiled import SCAN, SWITCH, compiled
 from classifier.text import article_text, article_text_by_steps, scanner
+from tests.cases import cases
 from tests.test_text import pieces
 
 pytestmark = pytest.mark.skipif(compiled(SCAN) is None, reason="the scanner was not compiled")
@@ -78,23 +79,7 @@ def test_no_credit_is_passed_over(text):
     assert article_text(text) == article_text_by_steps(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("x &a\u00admp; b", "x & b"),
-        ("x <\u00adb>y</b>", "x y"),
-        ("x <b\x07>y</b>", "x y"),
-        (
-            "A \ufffddam\ufffd \U0001f468\u200d\U0001f467 a\u200db",
-            "A \ufffddam\ufffd \U0001f468\u200d\U0001f467 ab",
-        ),
-        ("\U0001f468\u200d\U0001f467 \u4e2d\u56fd", "\U0001f468\u200d\U0001f467 \u4e2d\u56fd"),
-        (
-            "It was 20\u2009°C \x96 warm, CO\u2082 and \u4e2d\u56fd.",
-            "It was 20 °C warm, CO\u2082 and \u4e2d\u56fd.",
-        ),
-    ],
-)
+@cases("scan", "text", "expected")
 def test_foreign_characters_are_what_the_steps_make_of_them(text, expected):
     """What invisible marks hid is markup; joiners stay between pictures alone."""
     assert article_text(text) == article_text_by_steps(text) == expected

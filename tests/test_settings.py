@@ -7,6 +7,7 @@ import pytest
 
 from classifier.errors import SettingsError
 from classifier.training.settings import Settings, read_settings, settings_from
+from tests.cases import cases
 
 
 def toml(folder, content):
@@ -48,41 +49,7 @@ def test_an_empty_file_leaves_every_default(tmp_path):
     assert read_settings(str(toml(tmp_path, ""))) == Settings()
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("min_dff = 3", r"there is no setting 'min_dff'. Did you mean 'min_df'\?"),
-        ("threshold = 1", r"there is no setting 'threshold'. Did you mean 'thresholds'\?"),
-        ("zzz = 1", "there is no setting 'zzz'. Known: labels, C, C_per_label, min_df"),
-        ("[C]\nbest = 1", "C = {'best': 1}: must be above zero"),
-        ("C = 0", "C = 0: must be above zero"),
-        ("C = [1.0, -1.0]", "C = -1.0: must be above zero"),
-        ("C = nan", "C = nan: must be above zero"),
-        ("C = []", r"C = \[\]: at least one value is needed"),
-        ('C = "strong"', "C = 'strong': must be above zero"),
-        ("borderline_weight = 0.0", "borderline_weight = 0.0: must be above zero"),
-        ("auxiliary_weight = [-0.5]", "auxiliary_weight = -0.5: must be above zero"),
-        ("lead_repeats = [2, 11]", "lead_repeats = 11: must be a whole number, 0 to 10"),
-        ("lead_words = 10001", "lead_words = 10001: must be a whole number, 0 to 10000"),
-        ("bigrams = [0]", "bigrams = 0: must be true or false"),
-        ("min_df = 0", "min_df = 0: must be a whole number, at least 1"),
-        ("min_df = [1, 2]", r"min_df = \[1, 2\]: must be a whole number, at least 1"),
-        ("lead_words = -1", "lead_words = -1: must be a whole number, 0 to 10000"),
-        ("n_folds = 1", "n_folds = 1: must be a whole number, at least 2"),
-        ("isotonic_positives = 0", "isotonic_positives = 0: must be a whole number, at least 1"),
-        ("rare_positives = -1", "rare_positives = -1: must be a whole number, at least 0"),
-        ('min_words = "five"', "min_words = 'five': must be a whole number, at least 0"),
-        ("seed = -1", "seed = -1: must be a whole number, at least 0"),
-        ("min_coverage = 1.5", "min_coverage = 1.5: must be from 0 to 1"),
-        ("min_coverage = nan", "min_coverage = nan: must be from 0 to 1"),
-        ('labels = "two"', "labels = 'two': must be one of several, one"),
-        ('labels = ["one"]', r"labels = \['one'\]: must be one of several, one"),
-        ('thresholds = "best"', "must be one of expected-f1, smoothed-f1, micro-macro"),
-        ('calibration = "venn"', "must be one of auto, isotonic, platt"),
-        ("C = 1.0 2.0", "not valid TOML"),
-        ("C = 1\nC = 2", "not valid TOML"),
-    ],
-)
+@cases("settings", "content", "message")
 def test_what_cannot_be_a_setting_is_named_with_its_file(content, message, tmp_path):
     """The one line says which file, which setting, which value and what is allowed."""
     path = toml(tmp_path, content)
