@@ -1,13 +1,11 @@
 """What every command says of mistakes, of wrong usage and in its help."""
 
-import json
-from pathlib import Path
-
 import pytest
 
+from tests.cases import read_cases
 from tests.command_line import ROWS, run, running_text, save_tiny, write_rows
 
-MESSAGES = json.loads((Path(__file__).parent / "cases" / "cli_messages.json").read_text("utf-8"))
+MESSAGES = read_cases("cli_messages")
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import replace
-from pathlib import Path
 
 import openpyxl
 import pytest
 from pyarrow import parquet
 
 from classifier import save_model
+from tests.cases import each_case
 from tests.command_line import (
     ROWS,
     environment,
@@ -25,9 +25,6 @@ from tests.command_line import (
 )
 from tests.models import ENERGY_TEXT, MIXED_TEXT, tiny_model
 
-SHOWN = json.loads(
-    (Path(__file__).parent / "cases" / "shown_predictions.json").read_text(encoding="utf-8")
-)
 CSV = """\
 id,tags,score_energy,score_diplomacy,score_culture,coverage,model,note
 a,energy,0.95,0.602754,0.0,0.875,tiny@HASH,
@@ -80,7 +77,7 @@ def test_csv_has_a_column_a_score(model, rows, more):
     assert unhashed(outcome.out) == CSV
 
 
-@pytest.mark.parametrize("case", SHOWN, ids=lambda case: case["name"])
+@each_case("shown_predictions")
 def test_a_table_shows_what_was_asked_for(rows, tmp_path, case):
     """Tags, bars, words and explanations are fixed to the character."""
     model = save_tiny(tmp_path / "model", **case.get("model", {}))

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,13 +17,11 @@ from classifier.pages.page import document_page
 from classifier.training.record import outlet_figures, reliability_bins
 from classifier.training.settings import Settings
 from classifier.training.train import train
+from tests.cases import each_case, read_cases
 from tests.models import tiny_model
 from tests.reports import invented_report
 
-CASES = Path(__file__).parent / "cases"
-DAMAGED = json.loads((CASES / "damaged_records.json").read_bytes())
-INFO = json.loads((CASES / "recorded_training.json").read_text("utf-8"))
-CARD = json.loads((CASES / "card.json").read_text("utf-8"))
+INFO = read_cases("recorded_training")
 FIGURES = INFO["figures"]
 NO_BREAKDOWNS = Breakdowns((), (), ())
 
@@ -123,7 +120,7 @@ def test_a_terminal_shows_the_first_labels():
     assert "\n| label 40 | 1,234 |" in model_card(many)
 
 
-@pytest.mark.parametrize("case", CARD, ids=lambda case: case["name"])
+@each_case("card")
 def test_the_card_tells_what_was_recorded(model, case):
     """Each case is a part of the card and what it promises."""
     card = model_card(model)
@@ -331,7 +328,7 @@ def shown(model):
     return [*lines(model), model_card(model)]
 
 
-@pytest.mark.parametrize("record", DAMAGED, ids=json.dumps)
+@pytest.mark.parametrize("record", read_cases("damaged_records"), ids=json.dumps)
 def test_a_damaged_record_is_an_error_of_the_model(record):
     """What a training recorded may be any JSON; where it cannot be shown, one sentence says so."""
     model = replace(tiny_model(), info=record)

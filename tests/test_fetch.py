@@ -9,7 +9,6 @@ import os
 import subprocess
 import zipfile
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -27,8 +26,9 @@ from classifier.published.sources import (
     load_corpus,
 )
 from classifier.published.wheel import NewsArticlesWheel
+from tests.cases import read_cases
 
-CASES = json.loads((Path(__file__).parent / "cases" / "published.json").read_text("utf-8"))
+CASES = read_cases("published")
 HEADER = "article_id,publish_date,article_source_link,title,subtitle,text\n"
 NEWS_CSV = (
     HEADER

@@ -16,11 +16,9 @@ from classifier.errors import BadInputError, ClassifierError
 from classifier.fields import as_articles, day_of
 from classifier.text import article_text
 from classifier.training.settings import Settings
+from tests.cases import each_case
 from tests.models import tiny_model
 
-CASES = json.loads(
-    (Path(__file__).parent / "cases" / "read_fields.json").read_text(encoding="utf-8")
-)
 ENERGY_TEXT = "Oil and gas and oil and the pipeline and the refinery"
 
 
@@ -46,7 +44,7 @@ def write(tmp_path, monkeypatch):
     return put
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+@each_case("read_fields")
 def test_what_other_tools_write_is_read_and_told(write, case):
     """Every field, label and date comes out as it was meant, and what was guessed is said once."""
     path = write(case["file"], case["content"], case.get("encoding", "utf-8"))

@@ -16,7 +16,7 @@ from classifier.corpus.corpus import ReadOptions, ReadTally
 from classifier.corpus.labels import read_label_names
 from classifier.corpus.read import read_articles
 from classifier.errors import BadInputError, SettingsError
-from tests.cases import cases
+from tests.cases import cases, read_cases
 
 FILES = Path(__file__).parent / "files"
 ONE, TWO = "The dam is full.", "The gallery opens."
@@ -45,10 +45,7 @@ ROWS = [
 ]
 
 
-READ, WRITTEN = (
-    json.loads((FILES.parent / "cases" / f"read_{name}.json").read_text("utf-8"))
-    for name in ("files", "formats")
-)
+READ, WRITTEN = read_cases("read_files"), read_cases("read_formats")
 
 
 @pytest.mark.parametrize("case", [*READ, *WRITTEN], ids=lambda case: case.get("name", case["file"]))

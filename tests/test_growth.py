@@ -1,8 +1,6 @@
 """Time grows with what comes in, whatever it is: texts that were made to be slow."""
 
-import json
 import time
-from pathlib import Path
 
 import pytest
 
@@ -10,8 +8,8 @@ from classifier.article import Article
 from classifier.corpus.formats.documents import html_article, markdown_article
 from classifier.errors import BadInputError
 from classifier.text import STEPS, article_text, article_text_by_steps, with_mojibake_repaired
+from tests.cases import each_case
 
-HOSTILE = json.loads((Path(__file__).parent / "cases" / "hostile_texts.json").read_text("utf-8"))
 SIZES = (1_000, 4_000, 16_000, 64_000)  # characters
 MARKDOWN = (
     *("[", "](", "![", "*", "**a", "_a", "`a", "<!--", "> ", "- ", "# ", "\\", "[a](", "[a]["),
@@ -44,7 +42,7 @@ def slow_at(function, hostile):
     return 0
 
 
-@pytest.mark.parametrize("case", HOSTILE, ids=[case["name"] for case in HOSTILE])
+@each_case("hostile_texts")
 @pytest.mark.parametrize("rule", [article_text, article_text_by_steps, *STEPS])
 def test_a_text_rule_takes_time_with_the_length(rule, case):
     """A thousand characters or 64 thousand, alone and in an article."""

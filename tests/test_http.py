@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -15,12 +14,12 @@ from classifier.labelling.merge import merge_labels
 from classifier.labelling.sheet import read_verdicts
 from classifier.model.folder import load_model, save_model
 from classifier.service.limits import Source
+from tests.cases import each_case
 from tests.command_line import environment, run, write_rows
 from tests.models import tiny_model
 from tests.service import BLANK_TEXT, ENERGY_TEXT, MIXED_TEXT, POINTS, asked, asking, tiny_folder
 
 PROBLEM = "application/problem+json"
-REFUSALS = json.loads((Path(__file__).parent / "cases" / "http_refusals.json").read_text("utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -352,7 +351,7 @@ def test_a_later_correction_takes_the_place_of_an_earlier_one(folder, tmp_path):
     assert json.loads(third) == {"id": "b", "text": "New", "labels": ["culture"]}
 
 
-@pytest.mark.parametrize("case", REFUSALS, ids=lambda case: case["name"])
+@each_case("http_refusals")
 def test_what_is_refused_is_a_problem_that_names_the_field(folder, tmp_path, case):
     """RFC 9457: type, title, status and detail, and the place in the body."""
     client = asking(folder, limits=case.get("limits"), feedback=tmp_path / "fixed.jsonl")

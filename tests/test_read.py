@@ -21,12 +21,8 @@ from classifier.article import Article, Labels
 from classifier.corpus.formats.documents import markdown_article
 from classifier.corpus.read import ReadOptions, ReadTally, read_articles
 from classifier.errors import BadInputError, ClassifierError, SettingsError
+from tests.cases import each_case
 
-CASES = Path(__file__).parent / "cases"
-ARTICLES, BAD_ROWS, MARKDOWN, MISTAKES = (
-    json.loads((CASES / f"read_{name}.json").read_text(encoding="utf-8"))
-    for name in ("articles", "bad_rows", "markdown", "mistakes")
-)
 ENERGY = Labels(frozenset({"energy"}))
 TWO_LINES = b'{"id": "a", "text": "one"}\n{"id": "b", "text": "two"}\n'
 SKIPPABLE_FRAME = b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd"
@@ -69,7 +65,7 @@ def article(labels=None, **fields):
     return Article(labels=labels, **fields)
 
 
-@pytest.mark.parametrize("case", ARTICLES, ids=lambda case: case["name"])
+@each_case("read_articles")
 def test_a_file_holds_the_articles_that_are_written_out(write, case):
     """What each case promises of rows, columns, documents and their names."""
     path = write(case["file"], case["content"])
@@ -77,7 +73,7 @@ def test_a_file_holds_the_articles_that_are_written_out(write, case):
     assert read(path, **case.get("options", {})) == [article(**each) for each in case["articles"]]
 
 
-@pytest.mark.parametrize("case", MISTAKES, ids=lambda case: case["name"])
+@each_case("read_mistakes")
 def test_a_mistake_is_named_with_its_place(write, case):
     """What each case promises of the message."""
     path = write(case["file"], case["content"])
@@ -132,7 +128,7 @@ def test_a_time_stamp_is_cut_to_its_day(write):
     ]
 
 
-@pytest.mark.parametrize("case", BAD_ROWS, ids=lambda case: case["name"])
+@each_case("read_bad_rows")
 def test_a_bad_row_is_explained_and_can_be_skipped(write, case):
     """Each kind of bad row stops with file and line, or is counted by its kind."""
     path = write("a.jsonl", '{"text": "good"}\n\n' + case["row"] + '\n{"text": "also"}\n')
@@ -307,7 +303,7 @@ def test_an_encoding_that_breaks_off_is_an_error(write):
         read(write("a.txt", "xy".encode("utf-16")[:-1]), encoding="utf-16")
 
 
-@pytest.mark.parametrize("case", MARKDOWN, ids=lambda case: case["name"])
+@each_case("read_markdown")
 def test_markdown_loses_its_markup(case):
     """Title and text are what a reader of the rendered page would see."""
     assert markdown_article(case["markdown"]) == (case["title"], case["text"])

@@ -18,10 +18,11 @@ from classifier import files
 from classifier.errors import ModelError
 from classifier.model import folder as store
 from classifier.model.folder import golden_texts, load_model, read_card, save_model
+from tests.cases import read_cases
 from tests.models import ENERGY_TEXT, MIXED_TEXT, one_label_model, tiny_model
 
 ROOT = Path(__file__).parents[1]
-BROKEN = json.loads((Path(__file__).parent / "cases" / "broken_manifests.json").read_bytes())
+BROKEN = read_cases("broken_manifests")
 KEYS = {
     *("format_version", "text_rules_version", "name", "labels", "mode", "analyzer", "bias"),
     *("cuts", "base_rates", "calibration", "min_words", "min_coverage", "shapes", "files"),

@@ -1,17 +1,15 @@
 """One tokeniser: its folding, its spans and its terms agree with one another on any text."""
 
-import json
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from classifier.model.vocabulary import Analyzer, fold, fold_table
-from tests.cases import cases
+from tests.cases import cases, read_cases
 
-CASES = json.loads((Path(__file__).parent / "cases" / "tokens.json").read_text(encoding="utf-8"))
+CASES = read_cases("tokens")
 # Surrogates too: a text that came from broken JSON may hold one.
 any_text = st.text(st.characters(exclude_categories=()))
 # Letters whose folding depends on their neighbours, or changes their number.

@@ -18,3 +18,9 @@ def cases(name, *parameters):
         return pytest.mark.parametrize(",".join(parameters), read_cases(name)[test.__name__])(test)
 
     return with_cases
+
+
+def each_case(name):
+    """Return what gives a test each case of a file, by its name."""
+    rows = read_cases(name)
+    return pytest.mark.parametrize("case", rows, ids=[row["name"] for row in rows])
