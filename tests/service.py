@@ -30,6 +30,7 @@ __all__ = [
     "asking",
     "running",
     "serving",
+    "talking_to",
     "tiny_folder",
 ]
 
@@ -94,6 +95,11 @@ def asking(folder: Path, *, limits=None, sources=None, **settings) -> httpx.Clie
         )
     )
     return httpx.Client(transport=Application(app), base_url="http://127.0.0.1")
+
+
+def talking_to(app) -> httpx.AsyncClient:
+    """Return a client of an application that answers several requests at once."""
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
 
 
 def asked(client, path, body, **more):

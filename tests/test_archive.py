@@ -87,12 +87,6 @@ class FullAfter:
         return written
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """Return the folder of the tiny model."""
-    return save_tiny(tmp_path_factory.mktemp("models") / "tiny")
-
-
 @pytest.fixture
 def archive(tmp_path):
     """Return a folder of three files, one of them below another folder and packed."""

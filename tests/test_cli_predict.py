@@ -42,12 +42,6 @@ FIRST_LINE = (
 )
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """Return the folder of the tiny model."""
-    return save_tiny(tmp_path_factory.mktemp("models") / "tiny")
-
-
 @pytest.fixture
 def rows(tmp_path):
     """Return a file of three articles: one tag, two tags, not to be judged."""

@@ -23,12 +23,6 @@ IS_ROOT = os.geteuid() == 0
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """Return the folder of the tiny model."""
-    return save_tiny(tmp_path_factory.mktemp("models") / "tiny")
-
-
-@pytest.fixture(scope="module")
 def archive(tmp_path_factory):
     """Return a folder of files whose articles have ids of their own."""
     folder = tmp_path_factory.mktemp("archive")

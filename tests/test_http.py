@@ -23,12 +23,6 @@ PROBLEM = "application/problem+json"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Return the folder of the tiny model."""
-    return tiny_folder(tmp_path_factory.mktemp("model") / "tiny")
-
-
-@pytest.fixture(scope="module")
 def client(folder):
     """Return a client of the service with the tiny model."""
     with asking(folder) as client:

@@ -43,12 +43,6 @@ with bind("127.0.0.1", 0) as listener:
 """
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Return the folder of the tiny model."""
-    return tiny_folder(tmp_path_factory.mktemp("model") / "tiny")
-
-
 @contextmanager
 def served(folder, *, seconds):
     """Run a service in this process that waits so long for slow clients."""
