@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -474,34 +475,23 @@ def test_what_was_begun_otherwise_is_refused(threads, tmp_path):
     assert b"x_tags" in fsspec.filesystem("memory").cat("/out/2024/a.jsonl")
 
 
-def test_files_of_others_are_not_replaced(threads, tmp_path):
-    """Nothing is written where results would take the place of something else."""
+def test_files_of_others_are_not_replaced(threads):
+    """By a first run, a new file or a restart: far results are known by their hashes alone."""
     memory = fsspec.filesystem("memory")
-    memory.pipe("/in/a.jsonl", rows(1).encode())
-    memory.pipe("/out/a.jsonl", b"mine")
+    memory.pipe({"/in/a.jsonl": rows(1).encode(), "/out/a.jsonl": b"mine"})
+    tag = partial(tag_files, "memory://in", "memory://out", client=threads, model=tiny_model())
 
     with pytest.raises(BadInputError, match=r"/out/a.jsonl: is there already"):
-        tag_files("memory://in", "memory://out", client=threads, model=tiny_model())
+        tag()
     assert memory.find("/out") == ["/out/a.jsonl"]
-
-
-def test_a_restart_or_a_new_file_replaces_no_file_of_others(threads):
-    """Far results are known by their hashes, and removed for a restart only as they were."""
-    memory = fsspec.filesystem("memory")
-    memory.pipe("/in/a.jsonl", rows(1).encode())
-    tag_files("memory://in", "memory://out", client=threads, model=tiny_model())
+    memory.rm_file("/out/a.jsonl")
+    tag()
     memory.pipe({"/in/b.jsonl": rows(1).encode(), "/out/b.jsonl": b"mine"})
-
     for restart in (False, True):
         with pytest.raises(BadInputError, match=r"/out/b.jsonl: is there already"):
-            tag_files(
-                "memory://in", "memory://out",
-                client=threads, model=tiny_model(), restart=restart,
-            )  # fmt: skip
+            tag(restart=restart)
     memory.rm_file("/out/b.jsonl")
-    summary = tag_files(
-        "memory://in", "memory://out", client=threads, model=tiny_model(), restart=True
-    )
+    summary = tag(restart=True)
 
     assert (summary.n_earlier, summary.n_files, summary.failures) == (0, 2, ())
     assert memory.find("/out") == [
@@ -519,26 +509,22 @@ def test_sources_that_make_no_sense_are_refused(threads, source, out, said):
     assert fsspec.filesystem("memory").find("/") == ["/in/a.jsonl"]
 
 
-def test_two_results_of_one_name_are_refused(threads):
-    """As on one machine."""
-    memory = fsspec.filesystem("memory")
-    memory.pipe({"/in/a.jsonl": rows(1).encode(), "/in/a.csv": b"id,text\n"})
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"format": "csv"}, BadInputError, "would both become a.csv"),
+        ({"where": "sport>0.5"}, SettingsError, "'sport' is none of"),
+    ],
+)
+def test_options_that_mean_nothing_here_are_refused(threads, options, error, message):
+    """As on one machine, before a worker sees them."""
+    files = {"/in/a.jsonl": rows(1).encode(), "/in/a.csv": b"id,text\n"}
+    fsspec.filesystem("memory").pipe(files)
 
-    with pytest.raises(BadInputError, match=r"would both become a.csv"):
+    with pytest.raises(error, match=message):
         tag_files(
             "memory://in", "memory://out",
-            client=threads, model=tiny_model(), options=TagOptions(format="csv"),
-        )  # fmt: skip
-
-
-def test_options_that_mean_nothing_are_refused(threads):
-    """They are read here, before a worker sees them."""
-    fsspec.filesystem("memory").pipe("/in/a.jsonl", rows(1).encode())
-
-    with pytest.raises(SettingsError, match="'sport' is none of"):
-        tag_files(
-            "memory://in", "memory://out",
-            client=threads, model=tiny_model(), options=TagOptions(where="sport>0.5"),
+            client=threads, model=tiny_model(), options=TagOptions(**options),
         )  # fmt: skip
 
 
