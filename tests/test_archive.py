@@ -1094,6 +1094,22 @@ def test_a_model_that_cannot_be_copied_is_told(model, tmp_path):
         pass
 
 
+def test_a_script_that_workers_cannot_import_ends_with_an_error(tmp_path):
+    """Without its guard each worker ends before it has taken a model, of whatever size."""
+    write_rows(tmp_path / "in.jsonl", ROWS)
+    (tmp_path / "script.py").write_text(
+        "from classifier.archive.tasks import tag_stream\nlist(tag_stream(['in.jsonl'], jobs=2))\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "script.py"], env=environment(), cwd=tmp_path, capture_output=True,
+        text=True, timeout=300, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert "the worker process died 3 times on it (exit code 1)" in done.stderr
+
+
 def test_rejects_of_a_stream_never_overwrite_an_input(model, tmp_path):
     """Through several processes as through one."""
     path = tmp_path / "in.jsonl"

@@ -18,7 +18,7 @@ def places(tmp_path):
     return tmp_path
 
 
-def at_exit(places, statement):
+def at_exit(places, statement, *options):
     """Return the words on standard error of a prediction that runs a statement in the end."""
     code = (
         "import atexit, os, sys\n"
@@ -27,15 +27,17 @@ def at_exit(places, statement):
         "main()\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, "predict", "--model", places / "tiny", places / "rows.jsonl"],
+        [sys.executable, "-c", code, "predict", "--model", "tiny", "rows.jsonl", *options],
         env=environment(OPENBLAS_NUM_THREADS=None), capture_output=True, text=True, check=True,
+        cwd=places,
     )  # fmt: skip
     return done.stderr.split()
 
 
 def test_a_command_loads_no_other(places):
     """Nor anything that training, reports or the service need."""
-    loaded = set(at_exit(places, "print(*sys.modules, file=sys.stderr)"))
+    chosen = ("--format", "jsonl", "--jobs", "1", "--threshold", "energy=0.7", "--quiet")
+    loaded = set(at_exit(places, "print(*sys.modules, file=sys.stderr)", *chosen))
 
     assert {"numpy", "typer", "classifier.cli.predict"} <= loaded
     assert not loaded & {"classifier.cli.train", "classifier.cli.serve", "classifier.cli.corpus"}

@@ -23,7 +23,7 @@ from classifier.archive.shard import (
     tag_shard,
 )
 from classifier.archive.tagger import Tagger, TagOptions, Tally, tag_block
-from classifier.archive.workers import Answer, Note, Pool, Report, reason_of
+from classifier.archive.workers import Answer, Note, Pool, Report, can_copy, reason_of
 from classifier.corpus.corpus import ReadTally
 from classifier.corpus.find import Source, find_sources
 from classifier.corpus.open import Block
@@ -308,7 +308,7 @@ def block_worker(
 ) -> Callable[[BlockTask, Report], TaggedBlock]:
     """Return what tags a block of lines; packed blocks stand one after the other in a file.
 
-    A model that is loaded is shared with workers that begin as copies, and sent to others.
+    A model that is loaded is shared with workers that begin as copies.
     """
     loaded = model if isinstance(model, Model) else model.load()
     tagger = Tagger(loaded, options, model.signature)
@@ -399,14 +399,19 @@ def _stream(
 ) -> Iterator[bytes]:
     rejects_path = options.reading.rejects
     loaded = model if isinstance(model, Model) else load_model(model_folder(model))
+    copied = copied and can_copy()
     with (
-        TemporaryDirectory() as folder,
+        TemporaryDirectory() as name,
+        # a process that is sent a whole model and ends at once would leave its run sending
+        nullcontext(loaded)
+        if copied
+        else private_model(model, Path(name, "model"), loaded=loaded) as own,
         opened_text(Path(rejects_path)) if rejects_path else nullcontext() as rejects,
     ):
         blocks = (
             task for source in sources for task in block_tasks(source, options, packing, stdin)
         )
-        tagged_all = tagged_blocks(blocks, loaded, options, Path(folder), jobs=jobs, copied=copied)
+        tagged_all = tagged_blocks(blocks, own, options, Path(name), jobs=jobs, copied=copied)
         total = Tally()
         for _, tagged in tagged_all:
             total.add(tagged.tally)

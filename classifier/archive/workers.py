@@ -186,7 +186,7 @@ class Pool(Generic[Task]):
     ahead : int or None
         How many tasks may be under way or done before the oldest that is not; ``None`` is any.
     copied : bool
-        Whether workers may begin as copies of this process, see `can_copy`.
+        Whether workers begin as copies of this process, where `can_copy` allows it.
     executor : Executor, optional
         Takes the tasks instead of processes of this machine.
     """
@@ -285,12 +285,12 @@ class Processes:
         Gives what does tasks; called once in each process.
     jobs : int
     copied : bool
-        Whether workers may begin as copies of this process, see `can_copy`.
+        Whether workers begin as copies of this process, where `can_copy` allows it.
     """
 
     def __init__(self, make: Callable[[], Do], jobs: int, *, copied: bool = False) -> None:
         self._make = make
-        self._context = multiprocessing.get_context("fork" if copied and can_copy() else "spawn")
+        self._context = multiprocessing.get_context("fork" if copied else "spawn")
         # of the task that each worker is at: articles and bytes read
         self._read = self._context.RawArray("q", 2 * jobs)
         self._places = list(range(jobs))

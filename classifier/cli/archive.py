@@ -200,7 +200,7 @@ def predict_stream(
 
 
 # Rows that are looked at before processes are started: a field misspelt is in none of them.
-_ROWS_AHEAD = 1000
+_ROWS_AHEAD = 100
 
 
 def _note_fields(paths: Sequence[Path | str], reading: ReadOptions, *, quiet: bool) -> None:

@@ -7,7 +7,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -60,15 +60,32 @@ class Plain:
 
 
 def _value(param: Any, ctx: Any, value: Any) -> Any:
-    """Return the value of a parameter: a default as it is, and what a parser of ours returns."""
+    """Return the value of a parameter: a default as it is, and what needs no check by Typer."""
     # in the words of Typer 0.29; without them its own way is taken
     described = getattr(param, "type_descriptor", None)
-    parser = getattr(getattr(described, "parameter_info", None), "parser", None)
+    info, kind = (getattr(described, name, None) for name in ("parameter_info", "annotation"))
     if ctx.get_parameter_source(param.name).name == "DEFAULT" and not param.required:
         return value if param.callback is None else param.callback(ctx, param, value)
-    if parser is None or param.required or param.callback is not None:
-        return type(param).process_value(param, ctx, value)
-    return [parser(each) for each in value] if isinstance(value, tuple | list) else parser(value)
+    several = isinstance(value, tuple | list)
+    texts = list(value) if several else [value]
+    known = info is not None and not param.required and param.callback is None
+    if known and all(isinstance(text, str) for text in texts):
+        kind = get_args(kind)[0] if get_origin(kind) is list else kind
+        plain = [_plain(text, kind, info) for text in texts]
+        if None not in plain:
+            return plain if several else plain[0]
+    return type(param).process_value(param, ctx, value)
+
+
+def _plain(text: str, kind: Any, info: Any) -> Any:
+    """Return what the text of an option stands for, nothing where Typer has to look at it."""
+    if info.parser is not None:
+        return info.parser(text)
+    if kind is int and text.isdecimal():
+        number = int(text)
+        low, high = info.min, info.max
+        return number if (low or 0) <= number and (high is None or number <= high) else None
+    return text if kind is str or text in get_args(kind) else None
 
 
 class Command(Plain, TyperCommand):

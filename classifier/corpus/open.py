@@ -361,7 +361,7 @@ def parquet_schema(columns: Mapping[str, type]) -> Any:
     return pyarrow.schema([(name, types[kind]) for name, kind in columns.items()])
 
 
-BLOCK_BYTES = 2**19
+BLOCK_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
