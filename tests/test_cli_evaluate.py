@@ -2,6 +2,7 @@
 
 import builtins
 import json
+from pathlib import Path
 
 import pytest
 
@@ -19,33 +20,7 @@ ROWS = [
     {"id": "3", "text": "The museum concert and the minister talks", "labels": ["culture"]},
     {"id": "4", "text": "The minister talks and talks", "labels": []},
 ]
-TABLE = """\
-tiny on test
-tiny@HASH on test: 4 labelled articles; 1 without any of the labels, 0 unlabelled left out.
-60 % of the 5 tags given are right; of the 3 that were due 100 % were found.
-The model does not say what it was trained on; if these articles, it looks too good.
-No intervals: nothing was resampled.
-  figure                        value
-  micro-F1                      0.750
-  macro-F1                      0.778
-  weighted F1                   0.778
-  mean average precision        0.833
-  all labels right              0.500, 2 of 4
-  false tags where none is due  1.000, 1 of 1
-  mean Brier score              0.157
-  largest calibration error     0.485
-  precision                     1.000 at 1, 0.333 at 3, 0.333 at 5
-  recall                        1.000 at 1, 1.000 at 3, 1.000 at 5
-
-Labels
-  label      articles  given  precision  recall     F1     AP    ECE   cut
-  energy            1      2      0.500   1.000  0.667  1.000  0.210  0.47
-  diplomacy         1      2      0.500   1.000  0.667  0.500  0.485  0.70
-  culture           1      1      1.000   1.000  1.000  1.000  0.008  0.29
-
-"""
-
-
+TABLE = (Path(__file__).parent / "cases" / "evaluation.txt").read_text(encoding="utf-8")
 FEW = (
     "classifier: only 4 separate articles are labelled: with fewer than 30 even the intervals are "
     "a guess.\n"

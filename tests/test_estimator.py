@@ -20,32 +20,11 @@ from classifier.article import Article, Labels
 from classifier.training.estimator import SectorClassifier
 from classifier.training.settings import Settings
 from classifier.training.train import train
-from tests.cases import cases
+from tests.cases import cases, read_cases
 
 # Subjects, actions and circumstances of invented sentences; lengths without a common divisor,
 # so that no two texts are near-duplicates.
-TOPICS = {
-    "culture": (
-        ("The museum", "A young violinist", "The opera house", "Our national theatre"),
-        ("opened an exhibition", "rehearsed a symphony", "staged a comedy"),
-        ("of painting", "for the festival", "in the gallery", "with a choir", "after the concert"),
-    ),
-    "energy": (
-        ("The refinery", "A gas pipeline", "The wind farm", "Our power grid"),
-        ("delivered more electricity", "pumped crude oil", "cut fuel prices"),
-        ("at the terminal", "from the field", "under pressure", "by the barrel", "without coal"),
-    ),
-    "parliament": (
-        ("The deputies", "A committee chair", "The speaker", "Our opposition faction"),
-        ("amended the bill", "adjourned the sitting", "voted on a motion"),
-        ("in second reading", "by a majority", "on the floor", "after a debate", "with a quorum"),
-    ),
-    "": (
-        ("The bakery", "A stray cat", "The gardener", "Our old neighbour"),
-        ("slept past noon", "planted tomatoes", "swept the yard"),
-        ("near the fence", "before the rain", "under a tree", "by the door", "with the children"),
-    ),
-}
+TOPICS = read_cases("topics")
 CYCLE = (["culture"], ["energy"], ["parliament"], ["energy", "parliament"], [])
 NAMES = ["culture", "energy", "parliament"]
 QUICK = {"C": 1.0, "lead_words": 0, "lead_repeats": 0, "n_folds": 3}
