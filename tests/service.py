@@ -116,6 +116,7 @@ class Process:
     popen: subprocess.Popen | None = None
     url: str = ""
     log: list[str] = field(default_factory=list)
+    _ended: bool = False
     _news: threading.Condition = field(default_factory=threading.Condition)
 
     @property
@@ -129,11 +130,15 @@ class Process:
             with self._news:
                 self.log.append(line)
                 self._news.notify_all()
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
 
     def wait_for(self, pattern: str, *, times: int = 1, seconds: float = PATIENCE) -> str:
         """Return the line of the log that holds `pattern` as often as asked."""
         with self._news:
-            found = self._news.wait_for(lambda: self._found(pattern, times), seconds)
+            self._news.wait_for(lambda: self._ended or self._found(pattern, times), seconds)
+            found = self._found(pattern, times)
         assert found, f"no {pattern!r} in {''.join(self.log)}"
         return found
 
