@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,10 @@ from tests.models import ENERGY_TEXT, MIXED_TEXT, tiny_model
 
 EXAMPLES = Path(__file__).parent.parent / "data" / "examples" / "articles.jsonl"
 PLAIN = {"COLUMNS": "80", "NO_COLOR": None, "FORCE_COLOR": None, "TERM": "xterm"}
-_FRAME = re.compile("\x1b\\[[0-9;?]*[A-Za-z]|[╭╮╰╯│─]")
+# Seconds to wait for what comes soon, however busy the machine is.
+PATIENCE = 120
+_COLOUR = re.compile("\x1b\\[[0-9;?]*[A-Za-z]")
+_FRAME = re.compile("[╭╮╰╯│─]")
 
 
 @dataclass(frozen=True)
@@ -32,12 +36,26 @@ class Outcome:
     @property
     def said(self) -> str:
         """Standard error as running text, without the frame round usage errors."""
-        return " ".join(_FRAME.sub(" ", self.err).split())
+        return running_text(self.err)
 
     @property
     def help(self) -> str:
         """Standard output as running text, without the frames round options."""
-        return " ".join(_FRAME.sub(" ", self.out).split())
+        return running_text(self.out)
+
+
+def running_text(shown) -> str:
+    """Return what a terminal was sent without colours, frames and line ends."""
+    return " ".join(_FRAME.sub(" ", _COLOUR.sub("", shown)).split())
+
+
+def wait_for(condition):
+    """Return what a condition gives once it is met; fail when it never is."""
+    end = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < end, "in vain"
+        time.sleep(0.005)
+    return found
 
 
 def run(*args, input=None, **env) -> Outcome:
@@ -49,7 +67,7 @@ def run(*args, input=None, **env) -> Outcome:
 def run_process(*args, input=None, cwd=None) -> Outcome:
     """Run a command in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-m", "classifier", *map(str, args)],
+        command(*args),
         input=input, capture_output=True, encoding="utf-8", env=environment(), cwd=cwd, check=False,
     )  # fmt: skip
     return Outcome(done.returncode, done.stdout, done.stderr)
@@ -61,15 +79,21 @@ def environment(**changes):
     return {name: value for name, value in values.items() if value is not None}
 
 
-def run_on_terminal(*args, output="screen", interrupt_at="", **env) -> Outcome:
+def command(*args, script="") -> list[str]:
+    """Return the arguments of a command in a process of its own, after a script if there is one."""
+    begin = ["-c", f"{script}\nfrom classifier.cli import main\nmain()"] if script else None
+    return [sys.executable, *(begin or ["-m", "classifier"]), *map(str, args)]
+
+
+def run_on_terminal(*args, output="screen", interrupt_at="", script="", **env) -> Outcome:
     """Run a command on a terminal; `out` is what the screen was sent, `err` what was piped off.
 
     With ``output="pipe"`` only its messages go to the screen. When `interrupt_at` is on the
-    screen, Ctrl-C is pressed.
+    screen, Ctrl-C is pressed. A `script` runs before the command.
     """
     screen, terminal = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "classifier", *map(str, args)],
+        command(*args, script=script),
         stdin=terminal,
         stdout=terminal if output == "screen" else subprocess.PIPE,
         stderr=terminal,

@@ -1,4 +1,4 @@
-"""What all tests share: examples of Hypothesis, and what needs the fetched corpus.
+"""What all tests share: examples of Hypothesis, the tiny model, what needs the fetched corpus.
 
 The same examples in every run, so that a change alone makes a test fail. Others are looked for
 with ``pytest --hypothesis-profile explore``.
@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from classifier.files import cache_dir
+from tests.command_line import save_tiny
 
 # without a deadline: a loaded machine is no failure
 settings.register_profile("same", derandomize=True, deadline=None)
@@ -23,3 +24,17 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "corpus" in item.keywords:
             item.add_marker(missing)
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory):
+    """Return the folder of the tiny model."""
+    return save_tiny(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """Return the folder of the tiny model with its card, as services read it."""
+    from tests.service import tiny_folder
+
+    return tiny_folder(tmp_path_factory.mktemp("services") / "tiny")

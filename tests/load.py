@@ -92,10 +92,11 @@ async def _client(
     host: str | None, port: int | None, requests: list[bytes], end: float, result: Load
 ) -> None:
     i = 0
-    while time.perf_counter() < end:
+    while not i or time.perf_counter() < end:  # once at least, however slow the machine is
         try:
             reader, writer = await asyncio.open_connection(host, port)
-            while (began := time.perf_counter()) < end:
+            while not i or time.perf_counter() < end:
+                began = time.perf_counter()
                 writer.write(requests[i % len(requests)])
                 i += 1
                 status = await asyncio.wait_for(_answer(reader), 60)

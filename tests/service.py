@@ -16,7 +16,7 @@ import httpx
 from classifier.model.folder import save_model
 from classifier.service.app import create_app
 from classifier.service.limits import Limits, ServiceSettings, Source
-from tests.command_line import environment
+from tests.command_line import PATIENCE, environment
 from tests.models import ENERGY_TEXT, MIXED_TEXT, tiny_model
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "asking",
     "running",
     "serving",
+    "talking_to",
     "tiny_folder",
 ]
 
@@ -96,6 +97,11 @@ def asking(folder: Path, *, limits=None, sources=None, **settings) -> httpx.Clie
     return httpx.Client(transport=Application(app), base_url="http://127.0.0.1")
 
 
+def talking_to(app) -> httpx.AsyncClient:
+    """Return a client of an application that answers several requests at once."""
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
+
+
 def asked(client, path, body, **more):
     """Post a body; a string or bytes go as they are."""
     kind = {"Content-Type": "application/json"} | more.pop("headers", {})
@@ -105,11 +111,12 @@ def asked(client, path, body, **more):
 
 @dataclass
 class Process:
-    """A service in a process of its own; `log` is what it has said so far."""
+    """A service in a process of its own, or in this one; `log` is what it has said so far."""
 
-    popen: subprocess.Popen
+    popen: subprocess.Popen | None = None
     url: str = ""
     log: list[str] = field(default_factory=list)
+    _ended: bool = False
     _news: threading.Condition = field(default_factory=threading.Condition)
 
     @property
@@ -123,17 +130,29 @@ class Process:
             with self._news:
                 self.log.append(line)
                 self._news.notify_all()
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
 
-    def wait_for(self, pattern: str, *, times: int = 1, seconds: float = 20) -> str:
+    def wait_for(self, pattern: str, *, times: int = 1, seconds: float = PATIENCE) -> str:
         """Return the line of the log that holds `pattern` as often as asked."""
         with self._news:
-            found = self._news.wait_for(lambda: self._found(pattern, times), seconds)
+            self._news.wait_for(lambda: self._ended or self._found(pattern, times), seconds)
+            found = self._found(pattern, times)
         assert found, f"no {pattern!r} in {''.join(self.log)}"
         return found
 
     def _found(self, pattern: str, times: int) -> str:
         lines = [line for line in self.log if re.search(pattern, line)]
         return lines[times - 1] if len(lines) >= times else ""
+
+    def get(self, path: str, **more) -> httpx.Response:
+        """Return the answer to a question, over a connection of its own."""
+        return httpx.get(f"{self.url}{path}", timeout=PATIENCE, **more)
+
+    def post(self, path: str, **more) -> httpx.Response:
+        """Return the answer to what is sent, over a connection of its own."""
+        return httpx.post(f"{self.url}{path}", timeout=PATIENCE, **more)
 
     def send(self, name: int) -> None:
         """Send a signal."""
@@ -166,6 +185,6 @@ def running(*command, workers=1, **env):
     finally:
         if popen.poll() is None:
             process.send(signal.SIGTERM)
-        popen.wait(20)
+        popen.wait(PATIENCE)
         reader.join()
         popen.stderr.close()

@@ -6,31 +6,13 @@ from hypothesis import strategies as st
 
 from classifier.archive.filters import keeping, parse_where
 from classifier.errors import SettingsError
+from tests.cases import cases
 from tests.models import ENERGY_TEXT, LABELS, MIXED_TEXT, tiny_model
 
 VALUES = {"energy": 0.75, "diplomacy": 0.25, "culture": 0.0, "coverage": 0.9}
 
 
-@pytest.mark.parametrize(
-    ("where", "met"),
-    [
-        ("energy>0.5", True),
-        ("energy>0.75", False),
-        ("energy>=0.75", True),
-        ("energy<0.75", False),
-        ("energy <= .75", True),
-        ("culture = 0", True),
-        ("culture==0.0", True),
-        ("culture!=0", False),
-        ("coverage>=0.9", True),
-        ('"energy" > 0.5', True),
-        ("energy>0.5 and diplomacy>0.5", False),
-        ("energy>0.5 or diplomacy>0.5", True),
-        ("energy>0.5 or energy>0.5 and culture>0.5", True),
-        ("(energy>0.5 or energy>0.5) and culture>0.5", False),
-        ("((energy>0.5)) AND (culture<1 Or culture>1)", True),
-    ],
-)
+@cases("archive_filters", "where", "met")
 def test_a_condition_means_what_it_says(where, met):
     """Comparisons, `and` before `or`, parentheses, in any case of letters."""
     assert parse_where(where, LABELS)(VALUES) is met

@@ -347,11 +347,19 @@ def test_a_bad_record_is_set_aside_and_a_bad_header_is_not(tmp_path):
         tagged(tmp_path / "c.csv", b'te"x"t,"id\n')
 
 
-@pytest.mark.parametrize("content", [b'id,text\n1,"' + b"x\n" * 600_000, b"id," + b"x" * 2**21])
-def test_a_record_without_end_ends_its_file(tmp_path, content):
-    """A quote that is never closed does not take all memory."""
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", b'id,text\n1,"' + b"x\n" * 600_000),
+        ("a.csv", b"id," + b"x" * 2**21),
+        ("a.jsonl", b'{"text": "' + b" " * 2**20),
+    ],
+    ids=["quote", "line", "row"],
+)
+def test_a_record_without_end_ends_its_file(tmp_path, name, content):
+    """A quote that is never closed, or a line that is to become columns, takes no memory."""
     with pytest.raises(BadInputError, match="a record longer than 1 MB"):
-        tagged(tmp_path / "a.csv", content, max_line_mb=1)
+        tagged(tmp_path / name, content, format="csv", max_line_mb=1)
 
 
 def test_a_column_with_a_name_of_ours_is_refused(tmp_path):
@@ -492,12 +500,6 @@ def test_too_many_fields_are_no_columns(tmp_path):
 
     with pytest.raises(BadInputError, match=r"a\.jsonl line 1: here the fields become more"):
         tagged(tmp_path / "a.jsonl", json.dumps(row).encode(), format="csv")
-
-
-def test_a_long_line_cannot_become_columns(tmp_path):
-    """The general way refuses what the quick one sets aside."""
-    with pytest.raises(BadInputError, match="a record longer than 1 MB"):
-        tagged(tmp_path / "a.jsonl", b'{"text": "' + b" " * 2**20, format="csv", max_line_mb=1)
 
 
 def test_a_file_that_changes_meanwhile_is_told(tmp_path):

@@ -21,22 +21,22 @@ QUICK = AuditSettings(labels=False)
 WORDS = ["harbour", "committee", "turbine", "museum", "treaty", "satellite", "orchestra", "budget"]
 
 
-def story(seed: int, n_words: int = 80) -> str:
+def story(seed, n_words=80):
     """Return a text of its own for every seed."""
     return " ".join(np.random.default_rng(seed).choice(WORDS, n_words)) + "."
 
 
-def labelled(*present: str, absent=None) -> Labels:
+def labelled(*present, absent=None):
     """Return labels that are present, the others absent or unknown."""
     return Labels(frozenset(present), None if absent is None else frozenset(absent))
 
 
-def named(articles) -> list[str]:
+def named(articles):
     """Return the ids of the articles that a finding names."""
     return [article.id for article in articles]
 
 
-def noisy_corpus() -> list[Article]:
+def noisy_corpus():
     """Return sixty articles in two kinds, the first of them with the label of the other."""
     articles = []
     for n in range(60):

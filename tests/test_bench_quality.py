@@ -27,6 +27,7 @@ from classifier.corpus.labels import truth_matrix
 from classifier.training.count import count_articles
 from classifier.training.settings import Settings
 from classifier.training.train import fit_model
+from tests.cases import cases
 
 TOPICS = {"energy": "gas pipeline oil refinery barrel", "culture": "museum opera film song gallery"}
 SOURCE = {"news_articles": ("cnn.com", "dw.com"), "intl_news": ("CNN", "TRT World")}
@@ -58,20 +59,7 @@ def news():
     )
 
 
-@pytest.mark.parametrize(
-    ("source", "name"),
-    [
-        ("CNN (Web News)", "cnn"),
-        ("cnn.com", "cnn"),
-        ("bbc.co.uk", "bbc"),
-        ("Fox Online News", "fox"),
-        ("thehill", "the hill"),
-        ("huffingtonpost.com", "huffpost"),
-        ("abc.net.au", "abc.net.au"),
-        ("ABC News (Online)", "abc news"),
-        ("en.kremlin.ru", "kremlin"),
-    ],
-)
+@cases("bench_quality", "source", "name")
 def test_an_outlet_has_one_name_in_all_corpora(source, name):
     """Another outlet of a like name keeps its own."""
     assert outlet(source) == name

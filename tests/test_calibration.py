@@ -13,6 +13,7 @@ from classifier.errors import ModelError
 from classifier.evaluation.metrics import expected_calibration_error
 from classifier.model.calibration import PiecewiseLinear, Softmax, calibration_from_json
 from classifier.training.cuts import centred_isotonic, fit_calibration, fit_softmax
+from tests.cases import cases
 
 NAN = np.nan
 LINES = PiecewiseLinear(margins=[[-1.0, 0.0, 1.0], [0.0]], probabilities=[[0.1, 0.5, 0.9], [0.25]])
@@ -112,19 +113,7 @@ def test_a_scale_that_is_not_above_zero_is_refused(scale):
         Softmax(scale)
 
 
-@pytest.mark.parametrize(
-    ("value", "message"),
-    [
-        ({}, "not readable: 'kind'"),
-        ({"kind": "spline"}, "not known here: 'spline'"),
-        ({"kind": "softmax"}, "not readable: 'scale'"),
-        ({"kind": "softmax", "scale": "wide"}, "not readable: could not convert"),
-        ({"kind": "piecewise-linear", "margins": [[0.0]]}, "not readable: 'probabilities'"),
-        ({"kind": "piecewise-linear", "margins": 3, "probabilities": 4}, "not readable"),
-        ({"kind": "piecewise-linear", "margins": [[0]], "probabilities": []}, "not readable"),
-        ({"kind": "piecewise-linear", "margins": [["a"]], "probabilities": [[0]]}, "not readable"),
-    ],
-)
+@cases("calibration", "value", "message")
 def test_a_description_of_something_else_is_refused(value, message):
     """A damaged manifest gives an error of ours, not a traceback."""
     with pytest.raises(ModelError, match=message):

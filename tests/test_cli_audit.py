@@ -166,11 +166,3 @@ def test_a_terminal_gets_cells_that_fit(corpus):
     assert "\x1b[31m\x1b[1mConflicts\x1b[0m" in outcome.out
     shown = outcome.out[outcome.out.index("finding") :]
     assert max(len(line) for line in shown.splitlines() if "\x1b" not in line) <= 60
-
-
-def test_help_has_an_example():
-    """The command shows how it is used."""
-    outcome = run("audit", "--help")
-
-    assert outcome.code == 0
-    assert "classifier audit train.jsonl --against test.jsonl --strict" in outcome.help

@@ -195,20 +195,3 @@ def test_a_file_in_the_place_of_the_folder_is_refused_first(good, corpus):
 
     assert (outcome.code, outcome.out) == (1, "")
     assert "is a file. Name a folder." in outcome.err
-
-
-@pytest.mark.parametrize(
-    ("args", "message"),
-    [
-        (["x"], "Missing argument"),
-        (["x", "y", "z", "--fail-if-worse", "-1"], "--fail-if-worse"),
-        (["x", "y", "z", "--measure", "weighted"], "--measure"),
-        (["x", "y", "z", "--format", "xml"], "--format"),
-    ],
-)
-def test_wrong_usage_is_exit_code_2(args, message):
-    """What the command does not understand is told before anything is read."""
-    outcome = run("compare", *args)
-
-    assert outcome.code == 2
-    assert message in outcome.said

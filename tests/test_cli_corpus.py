@@ -88,15 +88,6 @@ def test_a_file_of_that_name_comes_before_a_corpus(tmp_path, monkeypatch):
     assert outcome.out.splitlines()[0].split() == ["articles", "3"]
 
 
-@pytest.mark.parametrize("command", [["fetch"], ["build", "--out", "x.jsonl"]])
-def test_an_unknown_corpus_is_wrong_usage(command):
-    """The names are choices, and the error tells them."""
-    outcome = run("corpus", *command, "nonsense")
-
-    assert outcome.code == 2
-    assert "'nonsense' is not one of 'news_articles', 'allsides'" in outcome.said
-
-
 def test_the_choices_are_the_corpora_there_are():
     """The command line forgets no corpus."""
     literal, *_ = get_args(Name)
@@ -137,15 +128,6 @@ def test_build_replaces_no_folder_and_no_device(out, message):
 
     assert outcome.code == 1
     assert message in outcome.err
-
-
-@pytest.mark.parametrize("command", ["fetch", "build", "show"])
-def test_help_has_an_example(command):
-    """Each command shows how it is used."""
-    outcome = run("corpus", command, "--help")
-
-    assert outcome.code == 0
-    assert f"classifier corpus {command} news_articles" in outcome.help
 
 
 def test_show_tells_what_its_tables_are(tmp_path):

@@ -76,8 +76,3 @@ def test_skipped_rows_are_told(folder):
     outcome = run("drift", folder / "m", path, "--on-error", "skip")
 
     assert outcome.err == "classifier: 1 bad row was skipped (1 no text field)\n"
-
-
-def test_help_has_examples():
-    """Each command shows how it is used."""
-    assert "classifier drift mymodel today.jsonl" in run("drift", "--help").help

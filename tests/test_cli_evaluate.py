@@ -2,6 +2,7 @@
 
 import builtins
 import json
+from pathlib import Path
 
 import pytest
 
@@ -19,33 +20,7 @@ ROWS = [
     {"id": "3", "text": "The museum concert and the minister talks", "labels": ["culture"]},
     {"id": "4", "text": "The minister talks and talks", "labels": []},
 ]
-TABLE = """\
-tiny on test
-tiny@HASH on test: 4 labelled articles; 1 without any of the labels, 0 unlabelled left out.
-60 % of the 5 tags given are right; of the 3 that were due 100 % were found.
-The model does not say what it was trained on; if these articles, it looks too good.
-No intervals: nothing was resampled.
-  figure                        value
-  micro-F1                      0.750
-  macro-F1                      0.778
-  weighted F1                   0.778
-  mean average precision        0.833
-  all labels right              0.500, 2 of 4
-  false tags where none is due  1.000, 1 of 1
-  mean Brier score              0.157
-  largest calibration error     0.485
-  precision                     1.000 at 1, 0.333 at 3, 0.333 at 5
-  recall                        1.000 at 1, 1.000 at 3, 1.000 at 5
-
-Labels
-  label      articles  given  precision  recall     F1     AP    ECE   cut
-  energy            1      2      0.500   1.000  0.667  1.000  0.210  0.47
-  diplomacy         1      2      0.500   1.000  0.667  0.500  0.485  0.70
-  culture           1      1      1.000   1.000  1.000  1.000  0.008  0.29
-
-"""
-
-
+TABLE = (Path(__file__).parent / "cases" / "evaluation.txt").read_text(encoding="utf-8")
 FEW = (
     "classifier: only 4 separate articles are labelled: with fewer than 30 even the intervals are "
     "a guess.\n"
@@ -246,51 +221,3 @@ def test_rows_that_were_skipped_are_told(model, tmp_path):
 
     assert "1 bad row was skipped" in outcome.err
     assert unhashed(outcome.out).startswith("tiny on t\ntiny@HASH on t: 4 labelled articles")
-
-
-@pytest.mark.parametrize(
-    ("args", "message"),
-    [
-        (["nowhere", "test.jsonl"], "nowhere is not there, or is no folder"),
-        (["tiny", "nowhere"], "nowhere: no such file or folder, and no corpus of that name"),
-        (["tiny", "empty.jsonl"], "the corpus holds no article"),
-        (["tiny", "plain.jsonl"], "1 article was read and none is labelled"),
-        (["tiny", "other.jsonl"], "no label in common"),
-        (["tiny", "test.jsonl", "--threshold", "sport=0.5"], "the model's labels are energy"),
-        (["tiny", "test.jsonl", "--out", "test.jsonl"], "test.jsonl: is a file. Name a folder."),
-        (["tiny", "test.jsonl", "--out", "test.jsonl/x"], "no report can be written there"),
-        (["tiny", "report.json", "--out", "."], "report.json: is also an input"),
-    ],
-)
-def test_mistakes_are_one_line(model, corpus, tmp_path, monkeypatch, args, message):
-    """Exit code 1, nothing on standard output, nothing written."""
-    monkeypatch.chdir(tmp_path)
-    write_rows(tmp_path / "empty.jsonl", [])
-    write_rows(tmp_path / "plain.jsonl", [{"text": "text"}])
-    write_rows(tmp_path / "other.jsonl", [{"text": "text", "labels": ["sport"]}])
-    before = sorted(tmp_path.iterdir())
-
-    outcome = run("evaluate", *args)
-
-    assert (outcome.code, outcome.out) == (1, "")
-    assert message in outcome.err
-    assert outcome.err.count("\n") == 1
-    assert sorted(tmp_path.iterdir()) == before
-
-
-@pytest.mark.parametrize(
-    "more",
-    [["--repeats", "-1"], ["--seed", "-1"], ["--format", "html"], ["--threshold", "energy"]],
-    ids=" ".join,
-)
-def test_wrong_usage_has_exit_code_two(model, corpus, more):
-    """Options out of range are not guessed at."""
-    assert run("evaluate", model, corpus, *more).code == 2
-
-
-def test_help_has_an_example():
-    """The command shows how it is used."""
-    outcome = run("evaluate", "--help")
-
-    assert outcome.code == 0
-    assert "classifier evaluate mymodel test.jsonl --out report/" in outcome.help

@@ -77,28 +77,6 @@ def test_a_model_goes_out_as_joblib(model, tmp_path, option):
     assert (tmp_path / "tiny.joblib").is_file()
 
 
-@pytest.mark.parametrize(
-    ("args", "message"),
-    [
-        (["export", "--joblib", "."], ".: is a folder. Name a file in it."),
-        (["export", "--joblib", "/dev/null"], "/dev/null: is no regular file."),
-        (["export", "nowhere", "--joblib", "x"], "nowhere is not there"),
-        (["import", "--joblib", "text", "--out", "m"], "importing from joblib was dropped: "),
-    ],
-)
-def test_mistakes_are_one_line(tmp_path, monkeypatch, args, message):
-    """What is wrong is said in one line, and nothing is made."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "text").write_text("x")
-
-    outcome = run(*args)
-
-    assert outcome.code == 1
-    assert message in outcome.err
-    assert outcome.err.count("\n") == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["text"]
-
-
 def test_the_version_is_printed():
     """--version is for bug reports; `python -m classifier` is the program."""
     outcome = run_process("--version")
@@ -122,12 +100,3 @@ def test_an_unknown_command_is_wrong_usage():
     assert outcome.code == 2
     assert "Did you mean 'predict'?" in outcome.said
     assert outcome.said.startswith("Usage: classifier [OPTIONS] COMMAND")
-
-
-@pytest.mark.parametrize("command", ["info", "export"])
-def test_help_has_an_example(command):
-    """Each command shows how it is used."""
-    outcome = run(command, "--help")
-
-    assert outcome.code == 0
-    assert f"classifier {command} " in outcome.help.split("Example")[1]

@@ -7,9 +7,12 @@ import sys
 import zipfile
 from dataclasses import replace
 
+import openpyxl
 import pytest
+from pyarrow import parquet
 
 from classifier import save_model
+from tests.cases import each_case
 from tests.command_line import (
     ROWS,
     environment,
@@ -39,12 +42,6 @@ FIRST_LINE = (
 )
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """Return the folder of the tiny model."""
-    return save_tiny(tmp_path_factory.mktemp("models") / "tiny")
-
-
 @pytest.fixture
 def rows(tmp_path):
     """Return a file of three articles: one tag, two tags, not to be judged."""
@@ -66,25 +63,44 @@ def test_piped_output_is_one_json_object_a_line(model, rows):
     ]
 
 
-def test_a_table_shows_id_tags_and_note(model, rows):
-    """The table is fixed to the character."""
-    assert run("predict", "--model", model, rows, "--format", "table").out == TABLE
-
-
-def test_csv_has_a_column_a_score(model, rows):
-    """CSV is fixed to the character, with plain line ends."""
-    outcome = run("predict", "--model", model, rows, "--format", "csv")
+@pytest.mark.parametrize("more", [[], ["--out", "-"]], ids=["usual", "dash"])
+def test_csv_has_a_column_a_score(model, rows, more):
+    """CSV is fixed to the character, with plain line ends; --out - prints."""
+    outcome = run("predict", "--model", model, rows, "--format", "csv", *more)
 
     assert unhashed(outcome.out) == CSV
 
 
-def test_a_text_file_is_one_article(model, tmp_path):
-    """A plain text file is tagged under its own name."""
-    (tmp_path / "oil.txt").write_text(ENERGY_TEXT)
+@each_case("shown_predictions")
+def test_a_table_shows_what_was_asked_for(rows, tmp_path, case):
+    """Tags, bars, words and explanations are fixed to the character."""
+    model = save_tiny(tmp_path / "model", **case.get("model", {}))
+    given = {"input": case["input"]} if "input" in case else {}
+    args = case["args"] if given else [rows, *case["args"]]
 
-    outcome = run("predict", "--model", model, tmp_path / "oil.txt")
+    outcome = run("predict", "--model", model, *args, **given, **case.get("env", {}))
 
-    assert json.loads(outcome.out)["id"] == "oil"
+    shown = "\n".join(case["shows"])
+    assert (outcome.code, outcome.err) == (0, "")
+    assert shown in outcome.out
+    assert outcome.out.startswith(shown) or not case.get("starts")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "id"),
+    [
+        ("oil.txt", ENERGY_TEXT, "oil"),
+        ("export.csv", f'Nr,Headline,Body\n7,Gas,"{ENERGY_TEXT}"\n', "7"),
+    ],
+)
+def test_a_file_is_tagged_under_its_name_or_id(model, tmp_path, name, content, id):
+    """A plain text file is one article; body, headline and id may have any names."""
+    (tmp_path / name).write_text(content)
+    names = ("--text-field", "Body", "--title-field", "Headline", "--id-field", "Nr")
+
+    outcome = run("predict", "--model", model, tmp_path / name, *names)
+
+    assert json.loads(outcome.out)["id"] == id
     assert json.loads(outcome.out)["tags"] == ["energy"]
 
 
@@ -126,17 +142,6 @@ def test_an_article_without_id_is_called_by_its_title(model):
         "Oil again                 energy 0.95",
         "(no id)                   energy 0.95",
     ]
-
-
-def test_fields_can_be_named(model, tmp_path):
-    """Body, headline and id may have any names."""
-    table = tmp_path / "export.csv"
-    table.write_text(f'Nr,Headline,Body\n7,Gas,"{ENERGY_TEXT}"\n')
-    names = ("--text-field", "Body", "--title-field", "Headline", "--id-field", "Nr")
-
-    outcome = run("predict", "--model", model, table, *names)
-
-    assert json.loads(outcome.out)["id"] == "7"
 
 
 def test_what_is_not_the_text_cannot_be_wrong(model):
@@ -210,16 +215,17 @@ def test_nothing_to_read_is_said(model):
 
 
 @pytest.mark.parametrize(
-    ("name", "content"),
+    ("name", "more", "content"),
     [
-        ("tags.csv", CSV),
-        ("tags.TXT", TABLE),
-        ("new/folder/tags.csv", CSV),
+        ("tags.csv", [], CSV),
+        ("tags.TXT", [], TABLE),
+        ("new/folder/tags.csv", [], CSV),
+        ("tags.dat", ["--format", "csv"], CSV),
     ],
 )
-def test_the_name_of_the_file_tells_the_format(model, rows, tmp_path, name, content):
-    """--out writes the format its name says, in a folder that is made, and prints nothing."""
-    outcome = run("predict", "--model", model, rows, "--out", tmp_path / name)
+def test_the_name_of_the_file_tells_the_format(model, rows, tmp_path, name, more, content):
+    """--out writes the format its name says, in a folder that is made, unless --format does."""
+    outcome = run("predict", "--model", model, rows, "--out", tmp_path / name, *more)
 
     assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
     assert unhashed((tmp_path / name).read_text(encoding="utf-8")) == content
@@ -238,8 +244,6 @@ def test_packed_output_has_the_same_bytes_each_time(model, rows, tmp_path):
 
 def test_parquet_keeps_types(model, rows, tmp_path):
     """Parquet holds lists and numbers."""
-    parquet = pytest.importorskip("pyarrow.parquet")
-
     outcome = run("predict", "--model", model, rows, "--out", tmp_path / "new" / "tags.parquet")
 
     assert outcome.code == 0
@@ -250,7 +254,6 @@ def test_parquet_keeps_types(model, rows, tmp_path):
 
 def test_a_workbook_holds_what_csv_does_and_nothing_that_runs(model, tmp_path):
     """Numbers are numbers; an id that spreadsheets take for a formula is text, as it was."""
-    openpyxl = pytest.importorskip("openpyxl")
     formula = '=HYPERLINK("http://example.org", "News")'
     rows = [{"id": formula, "text": MIXED_TEXT}, {"id": "b\x07", "text": "und der die das"}]
     given = write_rows(tmp_path / "in.jsonl", rows)
@@ -317,26 +320,11 @@ def test_ninjs_is_written_of_ninjs_alone(model, rows):
     )
 
 
-def test_format_overrules_the_name(model, rows, tmp_path):
-    """--format says what --out holds, whatever it is called."""
-    run("predict", "--model", model, rows, "--out", tmp_path / "tags.dat", "--format", "csv")
-
-    assert unhashed((tmp_path / "tags.dat").read_text()) == CSV
-
-
-def test_a_dash_is_standard_output(model, rows):
-    """--out - prints."""
-    outcome = run("predict", "--model", model, rows, "--out", "-", "--format", "csv")
-
-    assert unhashed(outcome.out) == CSV
-
-
 @pytest.mark.parametrize(
     "name", ["tags.jsonl", "tags.csv", "tags.jsonl.gz", "tags.parquet", "tags.xlsx"]
 )
 def test_an_error_leaves_the_old_file_alone(model, tmp_path, name):
     """A file is replaced only when all went well; nothing half-written stays beside it."""
-    pytest.importorskip("pyarrow")
     (tmp_path / name).write_text("older")
     bad = write_rows(tmp_path / "in.jsonl", [*ROWS, {"id": "d"}])
 
@@ -382,84 +370,6 @@ def test_an_input_is_never_overwritten(model, rows):
     assert rows.read_text() == before
 
 
-@pytest.mark.parametrize(
-    ("args", "message"),
-    [
-        (["missing.jsonl"], "missing.jsonl: no such file or folder."),
-        (["empty"], "empty: no file to read in this folder."),
-        (["thing.xyz"], "thing.xyz: the name does not tell its format."),
-        (["in.jsonl", "--model", "nowhere"], "nowhere is not there, or is no folder."),
-        (["in.jsonl", "--model", "empty"], "empty/manifest.json is missing."),
-        (["in.jsonl", "--model", "damaged"], "damaged/manifest.json"),
-        (["in.jsonl", "--threshold", "sport=0.5"], "threshold for 'sport': the model's labels are"),
-        (["in.jsonl", "--threshold", "energy=7"], "must lie between 0 and 1, not 7.0"),
-        (["in.jsonl", "--encoding", "utf-9"], "there is no encoding 'utf-9'."),
-        (["in.jsonl", "--out", "thing.xyz/tags.csv"], "thing.xyz/tags.csv cannot be written"),
-        (
-            ["in.jsonl", "--out", "thing.xyz/tags.parquet"],
-            "thing.xyz/tags.parquet cannot be written",
-        ),
-    ],
-)
-def test_a_mistake_is_one_line_and_exit_code_1(model, tmp_path, monkeypatch, args, message):
-    """Whatever the user can mend is said in one line on standard error."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "damaged").mkdir()
-    (tmp_path / "damaged" / "manifest.json").write_text("{}")
-    (tmp_path / "thing.xyz").write_text("x")
-    write_rows(tmp_path / "in.jsonl", ROWS)
-
-    outcome = run("predict", "--model", model, *args)
-
-    assert outcome.code == 1
-    assert outcome.out == ""
-    assert outcome.err.startswith("classifier: ")
-    assert message in outcome.err
-    assert outcome.err.count("\n") == 1
-
-
-@pytest.mark.parametrize(
-    ("args", "message"),
-    [
-        ([""], "an empty name is no file. Name one, or . for this folder."),
-        (["--on-error", "maybe"], "'maybe' is not one of 'stop', 'skip'"),
-        (["--input-format", "pdf"], "'pdf' is not one of 'jsonl', 'json', 'csv', 'tsv', 'parquet'"),
-        (["--format", "xml"], "'xml' is not one of 'table', 'jsonl', 'csv', 'parquet'"),
-        (["--threshold", "energy"], "--threshold: 'energy' is not of the form label=0.7"),
-        (["--threshold", "=0.7"], "--threshold: '=0.7' is not of the form label=0.7"),
-        (["--threshold", "energy=high"], "'energy=high' is not of the form label=0.7"),
-        (["--format", "parquet"], "--format: parquet needs --out FILE"),
-        (["--format", "csv", "--explain"], "--explain: goes into a table or jsonl, not into csv"),
-        (["--out", "t.parquet", "--explain"], "--explain: goes into a table or jsonl"),
-        (["--format", "xlsx"], "--format: xlsx needs --out FILE"),
-        (["--out", "t.ninjs", "--explain"], "--explain: goes into a table or jsonl"),
-        (["--out", "tags/"], "or pass --format. A folder for a single file has to be there: make"),
-        (["--out", "tags.docx"], "--out: the name tags.docx tells no format"),
-        (["--out", "tags.parquet.gz"], "--out: the name tags.parquet.gz tells no format"),
-        (["--rejects", "bad.jsonl"], "--rejects: needs --on-error skip"),
-        (["--nonsense"], "No such option: --nonsense"),
-    ],
-)
-def test_wrong_usage_is_exit_code_2(model, rows, args, message):
-    """What the command does not understand is told before anything is read."""
-    outcome = run("predict", "--model", model, rows, *args)
-
-    assert outcome.code == 2
-    assert outcome.out == ""
-    assert message in outcome.said
-
-
-def test_help_explains_every_option():
-    """Each option has a description, and examples end the page."""
-    outcome = run("predict", "--help")
-
-    assert outcome.code == 0
-    assert "--rejects FILE Where skipped rows go, as JSONL." in outcome.help
-    assert "stop|skip" in outcome.help
-    assert "classifier predict article.txt --explain" in outcome.help
-
-
 def test_explained_jsonl_adds_up(model, rows):
     """Terms and bias add up to the margin exactly."""
     outcome = run("predict", "--model", model, rows, "--explain")
@@ -469,112 +379,6 @@ def test_explained_jsonl_adds_up(model, rows):
     assert (why["bias"], why["cut"]) == (-0.75, 0.125)
     assert list(why["terms"]) == ["oil", "gas", "pipeline", "minister", "and", "the"]
     assert sum(why["terms"].values()) + why["bias"] == why["margin"]
-
-
-def test_scores_are_drawn_as_bars(model, rows):
-    """A bar of 25 characters is certainty."""
-    outcome = run("predict", "--model", model, rows, "--scores", "--format", "table")
-
-    assert outcome.out.split("b    ")[0] == (
-        "a                         energy 0.95\n"
-        "    energy     0.950  ████████████████████████\n"
-        "    diplomacy  0.603  ███████████████\n"
-        "    culture    0.000\n"
-    )
-
-
-def test_terms_are_named_a_line_a_tag(model, rows):
-    """The words that raised the tag, the strongest first, and nothing where there is no tag."""
-    outcome = run("predict", "--model", model, rows, "--terms", "--format", "table")
-
-    assert outcome.out.split("b    ")[0] == (
-        "a                         energy 0.95\n    energy: oil gas pipeline minister\n"
-    )
-
-
-def test_an_explanation_names_terms_and_marks_them(model, rows):
-    """Without colours, deciding words stand in brackets with the number of their tag."""
-    outcome = run("predict", "--model", model, rows, "--explain", "--format", "table")
-
-    assert outcome.out == (
-        "a                         energy 0.95\n"
-        "    energy 0.95: margin +1.819 (bias -0.750), given from +0.125 on\n"
-        "    + oil 0.913  gas 0.799  pipeline 0.771  minister 0.086\n"
-        "\n"
-        "    marked: [energy]\n"
-        "    [Oil] and [gas]: the [minister] opened the [pipeline]\n"
-        "\n"
-        "b                         diplomacy 0.90, energy 0.62\n"
-        "    diplomacy 0.90: margin +1.409 (bias -0.500), given from +0.000 on\n"
-        "    + ambassador 0.862  talks 0.767  minister 0.194  gas 0.086\n"
-        "    energy 0.62: margin +0.393 (bias -0.750), given from +0.125 on\n"
-        "    + gas 0.604  pipeline 0.582  minister 0.065\n"
-        "    - ambassador 0.108\n"
-        "\n"
-        "    marked: [diplomacy 1] [energy 2]\n"
-        "    The [minister 1] and the [ambassador 1] held [talks 1] and [talks 1] on the "
-        "[gas 2] [pipeline 2]\n"
-        "\n"
-        "c                         –  (the model knows 0 of 4 words: another language or "
-        "subject?)\n"
-    )
-
-
-def test_a_threshold_is_what_the_explanation_tells(model, rows):
-    """The rule shown is the one that decided."""
-    outcome = run(
-        "predict", "--model", model, rows, "--explain", "--format", "table",
-        "--threshold", "energy=0.5",
-    )  # fmt: skip
-
-    assert "energy 0.95: margin +1.819 (bias -0.750), given from score 0.5 on" in outcome.out
-
-
-def test_an_untagged_article_is_explained_by_its_likeliest_label(model, rows):
-    """Why not is a question too."""
-    outcome = run(
-        "predict", "--model", model, rows, "--explain", "--format", "table",
-        "--threshold", "energy=0.99",
-    )  # fmt: skip
-
-    assert outcome.out.startswith(
-        "a                         –\n"
-        "    energy 0.95: margin +1.819 (bias -0.750), given from score 0.99 on\n"
-    )
-
-
-def test_a_model_of_exactly_one_label_says_so(tmp_path, rows):
-    """There the highest margin decides, not a cut."""
-    model = save_tiny(tmp_path / "one", mode="one")
-
-    outcome = run("predict", "--model", model, rows, "--explain", "--format", "table")
-
-    assert "    energy 0.95: margin +1.819 (bias -0.750), the highest is given\n" in outcome.out
-
-
-def test_words_of_a_pair_are_marked_where_they_stand_together(tmp_path):
-    """Of a term of two words only neighbours are marked."""
-    model = save_tiny(tmp_path / "pairs", bigrams=True)
-    text = "the museum and the ambassador heard the minister: talks and the talks of the"
-
-    outcome = run("predict", "--model", model, "--explain", "--format", "table", input=text)
-
-    assert "  the minister 0." in outcome.out
-    assert (
-        "    the museum and the [ambassador] heard [the] [minister]: [talks] and the [talks] of the"
-    ) in outcome.out
-
-
-def test_a_long_text_is_cut_where_a_word_ends(model):
-    """An explanation stays readable, and says how much it leaves out."""
-    text = "oil and gas " * 400
-
-    outcome = run("predict", "--model", model, "--explain", "--format", "table", input=text)
-
-    assert outcome.out.splitlines()[-3:-1] == [
-        "    [gas] [oil] and [gas] [oil]",
-        "    … and 2,804 more characters",
-    ]
 
 
 def test_control_characters_never_reach_the_terminal(model, tmp_path):
@@ -708,18 +512,7 @@ def test_two_options_cannot_name_one_file(tmp_path, model, monkeypatch):
 
     assert [outcome.code for outcome in outcomes] == [2, 2]
     for outcome in outcomes:
-        said = " ".join(outcome.err.replace("│", " ").split())
-        assert ".jsonl is also the file of --out; name another one" in said
-
-
-def test_many_words_of_a_tag_break_between_words(model, rows):
-    """At the width of the terminal, and no word in two."""
-    outcome = run("predict", "--model", model, rows, "--terms", "--format", "table", COLUMNS="24")
-
-    assert outcome.out.split("b    ")[0].splitlines()[1:] == [
-        "    energy: oil gas",
-        "      pipeline minister",
-    ]
+        assert ".jsonl is also the file of --out; name another one" in outcome.said
 
 
 def test_fields_are_found_and_told_once(model, tmp_path):

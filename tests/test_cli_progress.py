@@ -50,8 +50,9 @@ def test_the_line_is_ended_when_something_goes_wrong():
     assert screen.getvalue().endswith("\n")
 
 
-def test_quick_runs_show_nothing():
+def test_quick_runs_show_nothing(monkeypatch):
     """A count that flashes by only disturbs."""
+    monkeypatch.setattr(progress, "PATIENCE", 3600.0)
     with redirect_stderr(Screen()) as screen:
         items = list(progress.counted_on_terminal("abc", "articles", quiet=False))
 

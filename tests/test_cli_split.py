@@ -16,7 +16,8 @@ from classifier.corpus.read import read_articles
 from classifier.corpus.split import SplitOptions, check_split_folder, split_corpus, split_into_files
 from classifier.errors import BadInputError, CorpusError
 from classifier.text import article_text
-from tests.command_line import EXAMPLES, run, run_process, write_rows
+from tests.cases import cases
+from tests.command_line import run, run_process, write_rows
 
 NAME = st.text("abcxyz é", min_size=1, max_size=8).map(str.strip).filter(bool)
 STORY = " ".join(f"word{i}" for i in range(60))
@@ -298,20 +299,7 @@ def test_a_part_is_not_split_into_its_own_folder(tmp_path):
     assert (table.code, "is also an input" in table.err) == (1, True)
 
 
-@pytest.mark.parametrize(
-    ("fields", "args", "message"),
-    [
-        ({"date": ""}, ["--by", "time"], "all 12 articles lack a date"),
-        ({"date": "2026-01-01"}, ["--by", "time", "--folds", "2"], "1 different days cannot make"),
-        ({"source": "Wire"}, ["--by", "outlet"], "1 outlets where 2 are needed (found: Wire; 0 of"),
-        ({"source": ""}, ["--by", "outlet"], "(found: none; 12 of 12 articles name none)"),
-        ({}, ["--by", "outlet", "--folds", "5"], "4 outlets where 5 are needed (found: Echo, Her"),
-        ({}, ["--folds", "13"], "12 separate articles or groups of near-duplicates cannot fill 13"),
-        ({"id": "same"}, ["--unique-ids"], "id 'same' was already seen in"),
-        ({"id": "same"}, [], "articles 1 and 2 have the same id 'same'"),
-        ({"labels": ["a|b"]}, ["--separator", ";"], "label 'a|b' would not read back as it is"),
-    ],
-)
+@cases("cli_split", "fields", "args", "message")
 def test_what_cannot_be_split_is_told_in_one_line(tmp_path, fields, args, message):
     """The reason carries the numbers and what to do; nothing is written."""
     source = write_rows(tmp_path / "in.jsonl", rows(12, **fields))
@@ -340,40 +328,13 @@ def test_labels_too_rare_for_the_folds_are_named(tmp_path):
     assert quiet.err == ""
 
 
-def test_an_empty_corpus_and_skipped_rows_are_told(tmp_path):
-    """Rows that were skipped are counted; nothing left to split is an error."""
-    empty = write_rows(tmp_path / "empty.jsonl", [])
+def test_skipped_rows_are_told(tmp_path):
+    """They are counted by what was wrong with them."""
     partly = write_rows(tmp_path / "partly.jsonl", [*rows(10), {"id": "z"}])
 
-    nothing = run("split", empty, "--out", tmp_path / "a")
     some = run("split", partly, "--on-error", "skip", "--out", tmp_path / "b")
 
-    assert (nothing.code, "there are no articles to split" in nothing.err) == (1, True)
     assert (some.code, "1 bad row was skipped (1 no text field)" in some.err) == (0, True)
-
-
-@pytest.mark.parametrize(
-    ("args", "message"),
-    [
-        ([], "say where to: --out DIR or --assignments FILE"),
-        (["--out", "x", "--folds", "3", "--test-share", "0.2"], "not together with --folds"),
-        (["--out", "x", "--folds", "1"], "--folds"),
-        (["--out", "x", "--by", "magic"], "--by"),
-    ],
-)
-def test_wrong_usage_is_exit_code_2(args, message):
-    """What the command does not understand is told before anything is read."""
-    outcome = run("split", EXAMPLES, *args)
-
-    assert outcome.code == 2
-    assert message in outcome.said
-
-
-def test_a_share_of_nothing_is_refused(tmp_path):
-    """0 and 1 leave a side empty."""
-    outcome = run("split", EXAMPLES, "--test-share", "1", "--out", tmp_path / "x")
-
-    assert (outcome.code, "test_share is 1.0" in outcome.err) == (1, True)
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):

@@ -119,12 +119,3 @@ def test_the_sheet_does_not_replace_the_articles(folder):
 
     assert outcome.code == 1
     assert "is also an input" in outcome.err
-
-
-def test_help_shows_the_whole_round():
-    """Suggest, merge, train."""
-    outcome = run("suggest", "--help")
-
-    assert outcome.code == 0
-    for command in ("suggest mymodel archive.jsonl --out sheet.csv", "corpus merge", "--auxiliary"):
-        assert command in outcome.help

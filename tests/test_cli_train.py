@@ -10,7 +10,6 @@ from classifier.corpus.corpus import ReadOptions, ReadTally
 from classifier.published.sources import GROUPS
 from tests.command_line import (
     EXAMPLES,
-    ROWS,
     run,
     run_on_terminal,
     run_process,
@@ -118,35 +117,6 @@ def test_skipped_rows_are_told(tmp_path, quick):
 
 
 @pytest.mark.parametrize(
-    ("args", "message"),
-    [
-        (["missing.jsonl"], "missing.jsonl: no such file or folder, and no corpus of that name."),
-        (["nonsense"], "the corpora are news_articles, allsides, ww_newswire,"),
-        (["news_articles"], "Run `classifier corpus fetch news_articles` first."),
-        (["in.jsonl", "--auxiliary", "nonsense"], "nonsense: no such file or folder"),
-        (["in.jsonl", "--settings", "missing.toml"], "missing.toml: No such file"),
-        (["in.jsonl", "--settings", "wrong.toml"], "no setting 'n_fold'. Did you mean 'n_folds'?"),
-        (["in.jsonl"], "nothing to train on: 3 articles were read and none is labelled."),
-    ],
-)
-def test_a_mistake_is_one_line_and_leaves_no_folder(tmp_path, monkeypatch, args, message):
-    """What is wrong with the input is said in one line, and nothing is made."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("CLASSIFIER_CACHE", str(tmp_path / "cache"))
-    (tmp_path / "wrong.toml").write_text("n_fold = 3\n")
-    write_rows(tmp_path / "in.jsonl", ROWS)
-
-    outcome = run("train", *args, "--out", "mine")
-
-    assert outcome.code == 1
-    assert outcome.out == ""
-    assert outcome.err.startswith("classifier: ")
-    assert message in outcome.err
-    assert outcome.err.count("\n") == 1
-    assert not (tmp_path / "mine").exists()
-
-
-@pytest.mark.parametrize(
     ("out", "message"),
     [
         ("letters", "letters: holds files and no model (such as dear.txt)."),
@@ -229,43 +199,6 @@ def test_a_training_that_cannot_start_is_a_clean_process(tmp_path):
     assert outcome.err.endswith("too few for 5 folds\n")
 
 
-@pytest.mark.parametrize(
-    ("args", "message"),
-    [
-        ([EXAMPLES], "Missing option '--out'"),
-        (["--out", "mine"], "Missing argument 'CORPUS'"),
-        ([EXAMPLES, "--out", "mine", "--jobs", "0"], "--jobs"),
-        ([EXAMPLES, "--out", "mine", "--seed", "x"], "--seed"),
-    ],
-)
-def test_wrong_usage_is_exit_code_2(args, message):
-    """What the command does not understand is told before anything is read."""
-    outcome = run("train", *args)
-
-    assert outcome.code == 2
-    assert message in outcome.said
-
-
-def test_help_explains_every_option():
-    """Each option has a description, and examples end the page."""
-    outcome = run("train", "--help")
-
-    assert outcome.code == 0
-    assert "--auxiliary CORPUS More labelled articles that help the fit" in outcome.help
-    assert "--labels-field NAME Field with the labels: a list, or one text." in outcome.help
-    assert "classifier train articles.jsonl --out mymodel" in outcome.help
-
-
-@pytest.mark.parametrize("option", [("--memory", "2GB"), ("--scratch", "here")])
-def test_options_of_former_releases_say_that_they_are_gone(tmp_path, option):
-    """Training from temporary files was dropped; one sentence tells what to do."""
-    outcome = run("train", EXAMPLES, "--out", tmp_path / "mine", *option)
-
-    assert outcome.code == 2
-    assert "training from temporary files was dropped" in outcome.said
-    assert "Leave out --memory and --scratch." in outcome.said
-
-
 def test_a_group_is_trained_on_corpus_by_corpus(tmp_path, monkeypatch):
     """Each of the world's corpora has its own name and place; here they are empty files."""
     monkeypatch.setenv("CLASSIFIER_CACHE", str(tmp_path))
@@ -276,13 +209,3 @@ def test_a_group_is_trained_on_corpus_by_corpus(tmp_path, monkeypatch):
     corpora = open_corpora([str(EXAMPLES), "world"], ReadOptions(), ReadTally())
 
     assert [each.name for each in corpora] == ["articles", *GROUPS["world"]]
-
-
-def test_a_group_that_was_not_fetched_asks_for_all_of_it(tmp_path, monkeypatch):
-    """One command brings what is missing."""
-    monkeypatch.setenv("CLASSIFIER_CACHE", str(tmp_path / "cache"))
-
-    outcome = run("train", "world", "--out", tmp_path / "model")
-
-    assert outcome.code == 1
-    assert "Run `classifier corpus fetch world` first." in outcome.err

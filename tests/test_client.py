@@ -16,12 +16,6 @@ FULL = httpx.Response(503, json={"detail": "full"}, headers={"Retry-After": "3"}
 EMPTY = {"predictions": []}
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Return the folder of the tiny model."""
-    return tiny_folder(tmp_path_factory.mktemp("model") / "tiny")
-
-
 @pytest.fixture
 def client(folder, tmp_path):
     """Return a client of the application in this process."""

@@ -20,43 +20,23 @@ from classifier.article import Article, Labels
 from classifier.training.estimator import SectorClassifier
 from classifier.training.settings import Settings
 from classifier.training.train import train
+from tests.cases import cases, read_cases
 
 # Subjects, actions and circumstances of invented sentences; lengths without a common divisor,
 # so that no two texts are near-duplicates.
-TOPICS = {
-    "culture": (
-        ("The museum", "A young violinist", "The opera house", "Our national theatre"),
-        ("opened an exhibition", "rehearsed a symphony", "staged a comedy"),
-        ("of painting", "for the festival", "in the gallery", "with a choir", "after the concert"),
-    ),
-    "energy": (
-        ("The refinery", "A gas pipeline", "The wind farm", "Our power grid"),
-        ("delivered more electricity", "pumped crude oil", "cut fuel prices"),
-        ("at the terminal", "from the field", "under pressure", "by the barrel", "without coal"),
-    ),
-    "parliament": (
-        ("The deputies", "A committee chair", "The speaker", "Our opposition faction"),
-        ("amended the bill", "adjourned the sitting", "voted on a motion"),
-        ("in second reading", "by a majority", "on the floor", "after a debate", "with a quorum"),
-    ),
-    "": (
-        ("The bakery", "A stray cat", "The gardener", "Our old neighbour"),
-        ("slept past noon", "planted tomatoes", "swept the yard"),
-        ("near the fence", "before the rain", "under a tree", "by the door", "with the children"),
-    ),
-}
+TOPICS = read_cases("topics")
 CYCLE = (["culture"], ["energy"], ["parliament"], ["energy", "parliament"], [])
 NAMES = ["culture", "energy", "parliament"]
 QUICK = {"C": 1.0, "lead_words": 0, "lead_repeats": 0, "n_folds": 3}
 
 
-def sentence(topic: str, i: int) -> str:
+def sentence(topic, i):
     """Return the i-th of 60 sentences on a topic."""
     subjects, actions, circumstances = TOPICS[topic]
     return f"{subjects[i % 4]} {actions[i % 3]} {circumstances[i % 5]}."
 
 
-def text(labels: list[str], i: int) -> str:
+def text(labels, i):
     """Return four sentences on the topics, different for each i below 60."""
     topics = (labels or [""]) * (4 // max(len(labels), 1))
     return " ".join(sentence(topic, i + 7 * j * (1 + i % 3)) for j, topic in enumerate(topics))
@@ -71,18 +51,18 @@ UNREADABLE = "Zwölf Boxkämpfer jagen Viktor quer über den großen Deich"
 
 
 @pytest.fixture(scope="module")
-def several() -> SectorClassifier:
+def several():
     """Return an estimator fitted on lists of labels."""
     return SectorClassifier(**QUICK).fit(TEXTS, LABELS)
 
 
 @pytest.fixture(scope="module")
-def one() -> SectorClassifier:
+def one():
     """Return an estimator fitted on one class a text."""
     return SectorClassifier(**QUICK).fit(TEXTS, CLASSES)
 
 
-def in_words(row: np.ndarray) -> str:
+def in_words(row):
     """Return which of 17 levels each value exceeds; values go along so that rows are no copies."""
     return " ".join(
         f"x{j}{'over' if value > level / 4 else 'under'}{level} x{j}is{abs(value)}"
@@ -479,18 +459,7 @@ def test_nothing_is_scored_before_fit():
         SectorClassifier().score(TEXTS, LABELS)
 
 
-@pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        ({"C": -1.0}, "C = -1.0: must be above zero"),
-        ({"C": ()}, r"C = \[\]: at least one value"),
-        ({"labels": "many"}, "labels = 'many': must be one of"),
-        ({"n_folds": 1}, "n_folds = 1: must be a whole number, at least 2"),
-        ({"thresholds": "half"}, "thresholds = 'half': must be one of expected-f1, smoothed-f1"),
-        ({"min_coverage": 2}, "min_coverage = 2: must be from 0 to 1"),
-        ({"random_state": -1}, "seed = -1: must be a whole number, at least 0"),
-    ],
-)
+@cases("estimator", "parameters", "message")
 def test_parameters_are_checked_at_fit(parameters, message):
     """A value out of range is a ValueError, raised by fit and not before."""
     estimator = SectorClassifier().set_params(**parameters)

@@ -35,6 +35,7 @@ from classifier.evaluation.report import MOST_ROWS, NoteCount, Report
 from classifier.model.vocabulary import Analyzer
 from classifier.pages.document import markdown
 from classifier.training.settings import Settings
+from tests.cases import cases
 from tests.models import ENERGY_TEXT, MIXED_TEXT, one_label_model, tiny_model
 
 SCHEMA = json.loads((Path(__file__).parent.parent / "docs" / "report.schema.json").read_text())
@@ -42,7 +43,7 @@ EXAMPLES = Path(__file__).parent.parent / "data" / "examples" / "articles.jsonl"
 NAN = math.nan
 
 
-def has(*present, absent=None) -> Labels:
+def has(*present, absent=None):
     """Return labels that an article has, and perhaps those it is known not to have."""
     return Labels(frozenset(present), None if absent is None else frozenset(absent))
 
@@ -408,18 +409,7 @@ def test_a_report_comes_back_from_its_json(report):
     assert isinstance(back.headline.exact_match, ShareInterval)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"schema_version": 2}, "schema_version is 2, this classifier knows 1"),
-        ({"labels": {}}, r"report.labels: must be list, but is \{\}"),
-        ({"more": 1}, "report: field 'more' is not expected"),
-        ({"notes": [{"note": "x"}]}, r"report.notes\[0\]: field 'n_articles' is missing"),
-        ({"notes": [{"note": "x", "n_articles": "3"}]}, "n_articles: must be int, but is '3'"),
-        ({"ranking": {"precision_at": {"1": "x"}, "recall_at": {}}}, "at.1: must be int or float"),
-        ({"resampling": {"repeats": True, "seed": 0, "level": 0.95}}, "repeats: must be int"),
-    ],
-)
+@cases("evaluate", "change", "message")
 def test_json_that_is_no_report_is_refused(report, change, message):
     """The error names the field."""
     with pytest.raises(BadInputError, match=message):

@@ -7,26 +7,19 @@ import resource
 import shutil
 import signal
 import subprocess
-import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from classifier.model.folder import load_model
-from tests.command_line import ROWS, environment, save_tiny, write_rows
+from tests.command_line import ROWS, environment, save_tiny, wait_for, write_rows
+from tests.command_line import command as command_line
 from tests.models import ENERGY_TEXT, MIXED_TEXT
 
 N_FILES = 6
 ROWS_A_FILE = 600
 IS_ROOT = os.geteuid() == 0
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """Return the folder of the tiny model."""
-    return save_tiny(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +37,8 @@ def archive(tmp_path_factory):
 
 def command(archive, out, model, *args, script=""):
     """Return the arguments of a run in a process of its own, after a script if there is one."""
-    begin = ["-c", f"{script}\nfrom classifier.cli import main\nmain()"] if script else None
     where = [archive, "--out", out, "--model", model, *args]
-    return [sys.executable, *(begin or ["-m", "classifier"]), "predict", *map(str, where)]
+    return command_line("predict", *where, script=script)
 
 
 # A run that stops, as by SIGSTOP, before it names the file behind those of a given number.
@@ -103,14 +95,6 @@ def finished(*args, limit=0, **options):
         else None,
     )
     return done.returncode, done.stderr
-
-
-def wait_for(condition, *, seconds=60):
-    """Wait until a condition is met."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 def check_whole(archive, out):

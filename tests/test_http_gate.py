@@ -11,15 +11,10 @@ from starlette.routing import Mount
 
 from classifier.service.app import create_app
 from classifier.service.limits import Limits, ServiceSettings, Source
-from tests.service import ENERGY_TEXT, Application, asked, asking, tiny_folder
+from tests.cases import cases
+from tests.service import ENERGY_TEXT, Application, asked, asking, talking_to
 
 TOKEN = "correct-horse"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Return the folder of the tiny model."""
-    return tiny_folder(tmp_path_factory.mktemp("model") / "tiny")
 
 
 @pytest.fixture
@@ -89,18 +84,7 @@ def test_the_token_is_not_shown_with_the_settings():
     assert TOKEN not in repr(ServiceSettings(token=TOKEN))
 
 
-@pytest.mark.parametrize(
-    ("host", "status"),
-    [
-        ("localhost", 200),
-        ("LOCALHOST:8000", 200),
-        ("[::1]:8000", 200),
-        ("[::1]", 200),
-        ("evil.example:8000", 421),
-        ("localhost.evil.example", 421),
-        ("", 421),
-    ],
-)
+@cases("http_gate", "host", "status")
 def test_only_its_own_names_are_answered(folder, host, status):
     """A page elsewhere whose name is made to point here gets nothing."""
     client = asking(folder, hosts=("localhost", "127.0.0.1", "[::1]"))
@@ -146,8 +130,7 @@ def test_more_requests_than_fit_are_told_to_come_back(folder):
     async def crowd():
         gate, scorer = threading.Event(), app._service.scorer
         busy = [asyncio.ensure_future(scorer.run(gate.wait)) for _ in range(2)]
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        async with talking_to(app) as client:
             asked = [
                 asyncio.create_task(client.post("/v1/predict", json={"text": ENERGY_TEXT}))
                 for _ in range(5)
@@ -181,8 +164,7 @@ def test_bodies_that_do_not_come_leave_room_for_those_that_do(folder):
             await left.wait()
 
         kind = {"Content-Type": "application/json"}
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        async with talking_to(app) as client:
             waiting = [
                 asyncio.create_task(client.post("/v1/predict", content=never(), headers=kind))
                 for _ in range(20)
@@ -221,8 +203,7 @@ def test_a_service_whose_scoring_does_not_end_is_not_ready(folder):
         for _ in range(3):
             jobs = [app._service.scorer.run(end.wait) for _ in range(2)]
             await asyncio.gather(*jobs, return_exceptions=True)
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        async with talking_to(app) as client:
             stuck = [
                 await client.get("/health/ready"),
                 await client.post("/v1/predict", json={"text": ENERGY_TEXT}),
@@ -256,8 +237,7 @@ def test_a_body_that_does_not_come_is_a_408(folder):
             yield b'{"text": '
             await asyncio.Event().wait()
 
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        async with talking_to(app) as client:
             return await client.post(
                 "/v1/predict", content=half(), headers={"Content-Type": "application/json"}
             )

@@ -4,8 +4,6 @@ import asyncio
 import json
 from itertools import pairwise
 
-import httpx
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,18 +11,12 @@ from classifier.service.app import create_app
 from classifier.service.errors import ProblemError
 from classifier.service.limits import Limits, ServiceSettings, Source
 from classifier.service.lines import LineSplitter
-from tests.service import BLANK_TEXT, ENERGY_TEXT, asked, asking, tiny_folder
+from tests.service import BLANK_TEXT, ENERGY_TEXT, asked, asking, talking_to
 
 LINES = {"Content-Type": "application/x-ndjson"}
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Return the folder of the tiny model."""
-    return tiny_folder(tmp_path_factory.mktemp("model") / "tiny")
-
-
-def rows_of(answer) -> list[dict]:
+def rows_of(answer):
     """Return the lines of an answer."""
     return [json.loads(line) for line in answer.text.splitlines()]
 
@@ -79,24 +71,6 @@ def test_model_and_thresholds_come_by_the_address(folder):
     assert rows_of(one)[0]["tags"] == ["culture"]
 
 
-@pytest.mark.parametrize(
-    ("query", "status", "field"),
-    [
-        ("model=other", 404, "model"),
-        ("threshold=energy", 422, "threshold"),
-        ("threshold=sport=0.5", 422, "threshold"),
-        ("threshold=energy=7", 422, "threshold"),
-        ("threshold=energy=nan", 422, "threshold"),
-    ],
-)
-def test_a_wrong_address_is_refused_before_the_first_line(folder, query, status, field):
-    """As a problem, not as a stream."""
-    answer = asked(asking(folder), f"/v1/predict?{query}", "", headers=LINES)
-
-    assert answer.status_code == status
-    assert answer.json()["field"] == field
-
-
 def test_more_streams_than_fit_are_told_to_come_back(folder):
     """A 429 with Retry-After, and room again once one has ended."""
     app = create_app(ServiceSettings((Source(folder),), Limits(streams=1)))
@@ -108,8 +82,7 @@ def test_more_streams_than_fit_are_told_to_come_back(folder):
             yield b'{"text": "oil"}\n'
             await gate.wait()
 
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        async with talking_to(app) as client:
             first = asyncio.create_task(client.post("/v1/predict", content=slow(), headers=LINES))
             while not app._service.streams:
                 await asyncio.sleep(0)
@@ -135,8 +108,7 @@ def test_a_stream_that_stalls_is_ended_with_a_problem(folder):
                 yield b" "
                 await asyncio.sleep(0.01)
 
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        async with talking_to(app) as client:
             return await client.post("/v1/predict", content=trickle(), headers=LINES)
 
     rows = rows_of(asyncio.run(stalled()))

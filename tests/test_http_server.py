@@ -10,8 +10,8 @@ import socket
 import sys
 import threading
 import time
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 
 import httpx
 import pytest
@@ -21,12 +21,12 @@ from classifier.errors import ClassifierError
 from classifier.files import locked_folder
 from classifier.service.limits import Limits, ServiceSettings, Source
 from classifier.service.server import LOGGING, bind, server_config
-from tests.command_line import run
+from tests.command_line import PATIENCE, run, wait_for
 from tests.load import load
-from tests.service import ENERGY_TEXT, running, serving, tiny_folder
+from tests.service import ENERGY_TEXT, Process, running, serving, tiny_folder
 
 JSON = "Content-Type: application/json"
-# A service that waits a fifth of a second for an answer, with a model and corrections in a folder.
+# A service that waits two seconds for an answer, with a model and corrections in a folder.
 HASTY = """\
 import sys
 from pathlib import Path
@@ -38,47 +38,51 @@ model, corrections = map(Path, sys.argv[1:])
 with bind("127.0.0.1", 0) as listener:
     port = listener.getsockname()[1]
     print(f"serving a model on http://127.0.0.1:{port}", file=sys.stderr, flush=True)
-    limits = Limits(answer_seconds=0.2)
+    limits = Limits(answer_seconds=2)
     serve(ServiceSettings((Source(model),), limits, feedback=corrections), listener)
 """
 
 
+@contextmanager
+def served(folder, *, seconds):
+    """Run a service in this process that waits so long for slow clients."""
+    chosen = ServiceSettings(
+        (Source(folder),),
+        Limits(read_seconds=seconds, body_bytes=100_000, connections=100, streams=1),
+        hosts=("127.0.0.1", "localhost"),
+    )
+    with bind("127.0.0.1", 0, idle_seconds=seconds) as listener:
+        server = Server(server_config(chosen))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            wait_for(lambda: server.started)
+            yield Process(url=f"http://127.0.0.1:{listener.getsockname()[1]}")
+        finally:
+            server.should_exit = True
+            thread.join()
+            quiet_logs()
+
+
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Return the folder of the tiny model."""
-    return tiny_folder(tmp_path_factory.mktemp("model") / "tiny")
+def hasty(folder):
+    """Return a service that hangs up on slow clients, for tests that wait for just that."""
+    with served(folder, seconds=0.5) as service:
+        yield service
 
 
-@dataclass(frozen=True)
-class Served:
-    """A service in this process."""
-
-    url: str
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return int(self.url.rpartition(":")[2])
+@pytest.fixture(scope="module")
+def steady(folder):
+    """Return a service that hangs up on nobody who goes on, however busy the machine is."""
+    with served(folder, seconds=2) as service:
+        yield service
 
 
 @pytest.fixture(scope="module")
 def patient(folder):
-    """Return a service that waits half a second for slow clients."""
-    chosen = ServiceSettings(
-        (Source(folder),),
-        Limits(read_seconds=0.5, body_bytes=100_000, connections=100, streams=1),
-        hosts=("127.0.0.1", "localhost"),
-    )
-    with bind("127.0.0.1", 0, idle_seconds=0.5) as listener:
-        server = Server(server_config(chosen))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        yield Served(f"http://127.0.0.1:{listener.getsockname()[1]}")
-        server.should_exit = True
-        thread.join()
-    quiet_logs()
+    """Return a service that hangs up on nobody."""
+    with served(folder, seconds=PATIENCE) as service:
+        yield service
 
 
 def quiet_logs():
@@ -89,33 +93,31 @@ def quiet_logs():
         log.handlers.clear()
 
 
-def connected(process) -> socket.socket:
+def connected(process):
     """Return a plain connection."""
-    return socket.create_connection(("127.0.0.1", process.port), timeout=10)
+    return socket.create_connection(("127.0.0.1", process.port), timeout=PATIENCE)
 
 
-def rest_of(connection) -> bytes:
+def rest_of(connection):
     """Return all that comes until the service hangs up."""
     received = b""
     with suppress(ConnectionResetError):
         while piece := connection.recv(65536):
             received += piece
-    connection.close()
     return received
 
 
-def seconds_taken(connection, piece, *, pause=0.0) -> float:
-    """Send a piece again and again; return after how many seconds the service hung up."""
-    start = time.monotonic()
-    with suppress(ConnectionError, TimeoutError):
-        while time.monotonic() - start < 10:
+def send_until_hung_up(connection, piece, *, pause=0.0):
+    """Send a piece again and again until the service hangs up; fail when it never does."""
+    end = time.monotonic() + PATIENCE
+    with suppress(ConnectionError):
+        while time.monotonic() < end:
             connection.sendall(piece)
             time.sleep(pause)
-    connection.close()
-    return time.monotonic() - start
+        pytest.fail("the service does not hang up")
 
 
-def head(*lines, method="POST") -> bytes:
+def head(*lines, method="POST"):
     """Return the head of a request."""
     return "\r\n".join(
         [f"{method} /v1/predict HTTP/1.1", "Host: localhost", *lines, "", ""]
@@ -126,7 +128,7 @@ def test_models_are_renewed_without_a_dropped_request(tmp_path):
     """SIGHUP under load: every answer is a 200, and at last from the new model."""
     folder = tiny_folder(tmp_path / "tiny")
     with serving("--model", folder) as process:
-        before = httpx.get(f"{process.url}/v1/model").json()["mode"]
+        before = process.get("/v1/model").json()["mode"]
         asking = threading.Thread(target=lambda: loads.append(
             asyncio.run(load(process.url, clients=8, seconds=1.5))
         ))  # fmt: skip
@@ -139,8 +141,8 @@ def test_models_are_renewed_without_a_dropped_request(tmp_path):
         process.send(signal.SIGHUP)
         process.wait_for("stays as it was")
         asking.join()
-        after = httpx.get(f"{process.url}/v1/model").json()["mode"]
-        counts = httpx.get(f"{process.url}/metrics").text
+        after = process.get("/v1/model").json()["mode"]
+        counts = process.get("/metrics").text
 
     assert (before, after) == ("several", "one")
     assert set(loads[0].statuses) == {200}
@@ -152,17 +154,15 @@ def test_models_are_renewed_without_a_dropped_request(tmp_path):
 def test_requests_under_way_are_answered_before_the_end(folder):
     """SIGTERM: no new connection, but what has begun is finished; exit code 0."""
     body = json.dumps({"text": ENERGY_TEXT}).encode()
-    with serving("--model", folder) as process:
-        connection = connected(process)
+    with serving("--model", folder) as process, connected(process) as connection:
         connection.sendall(head(JSON, f"Content-Length: {len(body)}") + body[:5])
         # the page counts its own request too
-        while "under_way 2.0" not in httpx.get(f"{process.url}/metrics").text:
-            time.sleep(0.01)
+        wait_for(lambda: "under_way 2.0" in process.get("/metrics").text)
         process.send(signal.SIGTERM)
         process.wait_for("Shutting down")
         connection.sendall(body[5:])
         answer = rest_of(connection)
-        code = process.popen.wait(10)
+        code = process.popen.wait(PATIENCE)
 
     assert answer.startswith(b"HTTP/1.1 200 OK")
     assert b'"tags":["energy"]' in answer
@@ -176,21 +176,20 @@ def test_the_process_ends_though_a_correction_cannot_be_saved(folder, tmp_path):
         locked_folder(tmp_path),
     ):
         row = {"text": ENERGY_TEXT, "labels": ["energy"]}
-        refused = httpx.post(f"{process.url}/v1/feedback", json=row)
-        answered = httpx.post(f"{process.url}/v1/predict", json={"text": ENERGY_TEXT})
+        refused = process.post("/v1/feedback", json=row)
+        answered = process.post("/v1/predict", json={"text": ENERGY_TEXT})
         process.send(signal.SIGTERM)
-        code = process.popen.wait(10)
+        code = process.popen.wait(PATIENCE)
 
     assert (refused.status_code, answered.status_code, code) == (503, 200, 0)
-    assert refused.json()["limit"] == 0.2
+    assert refused.json()["limit"] == 2
 
 
-def test_a_body_that_stalls_is_answered_with_a_408(patient):
+def test_a_body_that_stalls_is_answered_with_a_408(hasty):
     """And the connection is closed."""
-    connection = connected(patient)
-    connection.sendall(head(JSON, "Content-Length: 100") + b"{")
-
-    answer = rest_of(connection)
+    with connected(hasty) as connection:
+        connection.sendall(head(JSON, "Content-Length: 100") + b"{")
+        answer = rest_of(connection)
 
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"connection: close" in answer.lower()
@@ -199,47 +198,46 @@ def test_a_body_that_stalls_is_answered_with_a_408(patient):
 @pytest.mark.parametrize(
     ("first", "piece"), [(b"", b"\r\n"), (b"GET / HTTP/1.1\r\n", b"X-Slow: 1\r\n")]
 )
-def test_headers_that_take_too_long_end_their_connection(patient, first, piece):
+def test_headers_that_take_too_long_end_their_connection(hasty, first, piece):
     """However little comes however often."""
-    connection = connected(patient)
-    connection.sendall(first)
+    with connected(hasty) as connection:
+        connection.sendall(first)
+        send_until_hung_up(connection, piece, pause=0.05)
 
-    assert seconds_taken(connection, piece, pause=0.05) < 5
 
-
-def test_a_connection_without_a_request_is_ended(patient):
+def test_a_connection_without_a_request_is_ended(hasty):
     """It would take the place of others."""
-    assert rest_of(connected(patient)) == b""
+    with connected(hasty) as connection:
+        assert rest_of(connection) == b""
 
 
 def test_headers_without_an_end_are_refused(patient):
     """Before they fill the memory."""
-    connection = connected(patient)
-    connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
-    for _ in range(3):
-        connection.sendall(b"X-Long: " + b"a" * 7000 + b"\r\n")
-        time.sleep(0.02)
+    with connected(patient) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+        for _ in range(3):
+            connection.sendall(b"X-Long: " + b"a" * 7000 + b"\r\n")
 
-    assert rest_of(connection).startswith(b"HTTP/1.1 431 ")
+        assert rest_of(connection).startswith(b"HTTP/1.1 431 ")
 
 
-def test_a_body_may_take_longer_than_headers_may(patient):
+def test_a_body_may_take_longer_than_headers_may(steady):
     """A stream whose lines come in time goes on, whatever the pieces."""
-    connection = connected(patient)
-    connection.sendall(head("Content-Type: application/x-ndjson", "Transfer-Encoding: chunked"))
-    for _ in range(12):
-        for piece in (b"10\r\n", b'{"text": "oil"}\n', b"\r\n"):
-            connection.sendall(piece)
-            time.sleep(0.02)
-    connection.sendall(b"0\r\n\r\n")
-    connection.shutdown(socket.SHUT_WR)
+    with connected(steady) as connection:
+        connection.sendall(head("Content-Type: application/x-ndjson", "Transfer-Encoding: chunked"))
+        for _ in range(14):
+            for piece in (b"10\r\n", b'{"text": "oil"}\n', b"\r\n"):
+                connection.sendall(piece)
+                time.sleep(0.05)
+        connection.sendall(b"0\r\n\r\n")
+        connection.shutdown(socket.SHUT_WR)
 
-    assert rest_of(connection).count(b'"tags"') == 12
+        assert rest_of(connection).count(b'"tags"') == 14
 
 
 def test_a_connection_serves_several_requests(patient):
     """Also after one that was refused before its body was read."""
-    with httpx.Client(base_url=patient.url) as client:
+    with httpx.Client(base_url=patient.url, timeout=PATIENCE) as client:
         refused = client.post(
             "/v1/predict", content=b" " * 500_000, headers={"Content-Type": "application/json"}
         )
@@ -249,58 +247,52 @@ def test_a_connection_serves_several_requests(patient):
     assert [answer.status_code for answer in answers] == [200] * 3
 
 
-def test_a_refused_body_is_not_taken_in_for_ever(patient):
+def test_a_refused_body_is_not_taken_in_for_ever(hasty):
     """What still comes after a 413 is thrown away, for as long as a request may take."""
-    connection = connected(patient)
-    connection.sendall(head(JSON, "Transfer-Encoding: chunked"))
     piece = b"4000\r\n" + b" " * 0x4000 + b"\r\n"
+    with connected(hasty) as connection:
+        connection.sendall(head(JSON, "Transfer-Encoding: chunked"))
+        send_until_hung_up(connection, piece, pause=0.01)
 
-    assert seconds_taken(connection, piece, pause=0.01) < 5
 
-
-def test_a_client_that_takes_no_answers_loses_its_connection(patient):
+def test_a_client_that_takes_no_answers_loses_its_connection(hasty):
     """A stream whose answers pile up ends, and its place is free again."""
-    connection = connected(patient)
-    connection.settimeout(5)
-    connection.sendall(head("Content-Type: application/x-ndjson", "Transfer-Encoding: chunked"))
     line = b'{"text": "oil"}\n' * 1000
-    piece = f"{len(line):x}\r\n".encode() + line + b"\r\n"
-
-    assert seconds_taken(connection, piece) < 5
+    with connected(hasty) as connection:
+        connection.sendall(head("Content-Type: application/x-ndjson", "Transfer-Encoding: chunked"))
+        send_until_hung_up(connection, f"{len(line):x}\r\n".encode() + line + b"\r\n")
 
     lines = {"Content-Type": "application/x-ndjson"}
-    start = time.monotonic()
-    while httpx.post(f"{patient.url}/v1/predict", content=b"", headers=lines).status_code == 429:
-        time.sleep(0.05)
-    assert time.monotonic() - start < 5
+    wait_for(lambda: hasty.post("/v1/predict", content=b"", headers=lines).status_code != 429)
 
 
-def test_a_client_that_takes_its_answers_slowly_gets_them_all(patient):
+def test_a_client_that_takes_its_answers_slowly_gets_them_all(steady):
     """What counts is that it goes on, not how fast: it takes longer than a request may take."""
-    connection = socket.socket()
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
-    connection.connect(("127.0.0.1", patient.port))
     body = b'{"text": "oil"}\n' * 5000
-    connection.sendall(head("Content-Type: application/x-ndjson", f"Content-Length: {len(body)}"))
-    sending = threading.Thread(target=connection.sendall, args=(body,))
-    sending.start()
-    start, received = time.monotonic(), b""
-    while not received.endswith(b"\r\n0\r\n\r\n"):
-        received += connection.recv(2048)
-        time.sleep(0.003)
-    sending.join()
-    connection.close()
+    with socket.socket() as connection:
+        connection.settimeout(PATIENCE)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        connection.connect(("127.0.0.1", steady.port))
+        kind = head("Content-Type: application/x-ndjson", f"Content-Length: {len(body)}")
+        connection.sendall(kind)
+        sending = threading.Thread(target=connection.sendall, args=(body,))
+        sending.start()
+        start, received = time.monotonic(), b""
+        while not received.endswith(b"\r\n0\r\n\r\n") and (piece := connection.recv(2048)):
+            received += piece
+            time.sleep(0.005)
+        sending.join()
 
     assert received.count(b'"tags"') == 5000
-    assert time.monotonic() - start > 0.5
+    assert time.monotonic() - start > 2
 
 
 def test_fifty_clients_at_once_are_all_answered(patient):
     """No error but a deliberate 429 or 503."""
-    result = asyncio.run(load(patient.url, clients=50, seconds=1))
+    result = asyncio.run(load(patient.url, clients=50, seconds=0.5))
 
     assert result.n_errors == 0
-    assert result.statuses[200] > 50
+    assert result.statuses[200] >= 50
     assert result.figures()["p99_ms"] > 0
 
 
@@ -316,13 +308,13 @@ def test_workers_share_address_counts_and_token(folder, tmp_path):
         )
         body = {"json": {"text": ENERGY_TEXT}, "headers": mine}
         for _ in range(20):  # a connection each, so that both get some
-            assert httpx.post(f"{process.url}/v1/predict", **body).is_success
-        counts = [httpx.get(f"{process.url}/metrics", headers=mine).text for _ in range(4)]
-        refused = httpx.get(f"{process.url}/v1/model", headers=other)
+            assert process.post("/v1/predict", **body).is_success
+        counts = [process.get("/metrics", headers=mine).text for _ in range(4)]
+        refused = process.get("/v1/model", headers=other)
         process.send(signal.SIGHUP)
         process.wait_for("reload: serving tiny", times=2)
         process.send(signal.SIGTERM)
-        code = process.popen.wait(20)
+        code = process.popen.wait(PATIENCE)
         log = "".join(process.log)
 
     assert all('classifier_articles_total{model="tiny"} 20.0' in each for each in counts)
@@ -336,36 +328,45 @@ def test_more_connections_than_fit_are_told_to_come_back(patient):
     with ExitStack() as held:
         for _ in range(100):
             held.enter_context(connected(patient))
-        refused = httpx.get(f"{patient.url}/health/live")
+        refused = patient.get("/health/live")
 
     assert refused.status_code == 503
-    while not httpx.get(f"{patient.url}/health/live").is_success:
-        time.sleep(0.02)
+    wait_for(lambda: patient.get("/health/live").is_success)
+
+
+def free_port():
+    """Return a port that nobody is given who asks for any, as the system begins above 32768."""
+    for port in range(20_000 + os.getpid() % 10_000, 32_000):
+        with suppress(ClassifierError), bind("127.0.0.1", port):
+            return port
+    raise AssertionError
 
 
 def commanded(ask, *options):
     """Run the command in this process while `ask` asks it, then end it with SIGTERM."""
-    with bind("127.0.0.1", 0) as listener:
-        port = listener.getsockname()[1]
+    port, ended = free_port(), threading.Event()
 
     def work():
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
-            while not healthy(client):
-                time.sleep(0.02)
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as client:
+            wait_for(lambda: ended.is_set() or healthy(client))
             try:
                 ask(client)
             finally:
                 os.kill(os.getpid(), signal.SIGTERM)
 
-    asking = threading.Thread(target=work)
-    asking.start()
-    outcome = run("serve", "--port", port, *options)
-    asking.join()
+    # a signal that comes after a command that has failed must not end the tests
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(work)
+        outcome = run("serve", "--port", port, *options)
+        ended.set()
+    signal.signal(signal.SIGTERM, before)
     quiet_logs()
+    asking.result()
     return outcome
 
 
-def healthy(client) -> bool:
+def healthy(client):
     """Return whether a service answers yet."""
     try:
         return client.get("/health/ready").is_success
@@ -382,8 +383,7 @@ def test_the_command_serves_until_it_is_told_to_stop(folder):
         answers = [client.get("/v1/model", headers={"Host": host}) for host in hosts]
         statuses.extend(answer.status_code for answer in answers)
         os.kill(os.getpid(), signal.SIGHUP)
-        while "classifier_reloads_total{" not in client.get("/metrics").text:
-            time.sleep(0.02)
+        wait_for(lambda: "classifier_reloads_total{" in client.get("/metrics").text)
 
     outcome = commanded(ask, "--model", folder, "--allow-host", "News.test")
 
@@ -427,42 +427,6 @@ def test_everywhere_too_a_named_host_is_the_only_one(folder):
     commanded(ask, "--model", folder, "--host", "0.0.0.0", "--allow-host", "news.test")
 
     assert statuses == [200, 200, 421]
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (("--model", "nowhere"), "nowhere is not there, or is no folder"),
-        (("--token-file", "nowhere"), "nowhere: No such file or directory"),
-        (("--host", "256.0.0.1"), "cannot listen on 256.0.0.1 port 8000"),
-        (("--feedback", "/"), "cannot be written to"),
-    ],
-)
-def test_what_is_wrong_is_said_before_anything_listens(options, message):
-    """One line, exit code 1."""
-    outcome = run("serve", *options)
-
-    assert outcome.code == 1
-    assert message in outcome.err
-    assert outcome.err.count("\n") == 1
-
-
-def test_a_token_of_blanks_is_refused(tmp_path):
-    """An empty file must not open the service to everyone."""
-    (tmp_path / "token").write_text(" \n")
-
-    outcome = run("serve", "--token-file", tmp_path / "token")
-
-    assert outcome.code == 1
-    assert "is empty, or holds blanks" in outcome.err
-
-
-def test_an_origin_has_no_path():
-    """Browsers send none, so it would never match."""
-    outcome = run("serve", "--cors-origin", "https://a.example/page")
-
-    assert outcome.code == 2
-    assert "is no origin such as https://a.org" in outcome.said
 
 
 def test_a_taken_port_is_said():

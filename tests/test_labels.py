@@ -1,5 +1,7 @@
 """Labels: what a row's cells say, and the matrix of present, absent and unknown."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from classifier.corpus.labels import label_names, parse_label_columns, parse_lab
 from classifier.errors import BadInputError
 
 NAN = float("nan")
+KNOWN = {"known": ("energy", "culture")}
 
 
 @pytest.mark.parametrize("value", ["energy|culture", " culture | energy |", ["energy", "culture "]])
@@ -34,65 +37,42 @@ def test_words_that_other_readers_take_for_missing_are_labels(word):
     assert parse_labels(word) == Labels(frozenset({word}))
 
 
-def test_negative_labels_leave_the_rest_unknown():
-    """With a list of negatives, only what it names is absent."""
-    assert parse_labels(["energy"], ["culture"]) == Labels(
-        frozenset({"energy"}), frozenset({"culture"})
-    )
+@pytest.mark.parametrize(
+    ("present", "absent", "labels"),
+    [
+        ("energy", None, Labels(frozenset({"energy"}), None)),
+        (["energy"], ["culture"], Labels(frozenset({"energy"}), frozenset({"culture"}))),
+        ("energy", "", Labels(frozenset({"energy"}), frozenset())),
+        (None, "culture", Labels(frozenset(), frozenset({"culture"}))),
+    ],
+)
+def test_negative_labels_leave_the_rest_unknown(present, absent, labels):
+    """Only what they name is absent: none of an empty list, all others without one."""
+    assert parse_labels(present, absent) == labels
+    assert parse_labels(present, absent, borderline=True) == replace(labels, borderline=True)
 
 
-def test_an_empty_negative_list_is_kept_apart_from_no_list():
-    """An empty list of negatives says that no label is known to be absent."""
-    assert parse_labels("energy", "") == Labels(frozenset({"energy"}), frozenset())
-
-
-def test_negatives_alone_label_an_article():
-    """Knowing what an article is not about is knowledge, even if nothing is known present."""
-    assert parse_labels(None, "culture") == Labels(frozenset(), frozenset({"culture"}))
-
-
-def test_hesitation_is_kept():
-    """Borderline labels stay marked."""
-    assert parse_labels("energy", borderline=True) == Labels(frozenset({"energy"}), None, True)
-
-
-def test_another_separator_splits_and_is_refused_in_lists():
-    """The separator is the user's choice, and a listed label may not hold it."""
+def test_another_separator_splits():
+    """The separator is the user's choice."""
     assert parse_labels("a;b|c", separator=";") == Labels(frozenset({"a", "b|c"}))
-    with pytest.raises(BadInputError, match=r"label 'a;b' holds the separator ';'\. Split it"):
-        parse_labels(["a;b"], separator=";")
-
-
-def test_a_label_on_both_sides_is_refused():
-    """A label cannot be present and absent at once."""
-    with pytest.raises(BadInputError, match="label 'energy' is both present and negative"):
-        parse_labels("energy", "energy|culture")
 
 
 @pytest.mark.parametrize(
-    ("value", "message"),
+    ("values", "options", "message"),
     [
-        ({"energy": "a"}, r"the labels are \{'energy': 'a'\}, neither a list nor a string"),
-        (True, "the labels are True, neither a list nor a string"),
-        ([None], "label None is not a string"),
+        ([{"a": "b"}], {}, r"the labels are \{'a': 'b'\}, neither a list nor a string"),
+        ([True], {}, "the labels are True, neither a list nor a string"),
+        ([[None]], {}, "label None is not a string"),
+        ([["a;b"]], {"separator": ";"}, r"label 'a;b' holds the separator ';'\. Split it"),
+        (["energy", "energy|culture"], {}, "label 'energy' is both present and negative"),
+        (["energi"], KNOWN, r"unknown label 'energi'\. Did you mean 'energy'\?"),
+        (["energy", "xyz"], KNOWN, r"unknown label 'xyz'\. Known are: energy, culture\."),
     ],
 )
-def test_other_types_are_refused(value, message):
-    """What is neither a list nor a string is shown back to the user."""
+def test_labels_that_make_no_sense_are_refused(values, options, message):
+    """They are shown back to the user, with what was probably meant or all that are known."""
     with pytest.raises(BadInputError, match=message):
-        parse_labels(value)
-
-
-def test_an_unknown_label_is_refused_with_the_closest_known():
-    """A misspelt label is named together with what was probably meant."""
-    with pytest.raises(BadInputError, match=r"unknown label 'energi'\. Did you mean 'energy'\?"):
-        parse_labels("energi", known=("energy", "culture"))
-
-
-def test_an_unknown_label_like_no_other_gets_the_list():
-    """When nothing is close, all known labels are named; negatives are checked as well."""
-    with pytest.raises(BadInputError, match=r"unknown label 'xyz'\. Known are: energy, culture\."):
-        parse_labels("energy", "xyz", known=("energy", "culture"))
+        parse_labels(*values, **options)
 
 
 def test_label_columns_hold_present_absent_and_unknown():
@@ -111,14 +91,10 @@ def test_blank_label_columns_leave_an_article_unlabelled():
     assert parse_label_columns({"energy": "", "culture": None}) is None
 
 
-def test_a_label_column_with_another_value_is_refused():
-    """The column and the value are named."""
+def test_a_label_column_with_another_value_or_name_is_refused():
+    """The column and the value are named; columns are checked like labels."""
     with pytest.raises(BadInputError, match=r"label column 'energy' holds '2'\. Write 1"):
         parse_label_columns({"energy": "2"})
-
-
-def test_a_label_column_must_be_a_known_label():
-    """Columns are checked like labels."""
     with pytest.raises(BadInputError, match="Did you mean 'energy'"):
         parse_label_columns({"energi": "1"}, known=("energy",))
 

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -24,6 +25,7 @@ from classifier.labelling.sheet import (
     sheet_row,
     write_sheet,
 )
+from tests.cases import cases
 from tests.command_line import run, write_rows
 
 PRESENT, NONE = frozenset({"energy"}), frozenset()
@@ -176,76 +178,24 @@ def test_a_sheet_may_be_in_another_encoding(tmp_path):
     assert found.cells == {"énergie": True}
 
 
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        ("zz,1\n", "1 id is not in the corpus: 'zz' (s.csv line 2). Was the right"),
-        ("x,1\ny,1\nz,1\nw,1\n", "4 ids are not in the corpus: 'x' (s.csv line 2); 'y' (s.csv "),
-        ("c,1\nc,1\n", "article 'c' has two rows: s.csv line 2 and s.csv line 3. Keep one"),
-        ("b,1\n", "1 cell contradicts the corpus: 'b' energy (s.csv line 2). Pass --prefer new"),
-    ],
-)
-def test_rows_that_do_not_fit_the_corpus_are_refused(tmp_path, monkeypatch, rows, message):
-    """Unknown ids, ids twice and contradictions name their rows."""
+@cases("merge", "name", "content", "message")
+def test_rows_that_do_not_fit_the_corpus_are_refused(tmp_path, monkeypatch, name, content, message):
+    """Unknown ids and labels, ids twice, other texts and contradictions name their rows."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "s.csv").write_text(f"id,energy\n{rows}")
 
     with pytest.raises(CorpusError) as caught:
-        merge_labels(CORPUS, read_verdicts("s.csv"))
+        merge_labels(CORPUS, verdicts(Path(name), content))
 
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("id,energy\na,maybe\n", "line 2: label column 'energy' holds 'maybe'. Write 1"),
-        ("id,energy\n,1\n", "line 2: neither an id nor a text (found: id, energy)"),
-        ("id,energy,confidence\na,1,sure\n", "line 2: confidence is 'sure'. Write clear"),
-        ("id,energy\na\n", "line 2: 1 cell under a header of 2"),
-    ],
-)
-def test_rows_that_make_no_sense_are_refused(tmp_path, content, message):
-    """With file, line and what was found."""
+@cases("merge", "name", "content", "message")
+def test_rows_that_make_no_sense_are_refused(tmp_path, name, content, message):
+    """With file, line and what was found, in a sheet or a line of JSON; no other file is read."""
     with pytest.raises(BadInputError) as caught:
-        verdicts(tmp_path / "s.csv", content)
+        verdicts(tmp_path / name, content)
 
     assert message in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("row", "message"),
-    [
-        ({"id": "a", "label": "energy"}, "a 'label' without a 'value'"),
-        ({"id": "a", "label": 3, "value": 1}, "'label' is 3"),
-        ({"id": "a", "label": "energy", "value": "?"}, "label column 'energy' holds '?'"),
-        ({"label": "energy", "value": 1}, "neither an id nor a text"),
-        ({"text": "t", "labels": ["x"], "negative": ["x"]}, "both present and negative"),
-        ({"text": 7, "labels": []}, "field 'text' is a number"),
-    ],
-)
-def test_corrections_that_make_no_sense_are_refused(tmp_path, row, message):
-    """One line of JSON is checked like a row of a sheet."""
-    with pytest.raises(BadInputError) as caught:
-        verdicts(tmp_path / "s.jsonl", json.dumps(row))
-
-    assert message in str(caught.value)
-
-
-def test_labels_are_read_from_tables_and_json_alone(tmp_path):
-    """A folder of texts is no labelled file."""
-    with pytest.raises(
-        BadInputError, match=r"labels are read from \.csv, \.tsv, \.jsonl or \.json"
-    ):
-        verdicts(tmp_path / "s.txt", "energy")
-
-
-def test_unknown_labels_are_named_and_asked_for(tmp_path):
-    """A misspelt column is not taken for a new label."""
-    found = verdicts(tmp_path / "s.csv", "id,enegry,remarks\na,1,\nb,,\n")
-
-    with pytest.raises(CorpusError, match=r"does not know: enegry \(it knows: culture, energy\)"):
-        merge_labels(CORPUS, found)
 
 
 def test_a_column_that_is_no_label_can_be_ignored(tmp_path):
@@ -306,15 +256,6 @@ def test_several_corrections_of_one_article_add_up(tmp_path):
     assert (merged.n_added, merged.n_blank) == (2, 1)
 
 
-def test_corrections_that_contradict_each_other_are_refused(tmp_path):
-    """Both lines are named."""
-    lines = [{"id": "c", "label": "energy", "value": v} for v in (1, 0)]
-    found = verdicts(tmp_path / "s.jsonl", "\n".join(map(json.dumps, lines)))
-
-    with pytest.raises(CorpusError, match=r"'energy' is present by .* line 1 and absent by .* 2"):
-        merge_labels(CORPUS, found)
-
-
 def test_a_correction_finds_its_article_by_the_text(tmp_path):
     """White space does not count; every copy of the text is corrected."""
     twin = Article("No id\nhere.", id="twin")
@@ -362,15 +303,6 @@ def test_an_article_that_a_model_chose_says_so_from_then_on(tmp_path):
         "b": Labels(NONE, PRESENT),
         "c": Labels(PRESENT, NONE, sample="random"),
     }
-
-
-def test_an_id_with_another_text_is_refused(tmp_path):
-    """The labels belong to the text that was read."""
-    line = {"id": "c", "text": "Something else.", "labels": ["energy"]}
-    found = verdicts(tmp_path / "s.jsonl", json.dumps(line))
-
-    with pytest.raises(CorpusError, match="'c' has another text in the corpus"):
-        merge_labels(CORPUS, found)
 
 
 def test_the_command_merges_and_counts(tmp_path):

@@ -14,6 +14,7 @@ from classifier.article import Article
 from classifier.errors import ModelError
 from classifier.model.model import Model
 from classifier.model.prediction import Contribution, Explanation
+from tests.cases import cases
 from tests.models import ENERGY_TEXT, MIXED_TEXT, one_label_model, tiny_model
 
 TINY = tiny_model(lead_words=4, lead_repeats=1, bigrams=True)
@@ -136,27 +137,7 @@ def test_one_mode_gives_exactly_the_best_label():
     assert sum(energy.scores.values()) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize(
-    ("text", "note"),
-    [
-        ("", "no words to judge by"),
-        ("🛢️🛢️ 🇦🇿 !", "no words to judge by"),
-        ("\0\0 \x07", "no words to judge by"),
-        ("oil gas pipeline", "too short to judge: 3 known words, at least 5 needed"),
-        (
-            "Öl und Benzin kosten mehr als je zuvor",
-            "the model knows 0 of 8 words: another language or subject?",
-        ),
-        (
-            "أسعار النفط ترتفع مجددا هذا الأسبوع",
-            "the model knows 0 of 6 words: another language or subject?",
-        ),
-        (
-            "oil gas pipeline the minister министр нефть газ труба переговоры парламент",
-            "the model knows 5 of 11 words: another language or subject?",
-        ),
-    ],
-)
+@cases("model", "text", "note")
 def test_what_cannot_be_judged_gets_base_rates_no_tags_and_a_reason(text, note):
     """Too few words, or too few known ones: the scores are what any article would get."""
     [prediction] = TINY.predict([text])

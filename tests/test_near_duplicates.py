@@ -38,12 +38,12 @@ print(near_duplicate_groups(stories, threshold=0.84).tolist())
 """
 
 
-def numbered_words(prefix: str, n_words: int) -> str:
+def numbered_words(prefix, n_words):
     """Return an invented text in which no word occurs twice."""
     return " ".join(f"{prefix}{number}" for number in range(n_words))
 
 
-def groups_with_hash_seed(hash_seed: str) -> str:
+def groups_with_hash_seed(hash_seed):
     """Return what a fresh interpreter with its own string hashes prints."""
     return subprocess.run(
         [sys.executable, "-c", ACROSS_PROCESSES],

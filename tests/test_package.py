@@ -13,7 +13,7 @@ from tests.command_line import environment, save_tiny
 HEAVY = {"pandas", "sklearn", "scipy", "joblib", "rich", "pyarrow", "trafilatura", "zstandard"}
 
 
-def loaded_by(code: str, *args) -> set[str]:
+def loaded_by(code, *args):
     """Return the top names of the modules that are loaded once `code` has run."""
     listing = "\nimport sys\nprint(*sorted({name.split('.')[0] for name in sys.modules}))"
     done = subprocess.run(

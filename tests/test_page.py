@@ -7,14 +7,14 @@ import re
 import shutil
 import socket
 import threading
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from classifier.service.page import page_files
-from tests.command_line import EXAMPLES, ROWS, save_tiny, write_rows
+from tests.cases import cases
+from tests.command_line import EXAMPLES, PATIENCE, ROWS, save_tiny, wait_for, write_rows
 from tests.models import ENERGY_TEXT, MIXED_TEXT
 
 pytest.importorskip("fastapi", reason="the page needs the service: pip install '.[test]'")
@@ -37,12 +37,13 @@ def serving(**settings):
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
-    server.should_exit = True
-    thread.join()
-    listener.close()
+    try:
+        wait_for(lambda: server.started)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +87,7 @@ def browser():
 def watched(context, faults):
     """Return a page that adds errors of its script and of its content policy to `faults`."""
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(PATIENCE * 1000)
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on(
         "console",
@@ -327,9 +328,8 @@ def test_a_result_says_when_it_is_of_an_older_text(page):
     assert page.locator("#stale").is_hidden()
 
 
-def test_a_megabyte_is_pasted_quickly_and_shown_in_part(page):
+def test_a_megabyte_is_pasted_and_shown_in_part(page):
     """Only the beginning is marked, and the page says so."""
-    start = time.monotonic()
     page.locator("#text").evaluate(
         """(area, text) => {
             const clipboardData = new DataTransfer();
@@ -341,7 +341,6 @@ def test_a_megabyte_is_pasted_quickly_and_shown_in_part(page):
     page.get_by_role("button", name="Tag it", exact=True).click()
     page.locator("#single").wait_for()
 
-    assert time.monotonic() - start < 10
     assert re.fullmatch(
         r"The first (29|30),\d{3} characters are shown; the other 95\d,\d{3} count as well\.",
         page.locator("#limit").inner_text(),
@@ -530,17 +529,7 @@ def test_an_old_text_file_is_read_in_its_own_encoding(page, tmp_path):
     assert page.get_by_role("textbox", name="Text").input_value() == f"“Café”: {ENERGY_TEXT}"
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("a.pdf", "%PDF\0", "a.pdf cannot be read"),
-        ("a.csv", "text\n", "a.csv holds no articles"),
-        ("a.json", "{", "a.json cannot be read"),
-        ("a.xml", "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "a.xml cannot be read"),
-        ("a.csv.gz", "x", "a.csv.gz cannot be read"),
-        ("a.txt", " \n", "a.txt holds no text"),
-    ],
-)
+@cases("page", "name", "content", "message")
 def test_a_file_that_is_no_article_is_an_error(page, name, content, message):
     """The page says which and what to do."""
     drop(page, name, content)

@@ -17,6 +17,7 @@ from classifier.evaluation.metrics import Confusions, Cooccurrence
 from classifier.evaluation.report import Breakdowns, ModelFacts, Resampling, TermWeight
 from classifier.pages import document, page, plots
 from classifier.pages.plots import short
+from tests.command_line import PATIENCE
 from tests.reports import (
     EXCERPT,
     NAN,
@@ -451,7 +452,7 @@ def test_the_page_is_never_wider_than_the_screen(width, tmp_path):
         ],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=True,
     ).stdout
 

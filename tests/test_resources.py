@@ -21,7 +21,7 @@ from classifier.files import (
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Path:
+def checkout(tmp_path):
     """Make a repository with a package folder, `models` and `data`; returns the package folder."""
     (tmp_path / "pyproject.toml").touch()
     (tmp_path / "models" / "sectors").mkdir(parents=True)
@@ -30,14 +30,14 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path / "classifier"
 
 
-def test_a_checkout_reads_the_repository_s_own_folders(checkout: Path) -> None:
+def test_a_checkout_reads_the_repository_s_own_folders(checkout):
     """Without shipped folders the repository beside the package is used."""
     found = resource("models", "sectors", package=checkout)
 
     assert found == checkout.parent / "models" / "sectors"
 
 
-def test_an_installed_wheel_reads_the_shipped_folder(tmp_path: Path) -> None:
+def test_an_installed_wheel_reads_the_shipped_folder(tmp_path):
     """In an installed package the data lies inside the package."""
     shipped = tmp_path / "classifier" / "shipped_data"
     shipped.mkdir(parents=True)
@@ -46,7 +46,7 @@ def test_an_installed_wheel_reads_the_shipped_folder(tmp_path: Path) -> None:
     assert resource("data", "a.csv", package=tmp_path / "classifier") == shipped / "a.csv"
 
 
-def test_a_foreign_folder_beside_an_installed_package_is_not_taken(tmp_path: Path) -> None:
+def test_a_foreign_folder_beside_an_installed_package_is_not_taken(tmp_path):
     """A `data` folder of another package in site-packages is not ours."""
     (tmp_path / "data").mkdir()
 
@@ -54,7 +54,7 @@ def test_a_foreign_folder_beside_an_installed_package_is_not_taken(tmp_path: Pat
         resource("data", package=tmp_path / "classifier")
 
 
-def test_a_missing_resource_names_every_place_tried(checkout: Path) -> None:
+def test_a_missing_resource_names_every_place_tried(checkout):
     """The message lists the shipped place and the repository's."""
     with pytest.raises(ClassifierError) as caught:
         resource("models", "other", package=checkout)
@@ -63,7 +63,7 @@ def test_a_missing_resource_names_every_place_tried(checkout: Path) -> None:
     assert str(checkout.parent / "models" / "other") in str(caught.value)
 
 
-def test_only_models_and_data_are_shipped(checkout: Path) -> None:
+def test_only_models_and_data_are_shipped(checkout):
     """Any other folder name is refused with the names that exist."""
     (checkout.parent / "tests").mkdir()
 
@@ -71,14 +71,12 @@ def test_only_models_and_data_are_shipped(checkout: Path) -> None:
         resource("tests", package=checkout)
 
 
-def test_the_label_files_of_this_installation_are_found() -> None:
+def test_the_label_files_of_this_installation_are_found():
     """The default package folder leads to the real data."""
     assert resource("data", "news_articles.labels.csv").is_file()
 
 
-def test_the_environment_variable_decides_the_cache(
-    checkout: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_variable_decides_the_cache(checkout, monkeypatch):
     """CLASSIFIER_CACHE wins over the checkout, and ~ is the home folder."""
     monkeypatch.setenv("HOME", "/users/someone")
     monkeypatch.setenv("USERPROFILE", "/users/someone")
@@ -87,9 +85,7 @@ def test_the_environment_variable_decides_the_cache(
     assert cache_dir(package=checkout) == Path("/users/someone/kept")
 
 
-def test_a_checkout_keeps_its_cache_in_the_repository(
-    checkout: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_checkout_keeps_its_cache_in_the_repository(checkout, monkeypatch):
     """An empty variable counts as unset; the folder is the one git ignores."""
     monkeypatch.setenv("CLASSIFIER_CACHE", "")
 
@@ -107,12 +103,8 @@ def test_a_checkout_keeps_its_cache_in_the_repository(
     ],
 )
 def test_an_installed_package_uses_the_platform_s_cache(
-    platform: str,
-    variables: dict[str, str],
-    expected: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+    platform, variables, expected, tmp_path, monkeypatch
+):
     """Each platform has its own place for a user's caches."""
     for name in ("CLASSIFIER_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.delenv(name, raising=False)
@@ -124,7 +116,7 @@ def test_an_installed_package_uses_the_platform_s_cache(
     assert cache_dir(package=tmp_path, platform=platform) == Path(expected)
 
 
-def test_a_file_hash_is_the_sha256_of_its_bytes(tmp_path: Path) -> None:
+def test_a_file_hash_is_the_sha256_of_its_bytes(tmp_path):
     """The digest of three known bytes, as published with the algorithm."""
     path = tmp_path / "abc"
     path.write_bytes(b"abc")
@@ -132,7 +124,7 @@ def test_a_file_hash_is_the_sha256_of_its_bytes(tmp_path: Path) -> None:
     assert file_sha256(path) == ("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
 
 
-def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path):
     """An error on the way keeps what was there and removes the half-written file."""
     path = tmp_path / "kept.txt"
     path.write_bytes(b"old")
@@ -144,7 +136,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path
     assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [("kept.txt", b"old")]
 
 
-def test_a_finished_write_replaces_the_old_file(tmp_path: Path) -> None:
+def test_a_finished_write_replaces_the_old_file(tmp_path):
     """The new bytes are there once the block has ended, in folders made on the way."""
     path = tmp_path / "deep" / "kept.txt"
 
@@ -156,9 +148,7 @@ def test_a_finished_write_replaces_the_old_file(tmp_path: Path) -> None:
     ]
 
 
-def test_an_unwritable_cache_names_the_variable_that_moves_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unwritable_cache_names_the_variable_that_moves_it(tmp_path, monkeypatch):
     """A file where the cache should be is one clear line."""
     monkeypatch.setenv("CLASSIFIER_CACHE", str(tmp_path / "file"))
     (tmp_path / "file").touch()
@@ -167,9 +157,7 @@ def test_an_unwritable_cache_names_the_variable_that_moves_it(
         write_json_lines(tmp_path / "file" / "out.jsonl", [])
 
 
-def test_an_unwritable_place_of_the_user_s_has_nothing_to_do_with_the_cache(
-    tmp_path: Path,
-) -> None:
+def test_an_unwritable_place_of_the_user_s_has_nothing_to_do_with_the_cache(tmp_path):
     """Outside of the cache the advice is another folder."""
     (tmp_path / "file").touch()
 
@@ -182,7 +170,7 @@ def test_an_unwritable_place_of_the_user_s_has_nothing_to_do_with_the_cache(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a system without /dev/full")
-def test_a_full_disk_names_the_file(tmp_path: Path) -> None:
+def test_a_full_disk_names_the_file(tmp_path):
     """The system's error names no file; ours does."""
     (tmp_path / "out.bin").symlink_to("/dev/full")
 
@@ -190,13 +178,13 @@ def test_a_full_disk_names_the_file(tmp_path: Path) -> None:
         write_file(tmp_path / "out.bin", bytes(100_000))
 
 
-def test_errors_of_other_files_pass_through_a_write(tmp_path: Path) -> None:
+def test_errors_of_other_files_pass_through_a_write(tmp_path):
     """What is read meanwhile and fails is not called a failure to write."""
     with pytest.raises(FileNotFoundError, match="input"), replacing(tmp_path / "out") as stream:
         stream.write((tmp_path / "input").read_bytes())
 
 
-def test_what_a_killed_writer_left_is_removed_and_what_one_writes_is_not(tmp_path: Path) -> None:
+def test_what_a_killed_writer_left_is_removed_and_what_one_writes_is_not(tmp_path):
     """An unfinished file without a lock goes; that of a writer at work stays, as do others."""
     (tmp_path / ".out.0123abcd.part").touch()
     (tmp_path / ".out.notours.part").touch()
@@ -209,7 +197,7 @@ def test_what_a_killed_writer_left_is_removed_and_what_one_writes_is_not(tmp_pat
     assert sorted(each.name for each in tmp_path.iterdir()) == [".out.notours.part", "out"]
 
 
-def test_a_link_stays_a_link(tmp_path: Path) -> None:
+def test_a_link_stays_a_link(tmp_path):
     """The file that it leads to is replaced where it lies."""
     (tmp_path / "disk").mkdir()
     (tmp_path / "out").symlink_to(tmp_path / "disk" / "real")
@@ -220,7 +208,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert (tmp_path / "disk" / "real").read_bytes() == b"new"
 
 
-def test_a_fifo_is_written_to(tmp_path: Path) -> None:
+def test_a_fifo_is_written_to(tmp_path):
     """Whoever reads it gets the bytes, and it stays what it is."""
     os.mkfifo(tmp_path / "fifo")
     reader = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
@@ -233,7 +221,7 @@ def test_a_fifo_is_written_to(tmp_path: Path) -> None:
     assert (tmp_path / "fifo").is_fifo()
 
 
-def test_a_locked_folder_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_folder_is_waited_for(tmp_path, monkeypatch):
     """Two blocks never hold one folder; who waits too long is told of the other."""
     monkeypatch.setattr(files, "PATIENCE", 0.05)
 
@@ -247,14 +235,14 @@ def test_a_locked_folder_is_waited_for(tmp_path: Path, monkeypatch: pytest.Monke
         pass
 
 
-def test_reports_are_ascii_and_refuse_what_json_does_not_know() -> None:
+def test_reports_are_ascii_and_refuse_what_json_does_not_know():
     """Every report looks alike, and none holds NaN."""
     assert json_text({"é": [1.5]}) == '{\n "\\u00e9": [\n  1.5\n ]\n}\n'
     with pytest.raises(ValueError, match="not JSON compliant"):
         json_text({"a": float("nan")})
 
 
-def test_json_lines_keep_letters_as_they_are(tmp_path: Path) -> None:
+def test_json_lines_keep_letters_as_they_are(tmp_path):
     """Plain JSON lines are UTF-8 with one line feed a row, and the count is returned."""
     path = tmp_path / "out.jsonl"
 
@@ -264,7 +252,7 @@ def test_json_lines_keep_letters_as_they_are(tmp_path: Path) -> None:
     assert path.read_bytes() == b'{"a": "\xc3\xa9\\n"}\n{"a": "b"}\n'
 
 
-def test_compressed_json_lines_hold_neither_time_nor_name(tmp_path: Path) -> None:
+def test_compressed_json_lines_hold_neither_time_nor_name(tmp_path):
     """Bytes 4 to 7 of the gzip header, the time, are zero and no flag announces a name."""
     path = tmp_path / "out.jsonl.gz"
 

@@ -2,7 +2,6 @@
 
 import sys
 import unicodedata
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +11,7 @@ import classifier.text as rules
 from classifier.article import Article
 from classifier.compiled import SCAN, SWITCH, compiled
 from classifier.text import article_text, article_text_by_steps, scanner
+from tests.cases import cases
 from tests.test_text import pieces
 
 pytestmark = pytest.mark.skipif(compiled(SCAN) is None, reason="the scanner was not compiled")
@@ -45,13 +45,13 @@ credits = st.lists(st.sampled_from(CREDITS), max_size=30)
 
 
 @given(st.one_of(characters, spaced, pieces))
-def test_a_text_is_what_the_steps_make_of_it(text: str) -> None:
+def test_a_text_is_what_the_steps_make_of_it(text):
     """Whole Unicode, every kind of space, and pieces that the steps care about."""
     assert article_text(text) == article_text_by_steps(text)
 
 
 @given(st.one_of(spaced, pieces), st.one_of(spaced, pieces))
-def test_so_is_an_article_with_a_title(title: str, body: str) -> None:
+def test_so_is_an_article_with_a_title(title, body):
     """Titles go through the same look ahead."""
     article = Article(f"{title}\n{body}", title=title)
     assert article_text(article) == article_text_by_steps(article)
@@ -59,7 +59,7 @@ def test_so_is_an_article_with_a_title(title: str, body: str) -> None:
 
 @settings(max_examples=300)
 @given(st.text(st.sampled_from("Aa.é “"), max_size=30), promotions)
-def test_no_promotion_is_passed_over(before: str, promotion: str) -> None:
+def test_no_promotion_is_passed_over(before, promotion):
     """Whatever a pattern can match ends an article here as it does there."""
     for text in (f"The dam is full. {promotion}", f"{before}\n{promotion}"):
         assert article_text(text) == article_text_by_steps(text)
@@ -67,7 +67,7 @@ def test_no_promotion_is_passed_over(before: str, promotion: str) -> None:
 
 @settings(max_examples=300)
 @given(openings, st.sampled_from(["", "BAKU, May 2. ", "Dams are full, says a study\n"]))
-def test_no_opening_is_passed_over(opening: str, before: str) -> None:
+def test_no_opening_is_passed_over(opening, before):
     """Whatever a pattern can match is taken out, in the first line and behind a subtitle."""
     for text in (f"{before}{opening}The dam is full.", f"{before}\n{opening}The dam is full."):
         assert article_text(text) == article_text_by_steps(text)
@@ -75,35 +75,19 @@ def test_no_opening_is_passed_over(opening: str, before: str) -> None:
 
 @settings(max_examples=300)
 @given(credits.map(" ".join))
-def test_no_credit_is_passed_over(text: str) -> None:
+def test_no_credit_is_passed_over(text):
     """Credits of every verb, of several agencies and of names that only begin like one."""
     assert article_text(text) == article_text_by_steps(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("x &a\u00admp; b", "x & b"),
-        ("x <\u00adb>y</b>", "x y"),
-        ("x <b\x07>y</b>", "x y"),
-        (
-            "A \ufffddam\ufffd \U0001f468\u200d\U0001f467 a\u200db",
-            "A \ufffddam\ufffd \U0001f468\u200d\U0001f467 ab",
-        ),
-        ("\U0001f468\u200d\U0001f467 \u4e2d\u56fd", "\U0001f468\u200d\U0001f467 \u4e2d\u56fd"),
-        (
-            "It was 20\u2009°C \x96 warm, CO\u2082 and \u4e2d\u56fd.",
-            "It was 20 °C warm, CO\u2082 and \u4e2d\u56fd.",
-        ),
-    ],
-)
-def test_foreign_characters_are_what_the_steps_make_of_them(text: str, expected: str) -> None:
+@cases("scan", "text", "expected")
+def test_foreign_characters_are_what_the_steps_make_of_them(text, expected):
     """What invisible marks hid is markup; joiners stay between pictures alone."""
     assert article_text(text) == article_text_by_steps(text) == expected
 
 
 @pytest.mark.parametrize("verb", rules.credit_verbs())
-def test_every_verb_is_looked_for(verb: str) -> None:
+def test_every_verb_is_looked_for(verb):
     """A credit after each of them is found, deep in a text too."""
     text = "The dam is full and the river is high. " * 3 + f"They {verb} Reuters. So it is."
 
@@ -112,7 +96,7 @@ def test_every_verb_is_looked_for(verb: str) -> None:
     )
 
 
-def test_most_texts_are_passed_by_without_a_copy() -> None:
+def test_most_texts_are_passed_by_without_a_copy():
     """A text with nothing to mend comes back as the object it was."""
     scan = scanner()
     text = "The dam is “full”, and the river — they say — is high.\n\nSo it is."
@@ -124,7 +108,7 @@ def test_most_texts_are_passed_by_without_a_copy() -> None:
     assert spaced[1:] == (0, 0)
 
 
-def test_what_needs_no_mending_needs_none_beside_anything() -> None:
+def test_what_needs_no_mending_needs_none_beside_anything():
     """It is printable, composed, and composes with no character before it."""
     decomposed = [unicodedata.decomposition(chr(c)).split() for c in range(sys.maxunicode)]
     pairs = [each for each in decomposed if len(each) == 2 and "<" not in each[0]]
@@ -139,7 +123,7 @@ def test_what_needs_no_mending_needs_none_beside_anything() -> None:
     assert not seconds.intersection(kept)
 
 
-def test_a_text_gets_the_storage_that_its_characters_need() -> None:
+def test_a_text_gets_the_storage_that_its_characters_need():
     """Without its one wide space a text is stored like any other of its words."""
     assert article_text("The\u202fdam.") == "The dam."
     assert article_text("The\u00a0dam.").isascii()
@@ -156,7 +140,7 @@ def test_a_text_gets_the_storage_that_its_characters_need() -> None:
         ((), (), (), ("x",) * 257),
     ],
 )
-def test_words_it_cannot_look_for_are_refused(words: tuple[tuple[str, ...], ...]) -> None:
+def test_words_it_cannot_look_for_are_refused(words):
     """Verbs and names it does not stop at; empty, long, foreign and too many words."""
     module = compiled(SCAN)
     assert module is not None
@@ -165,7 +149,7 @@ def test_words_it_cannot_look_for_are_refused(words: tuple[tuple[str, ...], ...]
         module.Scanner(*words)
 
 
-def test_only_strings_are_looked_at() -> None:
+def test_only_strings_are_looked_at():
     """Bytes are no text."""
     scan = scanner()
     with pytest.raises(TypeError):
@@ -173,7 +157,7 @@ def test_only_strings_are_looked_at() -> None:
 
 
 @pytest.fixture
-def steps_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def steps_alone(monkeypatch):
     """Switch the compiled look ahead off for one test."""
     monkeypatch.setenv(SWITCH, "off")
     scanner.cache_clear()
@@ -182,7 +166,7 @@ def steps_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("steps_alone")
-def test_it_can_be_switched_off() -> None:
+def test_it_can_be_switched_off():
     """Every step is taken in turn then, with the same result."""
     assert scanner() is None
     assert article_text("PARIS, May 2. The dam is full. Read more: Dams") == "The dam is full."

@@ -2,22 +2,22 @@
 
 import dataclasses
 import json
-from pathlib import Path
 
 import pytest
 
 from classifier.errors import SettingsError
 from classifier.training.settings import Settings, read_settings, settings_from
+from tests.cases import cases
 
 
-def toml(folder: Path, content: str) -> Path:
+def toml(folder, content):
     """Write a settings file."""
     path = folder / "settings.toml"
     path.write_text(content, encoding="utf-8")
     return path
 
 
-def test_a_file_sets_what_it_names_and_leaves_the_rest(tmp_path: Path) -> None:
+def test_a_file_sets_what_it_names_and_leaves_the_rest(tmp_path):
     """Lists, numbers, words and truth values come as TOML writes them."""
     path = toml(
         tmp_path,
@@ -37,56 +37,20 @@ def test_a_file_sets_what_it_names_and_leaves_the_rest(tmp_path: Path) -> None:
     )
 
 
-def test_a_single_value_stands_for_a_list_of_one(tmp_path: Path) -> None:
+def test_a_single_value_stands_for_a_list_of_one(tmp_path):
     """Where candidates are asked for, one is enough."""
     settings = read_settings(toml(tmp_path, "C = 2.0\nlead_repeats = 0\nbigrams = true\n"))
 
     assert (settings.C, settings.lead_repeats, settings.bigrams) == ((2.0,), (0,), (True,))
 
 
-def test_an_empty_file_leaves_every_default(tmp_path: Path) -> None:
+def test_an_empty_file_leaves_every_default(tmp_path):
     """Nothing is required."""
     assert read_settings(str(toml(tmp_path, ""))) == Settings()
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("min_dff = 3", r"there is no setting 'min_dff'. Did you mean 'min_df'\?"),
-        ("threshold = 1", r"there is no setting 'threshold'. Did you mean 'thresholds'\?"),
-        ("zzz = 1", "there is no setting 'zzz'. Known: labels, C, C_per_label, min_df"),
-        ("[C]\nbest = 1", "C = {'best': 1}: must be above zero"),
-        ("C = 0", "C = 0: must be above zero"),
-        ("C = [1.0, -1.0]", "C = -1.0: must be above zero"),
-        ("C = nan", "C = nan: must be above zero"),
-        ("C = []", r"C = \[\]: at least one value is needed"),
-        ('C = "strong"', "C = 'strong': must be above zero"),
-        ("borderline_weight = 0.0", "borderline_weight = 0.0: must be above zero"),
-        ("auxiliary_weight = [-0.5]", "auxiliary_weight = -0.5: must be above zero"),
-        ("lead_repeats = [2, 11]", "lead_repeats = 11: must be a whole number, 0 to 10"),
-        ("lead_words = 10001", "lead_words = 10001: must be a whole number, 0 to 10000"),
-        ("bigrams = [0]", "bigrams = 0: must be true or false"),
-        ("min_df = 0", "min_df = 0: must be a whole number, at least 1"),
-        ("min_df = [1, 2]", r"min_df = \[1, 2\]: must be a whole number, at least 1"),
-        ("lead_words = -1", "lead_words = -1: must be a whole number, 0 to 10000"),
-        ("n_folds = 1", "n_folds = 1: must be a whole number, at least 2"),
-        ("isotonic_positives = 0", "isotonic_positives = 0: must be a whole number, at least 1"),
-        ("rare_positives = -1", "rare_positives = -1: must be a whole number, at least 0"),
-        ('min_words = "five"', "min_words = 'five': must be a whole number, at least 0"),
-        ("seed = -1", "seed = -1: must be a whole number, at least 0"),
-        ("min_coverage = 1.5", "min_coverage = 1.5: must be from 0 to 1"),
-        ("min_coverage = nan", "min_coverage = nan: must be from 0 to 1"),
-        ('labels = "two"', "labels = 'two': must be one of several, one"),
-        ('labels = ["one"]', r"labels = \['one'\]: must be one of several, one"),
-        ('thresholds = "best"', "must be one of expected-f1, smoothed-f1, micro-macro"),
-        ('calibration = "venn"', "must be one of auto, isotonic, platt"),
-        ("C = 1.0 2.0", "not valid TOML"),
-        ("C = 1\nC = 2", "not valid TOML"),
-    ],
-)
-def test_what_cannot_be_a_setting_is_named_with_its_file(
-    content: str, message: str, tmp_path: Path
-) -> None:
+@cases("settings", "content", "message")
+def test_what_cannot_be_a_setting_is_named_with_its_file(content, message, tmp_path):
     """The one line says which file, which setting, which value and what is allowed."""
     path = toml(tmp_path, content)
 
@@ -97,7 +61,7 @@ def test_what_cannot_be_a_setting_is_named_with_its_file(
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_no_text_is_refused(tmp_path):
     """A picture given by mistake is not TOML."""
     path = tmp_path / "settings.toml"
     path.write_bytes(b"\x89PNG\xff")
@@ -109,7 +73,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"), [("gone.toml", "No such file"), (".", "Is a directory")]
 )
-def test_a_file_that_cannot_be_opened_is_named(name: str, message: str, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_opened_is_named(name, message, tmp_path):
     """What the system said, behind the path."""
     with pytest.raises(SettingsError, match=message):
         read_settings(tmp_path / name)
@@ -136,19 +100,19 @@ FLAG_AS_NUMBER = pytest.mark.xfail(
         ("seed", 0.5),
     ],
 )
-def test_a_value_of_another_type_is_refused(name: str, value: object) -> None:
+def test_a_value_of_another_type_is_refused(name, value):
     """A value that only compares like a number would fail much later, or act as another."""
     with pytest.raises(SettingsError, match=f"{name} = "):
         settings_from({name: value})
 
 
-def test_settings_cannot_be_changed() -> None:
+def test_settings_cannot_be_changed():
     """They are a value: what a manifest says was used is what was used."""
     with pytest.raises(dataclasses.FrozenInstanceError):
-        Settings().C = (1.0,)  # type: ignore[misc]
+        Settings().C = (1.0,)
 
 
-def test_settings_read_back_from_the_json_of_a_manifest() -> None:
+def test_settings_read_back_from_the_json_of_a_manifest():
     """Tuples become lists there and tuples again here."""
     settings = Settings(C=(0.1,), lead_repeats=(1, 0), labels="one", seed=7)
 

@@ -17,6 +17,7 @@ from classifier.corpus.duplicates import near_duplicate_groups
 from classifier.corpus.read import read_articles
 from classifier.published.sources import CORPORA
 from classifier.text import article_text
+from tests.command_line import PATIENCE
 
 ROOT = Path(__file__).parent.parent
 SECTORS = {"culture", "diplomacy", "energy", "parliament", "technology"}
@@ -195,7 +196,7 @@ def test_the_wheel_carries_model_and_labels(installed):
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
     row = json.loads(outcome.stdout)

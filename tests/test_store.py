@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -17,9 +18,11 @@ from classifier import files
 from classifier.errors import ModelError
 from classifier.model import folder as store
 from classifier.model.folder import golden_texts, load_model, read_card, save_model
+from tests.cases import read_cases
 from tests.models import ENERGY_TEXT, MIXED_TEXT, one_label_model, tiny_model
 
-BROKEN = json.loads((Path(__file__).parent / "cases" / "broken_manifests.json").read_bytes())
+ROOT = Path(__file__).parents[1]
+BROKEN = read_cases("broken_manifests")
 KEYS = {
     *("format_version", "text_rules_version", "name", "labels", "mode", "analyzer", "bias"),
     *("cuts", "base_rates", "calibration", "min_words", "min_coverage", "shapes", "files"),
@@ -152,38 +155,38 @@ def test_loading_needs_numpy_alone(folder):
         [sys.executable, "-c", script, str(folder), ENERGY_TEXT],
         capture_output=True,
         text=True,
-        cwd=Path(__file__).parents[1],
+        cwd=ROOT,
     )
 
     assert (run.returncode, run.stdout) == (0, "('energy',)\n"), run.stderr
 
 
 def test_a_card_is_written_and_may_be_edited(folder):
-    """README.md is for people: editing it does not break the model."""
+    """Without one there is a short one; it is for people, and editing does not break the model."""
+    assert "- energy\n- diplomacy\n- culture\n" in read_card(folder)
     save_model(tiny_model(), folder, card="# A card\n")
-    assert (folder / "README.md").read_text() == "# A card\n"
+    assert read_card(folder) == "# A card\n"
 
-    (folder / "README.md").write_text("# Edited\n")
-
+    (folder / "README.md").write_bytes(b"# caf\xc3\xa9 \xff")
+    assert read_card(folder) == "# café \ufffd"
     assert load_model(folder).labels == ("energy", "diplomacy", "culture")
 
-
-def test_a_model_without_a_card_gets_a_short_one(folder):
-    """The short card names the labels."""
-    assert "- energy\n- diplomacy\n- culture\n" in (folder / "README.md").read_text()
+    (folder / "README.md").unlink()
+    assert read_card(folder) == ""
 
 
 def test_saving_over_a_model_leaves_only_the_new_one_and_files_of_others(folder):
-    """Old arrays and leftovers of a killed save go; what is not ours stays."""
-    (folder / "notes.txt").write_text("mine")
-    (folder / "weights-mine.npy").write_text("mine")
-    (folder / ".manifest.json.0123abcd.part").write_text("left over")
+    """Old arrays and leftovers of a killed save go; only files with the names of ours do."""
+    others = {"notes.txt", ".notes.txt.0123abcd.part", "weights-mine.npy", ".hidden"}
+    for name in (*others, ".manifest.json.0123abcd.part"):
+        (folder / name).touch()
 
     save_model(one_label_model(), folder)
 
     files = {file["name"] for file in manifest_of(folder)["files"].values()}
-    others = {"notes.txt", "weights-mine.npy", "manifest.json", "README.md"}
-    assert {path.name for path in folder.iterdir()} == files | others
+    assert {path.name for path in folder.iterdir()} == (
+        files | others | {"manifest.json", "README.md"}
+    )
     assert load_model(folder).labels == ("energy",)
 
 
@@ -213,34 +216,28 @@ save_model(one_label_model(), Path(sys.argv[1]))
 def kill_save(folder, step):
     """Save the other model in a process that dies at a step; return its exit code."""
     command = [sys.executable, "-c", KILLED_SAVE, str(folder), str(step)]
-    return subprocess.run(command, cwd=Path(__file__).parents[1]).returncode
+    return subprocess.run(command, cwd=ROOT).returncode
 
 
 def test_a_save_killed_at_any_step_leaves_the_old_or_the_new_model(tmp_path):
-    """After a kill the folder loads, first as the old and then as the new model."""
-    found, codes = [], []
+    """After a kill the folder loads, first as the old and then as the new; a save clears up."""
+    found, codes, left = [], [], []
     for step in count():
         folder = tmp_path / str(step)
         save_model(tiny_model(), folder)
         codes.append(kill_save(folder, step))
         found.append(load_model(folder).name)
+        save_model(tiny_model(), folder)
+        left.append(len(list(folder.iterdir())))
         if codes[-1] == 0:
             break
 
     n_old = found.count("tiny")
+    assert set(left) == {6}
     assert codes == [9] * (len(codes) - 1) + [0]
     assert found == ["tiny"] * n_old + ["one-label"] * (len(found) - n_old)
     assert n_old >= 8
     assert len(found) - n_old >= 5
-
-
-def test_a_save_after_a_killed_one_clears_up(folder):
-    """Files that a killed save left behind are gone after the next."""
-    kill_save(folder, 3)
-
-    save_model(tiny_model(), folder)
-
-    assert len(list(folder.iterdir())) == 6
 
 
 def test_files_cut_short_under_a_loaded_model_change_nothing(folder):
@@ -268,17 +265,16 @@ for _ in range(15):
 
 def test_saves_at_the_same_time_leave_a_model_that_loads(folder):
     """Two processes save different models into one folder, again and again."""
-    savers = [
-        subprocess.Popen(
-            [sys.executable, "-c", SAVES, str(folder), name], cwd=Path(__file__).parents[1]
-        )
-        for name in ("tiny", "one-label")
-    ]
+    with ExitStack() as running:
+        savers = [
+            running.enter_context(
+                subprocess.Popen([sys.executable, "-c", SAVES, str(folder), name], cwd=ROOT)
+            )
+            for name in ("tiny", "one-label")
+        ]
+        names = {load_model(folder).name for _ in range(50)}
 
-    names = {load_model(folder).name for _ in range(50)}
-    codes = [saver.wait() for saver in savers]
-
-    assert codes == [0, 0]
+    assert [saver.returncode for saver in savers] == [0, 0]
     assert names <= {"tiny", "one-label"}
     assert load_model(folder).name in ("tiny", "one-label")
     assert len(list(folder.iterdir())) in (5, 6)
@@ -297,17 +293,6 @@ def test_a_save_waits_for_the_one_under_way(folder, monkeypatch):
     assert load_model(folder).name == "tiny"
 
 
-def test_a_save_leaves_what_others_write_in_its_folder(folder):
-    """Only files with the names of ours are cleared away."""
-    names = ["notes.md", ".notes.md.0123abcd.part", "weights-old.npy", ".hidden"]
-    for name in names:
-        (folder / name).touch()
-
-    save_model(one_label_model(), folder)
-
-    assert {path.name for path in folder.iterdir()} >= set(names)
-
-
 @pytest.mark.parametrize("name", ["manifest.json", "README.md"])
 def test_a_link_out_of_the_folder_is_not_written_through(folder, tmp_path, name):
     """A file elsewhere stays what it is, also when a link in the folder leads to it."""
@@ -319,15 +304,6 @@ def test_a_link_out_of_the_folder_is_not_written_through(folder, tmp_path, name)
         save_model(one_label_model(), folder)
 
     assert (tmp_path / "elsewhere").read_text() == "mine"
-
-
-def test_a_card_is_read(folder):
-    """It is what people wrote, and empty when nobody did."""
-    (folder / "README.md").write_bytes(b"# caf\xc3\xa9 \xff")
-
-    assert read_card(folder) == "# café \ufffd"
-    (folder / "README.md").unlink()
-    assert read_card(folder) == ""
 
 
 @pytest.mark.parametrize(
@@ -412,10 +388,15 @@ def test_a_manifest_that_is_no_json_object_is_refused(folder, content, says):
         load_model(folder)
 
 
-def test_a_huge_manifest_is_not_read(folder):
-    """A manifest above 16 MB is refused by its size."""
-    os.truncate(folder / "manifest.json", 17 * 2**20)
+def test_manifest_and_golden_articles_have_a_limit(folder):
+    """A manifest is refused by its size; a long text would be prepared before it is compared."""
+    manifest = manifest_of(folder)
+    manifest["golden"][0]["text"] = "oil " * 25_001
+    reseal(folder, manifest)
+    with pytest.raises(ModelError, match=r"'golden' must be at most 64 articles of 100000 char"):
+        load_model(folder)
 
+    os.truncate(folder / "manifest.json", 17 * 2**20)
     with pytest.raises(ModelError, match="has 17825792 bytes; at most 16777216 are read"):
         load_model(folder)
 
@@ -429,63 +410,51 @@ def test_a_manifest_edited_by_hand_is_refused(folder):
         load_model(folder)
 
 
-@pytest.mark.parametrize("role", ["vocabulary", "table", "idf", "weights"])
-def test_a_missing_file_is_named(folder, role):
-    """A file of the manifest that is not there is named."""
-    path_of(folder, role).unlink()
-
-    with pytest.raises(ModelError, match=rf"{role}-[0-9a-f]{{8}}\.\w+ is missing"):
-        load_model(folder)
+def unlinked(path):
+    """Take a file away."""
+    path.unlink()
 
 
-@pytest.mark.parametrize("role", ["vocabulary", "table", "idf", "weights"])
-def test_a_truncated_file_is_refused(folder, role):
-    """A file that lost its last byte is refused by its size."""
-    path = path_of(folder, role)
+def shortened(path):
+    """Take its last byte from a file."""
     os.truncate(path, path.stat().st_size - 1)
 
-    with pytest.raises(ModelError, match=rf"{role}.* has \d+ bytes where the manifest says \d+"):
-        load_model(folder)
 
-
-@pytest.mark.parametrize("role", ["vocabulary", "table", "idf", "weights"])
-def test_a_changed_byte_is_refused(folder, role):
-    """A file of the right size and other content has the wrong hash."""
-    path = path_of(folder, role)
+def flipped(path):
+    """Change a bit of a file."""
     content = path.read_bytes()
     path.write_bytes(content[:-2] + bytes([content[-2] ^ 1]) + content[-1:])
 
-    with pytest.raises(ModelError, match=rf"{role}.* does not have the hash"):
-        load_model(folder)
 
-
-def test_a_link_out_of_the_folder_is_refused(folder, tmp_path):
-    """Even with the right content, a file must lie in the folder."""
-    path = path_of(folder, "weights")
-    path.rename(tmp_path / "elsewhere.npy")
-    path.symlink_to(tmp_path / "elsewhere.npy")
-
-    with pytest.raises(ModelError, match=r"weights.* leads out of its folder"):
-        load_model(folder)
-
-
-def test_a_folder_in_place_of_a_file_is_refused(folder):
-    """A folder with the name of a file is no file."""
-    path = path_of(folder, "idf")
+def made_a_folder(path):
+    """Put a folder in the place of a file."""
     path.unlink()
     path.mkdir()
 
-    with pytest.raises(ModelError, match=r"idf.* is no regular file"):
-        load_model(folder)
+
+def moved_away(path):
+    """Leave a link to where a file lies now."""
+    elsewhere = path.parent.parent / path.name
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
 
 
-def test_golden_articles_have_a_limit(folder):
-    """A text of any length would be prepared before it is compared."""
-    manifest = manifest_of(folder)
-    manifest["golden"][0]["text"] = "oil " * 25_001
-    reseal(folder, manifest)
+@pytest.mark.parametrize("role", ["vocabulary", "table", "idf", "weights"])
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (unlinked, r"-[0-9a-f]{8}\.\w+ is missing"),
+        (shortened, r".* has \d+ bytes where the manifest says \d+"),
+        (flipped, ".* does not have the hash"),
+        (made_a_folder, ".* is no regular file"),
+        (moved_away, ".* leads out of its folder"),
+    ],
+)
+def test_a_damaged_file_is_refused_by_name(folder, role, damage, says):
+    """Missing, of another size or hash, no file, or not in the folder, if right in content."""
+    damage(path_of(folder, role))
 
-    with pytest.raises(ModelError, match=r"'golden' must be at most 64 articles of 100000 char"):
+    with pytest.raises(ModelError, match=f"{role}{says}"):
         load_model(folder)
 
 
@@ -537,11 +506,18 @@ def test_an_array_of_another_form_is_refused(folder, content, says):
         load_model(folder)
 
 
-def test_an_idf_of_zero_is_refused(folder):
-    """A term of no weight at all would divide by zero."""
-    refill(folder, "idf", npy(np.zeros(12, dtype="<f4")))
+@pytest.mark.parametrize(
+    ("role", "content", "says"),
+    [
+        ("idf", np.zeros(12, dtype="<f4"), "idf.* not above zero"),
+        ("weights", WEIGHTS, "golden article 1 has a margin of -0.75 for 'energy'"),
+    ],
+)
+def test_numbers_that_cannot_be_right_are_refused(folder, role, content, says):
+    """A term of no weight would divide by zero; what passes every hash must score as it did."""
+    refill(folder, role, npy(content))
 
-    with pytest.raises(ModelError, match=r"idf.* not above zero"):
+    with pytest.raises(ModelError, match=says):
         load_model(folder)
 
 
@@ -562,14 +538,6 @@ def test_a_vocabulary_of_another_form_is_refused(folder, content, says):
     refill(folder, "vocabulary", content)
 
     with pytest.raises(ModelError, match=rf"vocabulary-[0-9a-f]{{8}}\.txt .*{says}"):
-        load_model(folder)
-
-
-def test_changed_weights_are_caught_by_the_golden_articles(folder):
-    """Weights that pass every hash still have to score as they did."""
-    refill(folder, "weights", npy(WEIGHTS))
-
-    with pytest.raises(ModelError, match=r"golden article 1 has a margin of -0.75 for 'energy'"):
         load_model(folder)
 
 

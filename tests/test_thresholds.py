@@ -17,6 +17,7 @@ from classifier.training.cuts import (
     held_out_tags,
     pooled_cut,
 )
+from tests.cases import cases
 
 NAN = np.nan
 # Two labels of four articles: one easy, one with a single positive below the pooled cut.
@@ -34,29 +35,7 @@ def cells(pairs, n_labels):
     return np.array(pairs).reshape(-1, n_labels, 2).transpose(2, 0, 1)
 
 
-@pytest.mark.parametrize(
-    ("scores", "truth", "cut"),
-    [
-        # Separable: the cut lies half way between the sides.
-        ([0.9, 0.8, 0.3, 0.1], [1, 1, 0, 0], 0.55),
-        # Smoothed F1 from none to all: 1/4, 3/5, 1/2, 5/7, 5/8.
-        ([0.9, 0.6, 0.5, 0.2], [1, 0, 1, 0], 0.35),
-        # All present: one below the lowest.
-        ([0.9, 0.5], [1, 1], -0.5),
-        # None present: one above the highest, never "everything".
-        ([0.9, 0.5, 0.1], [0, 0, 0], 1.9),
-        # The only positive is last of five: none 1/3, all 3/8.
-        ([0.9, 0.8, 0.7, 0.6, 0.5], [0, 0, 0, 0, 1], -0.5),
-        # Last of seven: none 1/3, all 3/10.
-        ([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3], [0, 0, 0, 0, 0, 0, 1], 1.9),
-        # Equal scores are given together or not at all: 1/3, 3/5, 1/2.
-        ([0.7, 0.7, 0.2], [1, 0, 0], 0.45),
-        # The wrong way round: none 1/3, one 1/4, all 3/5.
-        ([0.8, 0.1], [0, 1], -0.9),
-        # A single article.
-        ([0.5], [1], -0.5),
-    ],
-)
+@cases("thresholds", "scores", "truth", "cut")
 def test_a_cut_has_the_best_smoothed_f1(scores, truth, cut):
     """The best (2tp + 1) / (2tp + fp + fn + 2), worked out by hand."""
     assert_allclose(

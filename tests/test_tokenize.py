@@ -1,16 +1,15 @@
 """One tokeniser: its folding, its spans and its terms agree with one another on any text."""
 
-import json
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from classifier.model.vocabulary import Analyzer, fold, fold_table
+from tests.cases import cases, read_cases
 
-CASES = json.loads((Path(__file__).parent / "cases" / "tokens.json").read_text(encoding="utf-8"))
+CASES = read_cases("tokens")
 # Surrogates too: a text that came from broken JSON may hold one.
 any_text = st.text(st.characters(exclude_categories=()))
 # Letters whose folding depends on their neighbours, or changes their number.
@@ -23,17 +22,7 @@ def test_texts_become_the_tokens_written_down(case):
     assert Analyzer().tokens(case["text"]) == case["tokens"]
 
 
-@pytest.mark.parametrize(
-    ("text", "folded"),
-    [
-        ("OIL and Gas", "oil and gas"),
-        ("İ", "i"),
-        ("ΟΔΟΣ. Οδός", "οδοσ. οδόσ"),
-        ("ΑΣ Σ ς", "ασ σ σ"),
-        ("ẞ ß", "ss ss"),
-        ("ÀÉ", "àé"),
-    ],
-)
+@cases("tokenize", "text", "folded")
 def test_folding_looks_at_no_neighbours(text, folded):
     """Case goes, sigmas are one letter, ß is two, and the dotted I leaves no dot behind."""
     assert fold(text) == folded

@@ -12,15 +12,9 @@ from tests.models import ENERGY_TEXT
 
 pytest.importorskip("fastapi", reason="the service needs the extra serve")
 from classifier.service.uploads import read_upload
-from tests.service import asking, tiny_folder
+from tests.service import asking
 
 BYTES = {"Content-Type": "application/octet-stream"}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Return the folder of the tiny model."""
-    return tiny_folder(tmp_path_factory.mktemp("uploads") / "tiny")
 
 
 def test_a_table_comes_back_with_its_columns_and_what_they_are(folder):
