@@ -97,7 +97,7 @@ def profile(path: Path) -> dict[str, dict[str, float]]:
 
 
 def in_bulk(folder: Path, pool: Path, models: dict[str, Path], n_rounds: int) -> dict[str, Any]:
-    """Return what tagging files took, and the memory of it."""
+    """Return what tagging files took, and how that grows with them."""
     whole = folder / "bulk.jsonl"
     write_json_lines(whole, measure.bulk_articles(pool))
     ways = [*((name, 1) for name in ONE), *((name, 2) for name in TWO)]
@@ -105,7 +105,7 @@ def in_bulk(folder: Path, pool: Path, models: dict[str, Path], n_rounds: int) ->
     found |= measure.bulk(whole, models, [(name, 1) for name in ONCE], 1)
     lengths = [len(row["text"].split()) for row in measure.rows(whole)]
     told = {"articles": len(lengths), "words": statistics.mean(lengths)}
-    return {"bulk_corpus": told, "bulk": found, "memory": measure.memory(pool, folder)}
+    return {"bulk_corpus": told, "bulk": found} | measure.growth(pool, folder)
 
 
 def machine(n_rounds: int) -> dict[str, Any]:

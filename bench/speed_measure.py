@@ -348,16 +348,17 @@ def two_jobs(data: Path, model: Path) -> Call:
     return command, data.with_suffix(".out")
 
 
-def memory(pool: Path, folder: Path) -> dict[str, list[float]]:
-    """Return the megabytes of a run over few and over many articles, by number of processes."""
-    data = folder / "memory.jsonl"
-    found: dict[str, list[float]] = {}
+def growth(pool: Path, folder: Path) -> dict[str, dict[str, list[float]]]:
+    """Return megabytes and seconds of runs over few and many articles, by processes."""
+    data = folder / "growth.jsonl"
+    found: dict[str, dict[str, list[float]]] = {"memory": {}, "seconds": {}}
     for n_articles in (FEW, MANY):
         write_json_lines(data, bulk_articles(pool, n_articles))
         one = TOOLS[KERNEL].bulk(SHIPPED, data, data.with_suffix(".out"))
-        ways = {"1": one, "2": two_jobs(data, SHIPPED)}
-        for name, way in ways.items():
-            found.setdefault(name, []).append(launched([way]).megabytes)
+        for name, way in {"1": one, "2": two_jobs(data, SHIPPED)}.items():
+            run = launched([way])
+            found["memory"].setdefault(name, []).append(run.megabytes)
+            found["seconds"].setdefault(name, []).append(run.wall)
     return found
 
 

@@ -30,7 +30,6 @@ from classifier.training.count import (
     CountedCorpus,
     LabelledArticles,
     document_frequencies,
-    with_data,
 )
 from classifier.training.cuts import calibrate, held_out_tags
 from classifier.training.settings import Settings
@@ -329,13 +328,12 @@ def term_distances(
     for fold in range(folds.max() + 1):
         held = counts[folds == fold]
         training = (frequencies - document_frequencies(held)).astype(np.float64)
-        training[training < min_df] = 0
-        occurs = with_data(held, np.ones(held.nnz, np.int32))
+        known = np.flatnonzero(training >= min_df)
+        held, training = held[:, known], training[known]
         for size in (size for size in sizes for _ in range(SAMPLES_PER_FOLD)):
-            drawn = np.zeros((1, held.shape[0]), np.int32)
-            drawn[0, rng.permutation(held.shape[0])[:size]] = 1
-            df = sp.csr_matrix(drawn) @ occurs
-            if training[df.indices].any():
+            drawn = held[rng.permutation(held.shape[0])[:size]]
+            df = np.bincount(drawn.indices, minlength=len(known))
+            if df.any():
                 found.setdefault(size, []).append(_distance(df, training))
     sizes = sorted(size for size, values in found.items() if len(values) > 1)
     return {
@@ -345,14 +343,13 @@ def term_distances(
     }
 
 
-def _distance(df: sp.csr_matrix, training: Vector) -> float:
-    """Return the divergence of a sample, a row of few terms, from training.
+def _distance(df: NDArray[np.int64], training: Vector) -> float:
+    """Return the divergence of a sample from training.
 
     All terms that the sample lacks are taken as one, which adds as much as they do.
     """
-    known = training[df.indices] > 0
-    reference = training[df.indices[known]]
-    counts = np.append(df.data[known], 0.0)
+    reference = training[df > 0]
+    counts = np.append(df[df > 0], 0.0)
     return float(jensen_shannon(counts, np.append(reference, training.sum() - reference.sum())))
 
 
