@@ -89,7 +89,7 @@ def goals(results: Results) -> Iterator[Row]:
         what = f"memory of tagging 200,000 articles ÷ 20,000, processes: {jobs}"
         yield Row(what, spread([many / few]), most=1.1)
     one, two = (results["seconds"][jobs][1] for jobs in ("1", "2"))
-    yield Row("JSONL → JSONL, 200,000 articles: two processes ÷ one", spread([one / two]), least=1.7)
+    yield Row("JSONL → JSONL, 200,000 articles: two jobs ÷ one", spread([one / two]), least=1.7)
     for name in (KERNEL, NUMPY):
         what = f"model load to first score beyond imports ({name})"
         yield Row(what, spread(results["first"][name]), most=15, unit=MILLISECONDS)
