@@ -165,7 +165,7 @@ def report(results: Results) -> str:
     parts = [
         machine(results["machine"]),
         "| measure | goal | median (rounds) | verdict |\n|---|---:|---:|---|\n"
-        + "\n".join(row.markdown() for row in goals(results)),
+        + "\n".join(row.markdown() for row in goals(results) if row.verdict),
         "### Quality, training and size",
         *(quality_table(results, corpus) for corpus in ("news", "many")),
         "### One article",
