@@ -129,10 +129,9 @@ def evaluate(
     out, errors_out = options.out, options.errors_out
     if out is not None:
         refuse_inputs(out / JSON, [Path(corpus)])
+    if errors_out is not None and corpus == "-":
+        raise typer.BadParameter("needs a corpus to read twice, no -", param_hint="--errors-out")
     if errors_out is not None:
-        if corpus == "-":
-            hint = "--errors-out"
-            raise typer.BadParameter("needs a corpus to read twice, no -", param_hint=hint)
         refuse_inputs(errors_out, [Path(corpus)])
     judged, articles = as_model(model), open_corpus(corpus, reading, tally)
     tally.follow(judged.labels)

@@ -121,8 +121,7 @@ def parse_labels(
     negative : list, str, int, None or NaN
         The labels it is known not to have. Once this is given, labels in neither are unknown.
     separator : str, optional
-        What stands between labels in one string; when not given, the first of ``|``, ``;`` and
-        ``,`` that is in it.
+        What stands between labels in one string, else the first of ``|``, ``;``, ``,`` in it.
     borderline : bool
         Whether the labeller hesitated.
     sample : str
@@ -142,8 +141,7 @@ def parse_labels(
     Raises
     ------
     BadInputError
-        If a label is neither a string nor a whole number, holds the separator, is not known, or
-        stands on both sides.
+        If a label is no string or whole number, holds the separator, is unknown, or on both sides.
 
     Examples
     --------
@@ -157,11 +155,8 @@ def parse_labels(
     present, absent = (_label_set(side, separator, spell, tell) for side in sides)
     if present is None and absent is None:
         return None
-    present = present or frozenset()
-    _check_known(present | (absent or frozenset()), known)
-    for label in sorted(present & (absent or frozenset())):
-        raise BadInputError(f"label '{label}' is both present and negative. Keep one of them.")
-    return Labels(present, absent, borderline, sample)
+    _check_sides(present or frozenset(), absent or frozenset(), known)
+    return Labels(present or frozenset(), absent, borderline, sample)
 
 
 def parse_label_columns(
@@ -435,6 +430,14 @@ def _cell_state(label: str, cell: object) -> bool | None:
         f"label column '{label}' holds {cell!r:.60}. Write 1 for present, 0 for absent, "
         "or leave it empty for unknown."
     )
+
+
+def _check_sides(
+    present: frozenset[str], absent: frozenset[str], known: Collection[str] | None
+) -> None:
+    _check_known(present | absent, known)
+    for label in sorted(present & absent):
+        raise BadInputError(f"label '{label}' is both present and negative. Keep one of them.")
 
 
 def _check_known(labels: Iterable[str], known: Collection[str] | None) -> None:

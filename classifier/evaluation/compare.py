@@ -89,6 +89,13 @@ def strongest(judgement: PairedJudgement, rows: IntArray, n: int) -> IntArray:
     return rows[np.argsort(-furthest, kind="stable")[:n]]
 
 
+def _examples(
+    models: Sequence[Model], judgement: PairedJudgement, rows: IntArray, n: int
+) -> tuple[ArticleChange, ...]:
+    chosen = strongest(judgement, rows, n).tolist()
+    return tuple(_article_change(models, judgement, row) for row in chosen)
+
+
 def _article_change(models: Sequence[Model], judgement: PairedJudgement, row: int) -> ArticleChange:
     """Return an article with every tag that changed and the terms behind it."""
     place, reading = int(judgement.places[row]), judgement.reading
@@ -453,11 +460,7 @@ def compare(
     with tempfile.TemporaryFile() as spool:
         judgement = judge_pair((a, b), labelled_articles(articles), shared, spool)
         turned, *changed = turned_articles(judgement)
-        chosen = (strongest(judgement, rows, n_examples) for rows in changed)
-        fixed, broken = (
-            tuple(_article_change((a, b), judgement, row) for row in rows.tolist())
-            for rows in chosen
-        )
+        fixed, broken = (_examples((a, b), judgement, rows, n_examples) for rows in changed)
     truth, given, groups = judgement.truth, judgement.given, judgement.groups
     changes = paired_f1_changes(truth, *given, groups=groups, repeats=repeats, seed=seed)
     return Comparison(
