@@ -220,6 +220,7 @@ def flush() -> None:
 Item = TypeVar("Item")
 # Quick runs show nothing: a bar that flashes by only disturbs.
 PATIENCE = 2.0
+# Seconds between two lines of progress on a terminal.
 PAUSE = 0.2
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from classifier.article import Article
-from classifier.cli.app import echo_note, headlines_line, on_terminal, write_or_print
+from classifier.cli.app import PAUSE, echo_note, headlines_line, on_terminal, write_or_print
 from classifier.corpus.write import Codes, prediction_row, table_line
 from classifier.errors import number_of, sanitized
 from classifier.files import json_text
@@ -225,8 +225,8 @@ def _trimmed(text: str) -> tuple[str, list[str]]:
     return head, [f"… and {len(text) - len(head):,} more characters"]
 
 
-# Seconds between two lines of progress on a terminal, and elsewhere.
-PAUSE, LONG_PAUSE = 0.2, 60.0
+# Seconds between two lines of progress where there is no terminal.
+LONG_PAUSE = 60.0
 
 
 class ShownProgress:
